@@ -1,0 +1,60 @@
+# qb_room(<name> [USES <room>...] [LINKS <target>...] [TEST_LINKS <target>...])
+# Declares src/<name>/ as one static library; its *_test.cc files become its tests (one executable
+# a file, named after its stem). USES are the rooms whose doors it may walk through, LINKS its guests.
+function(qb_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "USES;LINKS;TEST_LINKS")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+
+  add_library(qb_${name} STATIC ${sources})
+  add_library(quantbench::${name} ALIAS qb_${name})
+  qb_warnings(qb_${name})
+  target_include_directories(qb_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                                        PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM room_USES PREPEND quantbench::)
+  target_link_libraries(qb_${name} PUBLIC ${room_USES} PRIVATE ${room_LINKS})
+  set_property(GLOBAL APPEND PROPERTY QB_ROOMS ${name})
+  set_property(GLOBAL PROPERTY QB_TESTS_OF_${name} ${tests})
+  set_property(GLOBAL PROPERTY QB_TEST_LINKS_OF_${name} ${room_TEST_LINKS})
+endfunction()
+
+# The warnings and the sanitizers every target of ours is built with.
+function(qb_warnings target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                           $<$<BOOL:${QB_WERROR}>:-Werror>)
+  if(QB_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${QB_SANITIZE} -fno-omit-frame-pointer
+                                            -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${QB_SANITIZE})
+  endif()
+endfunction()
+
+# qb_test(<source> [<target>...])  One GoogleTest executable from one source file.
+function(qb_test source)
+  cmake_path(GET source STEM name)
+  add_executable(${name} ${source})
+  qb_warnings(${name})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE QB_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             QB_ENGINE_DEFAULT="${QB_ENGINE_DEFAULT}"
+                                             QB_BINARY="$<TARGET_FILE:quantbench>")
+  target_link_libraries(${name} PRIVATE ${ARGN} quantbench::base GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+endfunction()
+
+function(qb_room_tests)
+  get_property(rooms GLOBAL PROPERTY QB_ROOMS)
+  foreach(room IN LISTS rooms)
+    get_property(tests GLOBAL PROPERTY QB_TESTS_OF_${room})
+    get_property(links GLOBAL PROPERTY QB_TEST_LINKS_OF_${room})
+    foreach(test IN LISTS tests)
+      qb_test(${test} quantbench::${room} ${links})
+    endforeach()
+  endforeach()
+endfunction()

@@ -1,0 +1,122 @@
+// engine: runs a model's bytes. Neither engine nor session can tell an original from a quantized one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "quantbench/base/json.h"
+#include "quantbench/base/status.h"
+#include "quantbench/tensor.h"
+
+namespace quantbench {
+
+enum class GraphOptimization : std::uint8_t { kNone, kBasic, kExtended, kAll };
+[[nodiscard]] std::string_view Name(GraphOptimization level);  // "none", "basic", "extended", "all"
+[[nodiscard]] Result<GraphOptimization> ParseGraphOptimization(std::string_view name);
+
+struct SessionOptions {
+  int threads = 1;  // intra-op threads; 0: one per core
+  GraphOptimization optimization = GraphOptimization::kAll;
+  std::map<std::string, std::string> config;  // engine-specific entries ("session.x64quantprecision")
+  std::string optimized_model_path;           // when set: the graph after the engine's optimization
+
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Result<SessionOptions> FromJson(const Json& json);
+};
+
+// A model as the engine takes it: its message, and the external files it names, all in memory, all
+// alive until Load returns.
+struct EngineModel {
+  std::span<const std::byte> bytes;
+  std::vector<std::pair<std::string, std::span<const std::byte>>> external;  // location, content
+};
+
+struct PortDim {
+  std::int64_t value = -1;  // >= 0 when fixed
+  std::string name;         // of a free dimension; may be empty
+};
+
+// An input or output of a session.
+struct Port {
+  std::string name;
+  DataType type = DataType::kUndefined;
+  std::vector<PortDim> dims;
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
+// One loaded model. Not thread-safe.
+class Session {
+ public:
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  Session(Session&&) = delete;
+  Session& operator=(Session&&) = delete;
+  virtual ~Session() = default;
+
+  [[nodiscard]] virtual const std::vector<Port>& inputs() const = 0;
+  [[nodiscard]] virtual const std::vector<Port>& outputs() const = 0;
+
+  // Copies the inputs into memory the session owns and keeps them bound until the next Bind. Every
+  // input must be given, with the right type and a shape that fits. Outputs are bound to memory that
+  // the engine allocates, all of them or only `outputs`.
+  [[nodiscard]] virtual Status Bind(std::span<const NamedTensor> inputs,
+                                    std::span<const std::string> outputs = {}) = 0;
+  // One forward pass over what is bound. Nothing else happens in here: this is what gets timed.
+  [[nodiscard]] virtual Status Run() = 0;
+  // Copies of the outputs of the last Run, in the order bound.
+  [[nodiscard]] virtual Result<std::vector<NamedTensor>> Fetch() = 0;
+};
+
+class Engine {
+ public:
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  Engine(Engine&&) = delete;
+  Engine& operator=(Engine&&) = delete;
+  virtual ~Engine() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;     // "onnxruntime", "fake"
+  [[nodiscard]] virtual std::string_view version() const = 0;  // "1.30.0"
+  // kEngine with the engine's own reason, made one line.
+  [[nodiscard]] virtual Result<std::unique_ptr<Session>> Load(const EngineModel& model,
+                                                              const SessionOptions& options) = 0;
+};
+
+// Where the engine library is looked for, in this order; the first that exists is taken.
+struct EngineCandidate {
+  std::string source;  // "--engine", "QUANTBENCH_ORT", "set-up copy", "system"
+  std::string path;
+};
+// `flag`: the value of --engine, may be empty.
+[[nodiscard]] std::vector<EngineCandidate> EngineCandidates(std::string_view flag);
+
+// Opens ONNX Runtime (dlopen, API version 21, telemetry switched off before its first call).
+// kUnavailable says where it was looked for and that `./dev setup` places one.
+[[nodiscard]] Result<std::unique_ptr<Engine>> OpenOnnxRuntime(std::string_view flag = {});
+
+// An engine without arithmetic, for tests: outputs, failures and times are set by the test.
+struct FakeBehaviour {
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+  std::vector<NamedTensor> results;  // what Fetch returns
+  std::string load_error;            // non-empty: Load fails with it
+  std::int64_t fail_at_run = -1;     // Run number (from 0) that fails
+  std::function<void(std::int64_t run)> on_run;  // e.g. advances a fake clock
+};
+[[nodiscard]] std::unique_ptr<Engine> MakeFakeEngine(FakeBehaviour behaviour);
+
+}  // namespace quantbench

@@ -1,0 +1,236 @@
+// model: the ONNX graph, read zero-copy from untrusted bytes, edited freely, written back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "quantbench/base/file.h"
+#include "quantbench/base/status.h"
+#include "quantbench/tensor.h"
+
+namespace quantbench {
+
+// A view together with whoever owns the memory behind it (a mapped file or a buffer).
+struct Bytes {
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> view;
+
+  // Takes over a buffer.
+  [[nodiscard]] static Bytes Own(std::vector<std::byte> buffer);
+  [[nodiscard]] std::size_t size() const { return view.size(); }
+};
+
+// Limits on what a model may ask of us; beyond them kMalformed names the limit.
+struct ModelLimits {
+  int depth = 100;                            // nested messages (graph in attribute in node ...)
+  std::int64_t nodes = 4'000'000;             // over all graphs
+  std::int64_t initializers = 4'000'000;
+  std::uint64_t name_bytes = 64U << 20U;      // one string
+};
+
+// Every message remembers the bytes it was read from (`origin`). Fields may be edited freely: the
+// writer reads the origin again and passes it through untouched where nothing changed; where
+// something did, it writes the known fields and then the origin's unknown ones. So a model that was
+// not edited is written byte for byte as it was read.
+
+// How the numbers of a tensor are stored in the file.
+enum class Storage : std::uint8_t {
+  kRaw,       // raw_data: `data` views the file
+  kTyped,     // float_data, int32_data, ...: read with ReadTensor
+  kExternal,  // another file beneath the model's folder: `data` views that file
+};
+
+struct ExternalLocation {
+  std::string location;  // as written in the model: a relative path
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+
+  friend bool operator==(const ExternalLocation&, const ExternalLocation&) = default;
+};
+
+// onnx.TensorProto: an initializer, or the value of a Constant or of a tensor attribute.
+struct Initializer {
+  std::string name;
+  DataType type = DataType::kUndefined;
+  Shape dims;
+  Storage storage = Storage::kRaw;
+  Bytes data;                 // packed as raw_data when storage is kRaw or kExternal
+  ExternalLocation external;  // when storage is kExternal
+  Bytes origin;
+
+  [[nodiscard]] static Initializer Of(std::string name, Tensor tensor);
+  // Bytes the numbers occupy in the file (or the external file).
+  [[nodiscard]] std::uint64_t stored_bytes() const;
+};
+
+// The numbers, checked against type and dims, copied (typed fields are decoded). kMalformed when
+// they do not fit; kUnsupported for strings.
+[[nodiscard]] Result<Tensor> ReadTensor(const Initializer& initializer);
+
+struct Dimension {
+  std::int64_t value = -1;  // >= 0 when fixed, -1 when free
+  std::string name;         // of a free dimension, may be empty
+
+  friend bool operator==(const Dimension&, const Dimension&) = default;
+};
+
+struct ValueInfo {
+  std::string name;
+  bool is_tensor = false;  // sequences, maps and optionals are kept but not described
+  DataType type = DataType::kUndefined;
+  bool has_shape = false;
+  std::vector<Dimension> dims;
+  Bytes origin;
+};
+[[nodiscard]] std::string ToString(std::span<const Dimension> dims);  // "[batch, 3, 224, 224]"
+
+enum class AttributeType : std::int32_t {
+  kUndefined = 0, kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kGraph = 5, kFloats = 6, kInts = 7,
+  kStrings = 8, kTensors = 9, kGraphs = 10, kSparseTensor = 11, kSparseTensors = 12, kTypeProto = 13,
+  kTypeProtos = 14,
+};
+
+struct Graph;
+
+struct Attribute {
+  std::string name;
+  AttributeType type = AttributeType::kUndefined;
+  float f = 0;
+  std::int64_t i = 0;
+  std::string s;
+  std::vector<float> floats;
+  std::vector<std::int64_t> ints;
+  std::vector<std::string> strings;
+  std::vector<Initializer> tensors;  // one for kTensor
+  std::vector<Graph> graphs;         // one for kGraph
+  Bytes origin;
+
+  [[nodiscard]] static Attribute Int(std::string name, std::int64_t value);
+  [[nodiscard]] static Attribute Ints(std::string name, std::vector<std::int64_t> values);
+  [[nodiscard]] static Attribute Float(std::string name, float value);
+  [[nodiscard]] static Attribute String(std::string name, std::string value);
+};
+
+struct Node {
+  std::string name;
+  std::string op_type;
+  std::string domain;  // "" is ai.onnx
+  std::vector<std::string> inputs;   // "" is an omitted optional input
+  std::vector<std::string> outputs;
+  std::vector<Attribute> attributes;
+  Bytes origin;
+
+  [[nodiscard]] const Attribute* FindAttribute(std::string_view attribute) const;  // null when absent
+  [[nodiscard]] std::int64_t IntAttribute(std::string_view attribute, std::int64_t fallback) const;
+  [[nodiscard]] float FloatAttribute(std::string_view attribute, float fallback) const;
+  [[nodiscard]] bool Is(std::string_view type) const { return op_type == type && domain.empty(); }
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Node> nodes;
+  std::vector<Initializer> initializers;
+  std::vector<ValueInfo> inputs;
+  std::vector<ValueInfo> outputs;
+  std::vector<ValueInfo> value_infos;
+  Bytes origin;
+
+  [[nodiscard]] const Initializer* FindInitializer(std::string_view initializer) const;  // linear
+};
+
+struct Opset {
+  std::string domain;
+  std::int64_t version = 0;
+
+  friend bool operator==(const Opset&, const Opset&) = default;
+};
+
+struct Model {
+  std::int64_t ir_version = 0;
+  std::vector<Opset> opsets;
+  std::string producer_name;
+  std::string producer_version;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  Graph graph;
+  std::int64_t functions = 0;  // model-local functions: counted, passed through
+  Bytes origin;
+
+  std::filesystem::path folder;  // where external data is looked for; empty for a model in memory
+  std::uint64_t file_bytes = 0;  // the .onnx file
+  // External files in use, by location.
+  std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>> external_files;
+
+  [[nodiscard]] std::int64_t OpsetVersion(std::string_view domain = "") const;  // 0 when absent
+  // Sets or adds; never lowers.
+  void RequireOpset(std::string_view domain, std::int64_t version);
+  // Inputs that are not also initializers (old models list initializers as inputs).
+  [[nodiscard]] std::vector<const ValueInfo*> RuntimeInputs() const;
+  // The .onnx file and every external file in use.
+  [[nodiscard]] std::uint64_t total_bytes() const;
+};
+
+// Maps and parses a model. Tensor payloads are not touched. External data must lie beneath the
+// model's folder. Errors name the file, the element ("initializer \"fc.weight\"") and the reason:
+// kNotFound, kIo, kMalformed (truncated, not a model, limits), kUnsupported.
+[[nodiscard]] Result<Model> LoadModel(const std::filesystem::path& path, const ModelLimits& limits = {});
+// The same from memory; `folder` empty: external data is refused.
+[[nodiscard]] Result<Model> ParseModel(Bytes bytes, const std::filesystem::path& folder = {},
+                                       const ModelLimits& limits = {});
+
+// Structure: names defined once, inputs defined before use (subgraphs see outer names), sizes of
+// tensor payloads, outputs defined. Not operators: the engine is the judge of those.
+[[nodiscard]] Status CheckModel(const Model& model);
+
+// The message as pieces to be written one after the other; pieces view the model's own data, so the
+// model must outlive them. Over 2 GB: kUnsupported (use external data).
+struct EncodedModel {
+  std::vector<Bytes> pieces;
+  std::uint64_t size = 0;
+};
+[[nodiscard]] Result<EncodedModel> EncodeModel(const Model& model);
+// One contiguous copy (for the engine).
+[[nodiscard]] Result<std::vector<std::byte>> EncodeToBytes(const Model& model);
+
+struct SaveOptions {
+  bool replace_existing = false;  // false: kInvalidArgument when the file exists
+  // Initializers of at least this many bytes go to `<file>.data` beside the model, when the model
+  // would be larger than `external_above` bytes (protobuf ends at 2 GB) or already used external data.
+  std::uint64_t external_threshold = 1024;
+  std::uint64_t external_above = 1'900'000'000;
+};
+// Written to a temporary name, synced, renamed: the file is complete or absent. The model it was read
+// from cannot be the target (kInvalidArgument).
+[[nodiscard]] Status SaveModel(const Model& model, const std::filesystem::path& path,
+                               const SaveOptions& options = {});
+
+// Who makes and who reads each value of one graph. Borrowed views into the graph: rebuild after edits.
+class GraphIndex {
+ public:
+  explicit GraphIndex(const Graph& graph);
+
+  [[nodiscard]] const Node* Producer(std::string_view value) const;            // null: input, initializer
+  [[nodiscard]] std::int64_t ProducerIndex(std::string_view value) const;      // -1 when none
+  // Indices of nodes that read the value; a node whose subgraph reads it counts, each once.
+  [[nodiscard]] std::span<const std::int64_t> Consumers(std::string_view value) const;
+  [[nodiscard]] const Initializer* FindInitializer(std::string_view name) const;  // null when none
+  [[nodiscard]] bool IsGraphOutput(std::string_view value) const;
+  [[nodiscard]] bool IsGraphInput(std::string_view value) const;
+
+ private:
+  const Graph* graph_;
+  std::unordered_map<std::string_view, std::int64_t> producer_;
+  std::unordered_map<std::string_view, std::vector<std::int64_t>> consumers_;
+  std::unordered_map<std::string_view, const Initializer*> initializers_;
+  std::unordered_map<std::string_view, int> borders_;  // bit 0: input, bit 1: output
+};
+
+}  // namespace quantbench

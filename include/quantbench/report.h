@@ -1,0 +1,57 @@
+// report: shows an analysis: tables for the terminal, figures by gnuplot, a Markdown and an HTML page.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quantbench/analyse.h"
+#include "quantbench/base/status.h"
+
+namespace quantbench {
+
+enum class OutputFormat : std::uint8_t { kTable, kMarkdown, kCsv, kJson };
+[[nodiscard]] Result<OutputFormat> ParseOutputFormat(std::string_view name);  // table md csv json
+
+struct Column {
+  std::string title;   // with its unit: "mean ms"
+  bool numeric = true; // right-aligned, and a number in JSON when it reads as one
+};
+
+// Text that comes from models and data may be hostile: rendering escapes it for each format.
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<std::string>> rows;
+};
+// kTable: aligned columns, Unicode-aware. kCsv: RFC 4180, cells that a spreadsheet would run as a
+// formula are prefixed with '. kJson: an array of objects by column title.
+[[nodiscard]] std::string Render(const Table& table, OutputFormat format);
+// Several tables; kJson: one object by table title.
+[[nodiscard]] std::string Render(const std::vector<Table>& tables, OutputFormat format);
+
+// The tables of a study, as the report and the terminal show them.
+[[nodiscard]] Table SizeTable(const Analysis& analysis);
+[[nodiscard]] Table LatencyTable(const Analysis& analysis);
+[[nodiscard]] Table AccuracyTable(const Analysis& analysis);
+[[nodiscard]] Table HypothesisTable(const Analysis& analysis);
+[[nodiscard]] Table QuantizationTable(const Analysis& analysis);
+// One row per arm: size, latency at the smallest cell, accuracy: the answer at a glance.
+[[nodiscard]] Table SummaryTable(const Analysis& analysis);
+// What became what, and why the rest stayed float: one row a layer.
+[[nodiscard]] Table PlanTable(const Plan& plan);
+
+struct Report {
+  std::filesystem::path html;
+  std::filesystem::path markdown;
+  std::vector<std::filesystem::path> figures;  // PNG and SVG, beside their .gp script and .dat data
+  std::string missing;                         // what could not be made, and what to install; or empty
+};
+
+// Writes report.html (one file, figures inside, no network, no JavaScript needed), report.md, figures/
+// and the tables as CSV into `folder`.
+[[nodiscard]] Result<Report> WriteReport(const Analysis& analysis, const std::filesystem::path& folder);
+
+}  // namespace quantbench

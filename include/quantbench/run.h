@@ -1,0 +1,159 @@
+// run: does what is asked: one case at a time, the engine's part of each in a disposable worker.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quantbench/analyse.h"
+#include "quantbench/base/json.h"
+#include "quantbench/base/progress.h"
+#include "quantbench/base/status.h"
+#include "quantbench/measure.h"
+#include "quantbench/quantize.h"
+#include "quantbench/results.h"
+#include "quantbench/study.h"
+
+namespace quantbench {
+
+// Where and how workers run.
+struct WorkerOptions {
+  std::string engine;               // --engine; empty: the usual places
+  std::int64_t timeout_s = 600;     // wall time of one worker, then it is killed
+  std::uint64_t memory_bytes = 0;   // address space limit; 0: none
+  std::filesystem::path program;    // the quantbench binary; empty: this very one
+};
+
+// How a worker ended.
+struct WorkerResult {
+  Outcome outcome = Outcome::kOk;
+  std::string reason;      // one line when the outcome is not kOk
+  ErrorCode code = ErrorCode::kEngine;  // of a kFailed outcome
+  Json reply;              // when kOk
+  std::uint64_t peak_bytes = 0;
+};
+
+// Starts `<program> __worker`, hands it the request, waits for its reply. A crash, a hang and a lack of
+// memory of the engine end there. The worker dies with us.
+[[nodiscard]] WorkerResult RunWorker(const Json& request, const WorkerOptions& options,
+                                     Progress& progress);
+// The other end: reads the request from standard input, answers on descriptor 3. Returns an exit code.
+[[nodiscard]] int ServeWorker();
+
+// --- quantize ---
+
+struct QuantizeOptions {
+  std::filesystem::path model;
+  std::filesystem::path output;
+  Recipe recipe;
+  std::optional<DataSpec> calibrate;    // absent: synthetic input
+  std::int64_t calibrate_samples = 128;
+  std::string observer = "minmax";
+  DimValues dims;
+  std::map<std::string, double> constants;
+  std::int64_t vocabulary = 1000;
+  bool verify = true;
+  bool force = false;                   // replace an existing output
+  int threads = 0;                      // of the quantizer; 0: one per core
+};
+
+struct QuantizeOutcome {
+  Plan plan;
+  ModelSize before;
+  ModelSize after;
+  double seconds = 0;                   // preparing, planning, applying, writing; not calibrating or verifying
+  double calibrate_seconds = 0;
+  std::uint64_t peak_bytes = 0;         // of this process
+  bool verified = false;
+  double sqnr_db = 0;                   // worst output; NaN when not verified
+  std::string verify_source;            // "data images, 8 samples" or "synthetic, seed 1"
+  std::string sha256;                   // of the written file
+};
+
+// Quantizes, writes, re-opens, loads and compares. When the output does not load or compare, it is
+// removed again and the error says so. Never writes in place.
+[[nodiscard]] Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options,
+                                                    const WorkerOptions& worker, Progress& progress);
+
+// --- bench and eval ---
+
+struct Arm {
+  std::string id;
+  std::filesystem::path path;
+};
+
+// What a measuring or evaluating worker feeds the arms with.
+struct InputSource {
+  std::optional<DataSpec> data;         // absent: synthetic
+  DimValues dims;
+  std::map<std::string, double> constants;
+  std::int64_t vocabulary = 1000;
+  std::uint64_t seed = 1;
+};
+
+struct BenchOptions {
+  std::vector<Arm> arms;                // the first is the original
+  Cell cell;
+  LatencyPlan latency;
+  InputSource input;
+  std::int64_t processes = 3;
+};
+// Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm that
+// could not be carries its own outcome.
+struct CaseOutcome {
+  Outcome outcome = Outcome::kOk;
+  std::string reason;
+  ErrorCode code = ErrorCode::kEngine;  // of kFailed: who can fix it
+  Json results;
+};
+[[nodiscard]] CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
+                                    Progress& progress);
+
+struct EvalOptions {
+  Arm arm;
+  InputSource input;                    // with data
+  EvaluateOptions evaluate;
+  std::int64_t threads = 1;
+};
+[[nodiscard]] CaseOutcome EvaluateArm(const EvalOptions& options, const WorkerOptions& worker,
+                                      Progress& progress);
+
+// --- run ---
+
+struct RunStudyOptions {
+  std::filesystem::path results;        // folder
+  WorkerOptions worker;
+  bool retry_failed = false;            // do failed cases again
+};
+
+struct StudyOutcome {
+  std::int64_t cases = 0;
+  std::int64_t resumed = 0;             // had a record already
+  std::int64_t done = 0;
+  std::int64_t failed = 0;              // of all cases, resumed ones included
+};
+
+// Does every case of the study that has no record, in order, and records each at once. Hypotheses are
+// frozen (hash and time) before the first measurement. Errors: the study's folder cannot be written,
+// no engine; what happens to a case is in its record.
+[[nodiscard]] Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options,
+                                            Progress& progress);
+
+// What RunStudy wrote about the hypotheses, null when absent.
+[[nodiscard]] Json ReadFrozen(const std::filesystem::path& results);
+
+// --- doctor ---
+
+struct DoctorItem {
+  std::string what;
+  std::string value;
+  bool fine = true;
+  std::string remedy;   // a command or a sentence when not fine
+};
+[[nodiscard]] std::vector<DoctorItem> Examine(const WorkerOptions& worker);
+
+}  // namespace quantbench

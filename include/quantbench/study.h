@@ -1,0 +1,144 @@
+// study: what to try. A TOML file becomes a checked Study, a Study becomes cases.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quantbench/base/json.h"
+#include "quantbench/base/status.h"
+#include "quantbench/calibrate.h"
+#include "quantbench/data.h"
+#include "quantbench/measure.h"
+#include "quantbench/quantize.h"
+
+namespace quantbench {
+
+struct StudyModel {
+  std::string id;
+  std::filesystem::path path;  // resolved against the study's folder
+  std::string why;
+  std::string data;            // id of a [data.X]; empty: synthetic input only, no accuracy
+  DimValues dims;              // values for free dimensions
+  std::map<std::string, double> constants;  // inputs with a fixed value
+  std::int64_t vocabulary = 1000;           // of synthetic token ids
+};
+
+struct StudyVariant {
+  std::string id;
+  std::string why;
+  Recipe recipe;
+  std::string calibrate_data;           // empty: the model's own data
+  std::int64_t calibrate_samples = 128;
+  std::string observer = "minmax";
+  std::vector<std::string> models;      // empty: all
+};
+
+struct Sweep {
+  std::vector<std::int64_t> batch = {1};
+  std::vector<std::int64_t> threads = {1};
+  std::map<std::string, std::vector<std::int64_t>> dims;  // by dimension name
+};
+
+enum class Metric : std::uint8_t {
+  kLatencyRatio,        // latency of arms[0] / latency of arms[1]
+  kSizeRatio,           // bytes of arms[0] / bytes of arms[1]
+  kAccuracy,            // top-1 of arms[0], 0 to 1
+  kAccuracyDifference,  // top-1 of arms[0] - top-1 of arms[1], -1 to 1
+  kAgreement,           // share of samples on which arms[0] answers as arms[1]
+  kSqnr,                // output SQNR of arms[0] against the original, dB
+};
+[[nodiscard]] std::string_view Name(Metric metric);  // "latency.ratio", "size.ratio", "accuracy", ...
+[[nodiscard]] Result<Metric> ParseMetric(std::string_view name);
+
+// "<= 0.667", ">= 1.5", "< 1", "> 0", "0.2..0.3" (both ends included).
+struct Expectation {
+  double low = 0;    // -infinity when open
+  double high = 0;   // +infinity when open
+  std::string text;  // as written
+};
+[[nodiscard]] Result<Expectation> ParseExpectation(std::string_view text);
+
+struct Hypothesis {
+  std::string id;
+  std::string text;
+  std::string why;
+  Metric metric = Metric::kLatencyRatio;
+  std::vector<std::string> arms;  // variant ids or "original"; one or two, as the metric needs
+  Expectation expect;
+  // Where it is claimed; empty or absent: everywhere.
+  std::string model;
+  std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> threads;
+  DimValues dims;
+
+  [[nodiscard]] Json ToJson() const;
+};
+
+struct Study {
+  std::string title;
+  std::vector<std::string> authors;
+  std::string text;                    // free text: difficulties, discussion
+  std::int64_t processes = 3;          // fresh workers a measuring cell
+  LatencyPlan latency;                 // repetitions = k
+  EvaluateOptions evaluate;
+  bool include_data_loading = false;   // measure from file to answer, beside the forward pass
+  std::int64_t timeout_s = 600;        // of one worker
+  std::vector<StudyModel> models;
+  std::vector<StudyVariant> variants;
+  std::map<std::string, DataSpec> data;
+  Sweep sweep;
+  std::vector<Hypothesis> hypotheses;
+  std::filesystem::path file;          // where it was read from
+
+  [[nodiscard]] const StudyModel* FindModel(std::string_view id) const;
+  [[nodiscard]] const StudyVariant* FindVariant(std::string_view id) const;
+};
+
+inline constexpr std::string_view kOriginal = "original";  // the arm that is the model as given
+
+// Reads and checks a study. Every mistake is found in one go and they come as one kInvalidArgument
+// of one line each: "study.toml:12:3: unknown key \"repetition\"; did you mean \"repetitions\"?".
+// Checked: syntax, unknown keys, types, ranges, unknown recipes, metrics and references (with the
+// nearest known name), duplicate ids, files that do not exist. Ids: letters, digits, "_", "-", ".".
+[[nodiscard]] Result<Study> LoadStudy(const std::filesystem::path& path);
+// The same from text; relative paths are taken from `folder`.
+[[nodiscard]] Result<Study> ParseStudy(std::string_view text, const std::filesystem::path& file,
+                                       const std::filesystem::path& folder);
+
+// One set of circumstances under which all arms of a model are measured together.
+struct Cell {
+  std::int64_t batch = 1;
+  std::int64_t threads = 1;
+  DimValues dims;
+  bool include_data_loading = false;
+
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Result<Cell> FromJson(const Json& json);
+  [[nodiscard]] std::string Describe() const;  // "batch 4, 1 thread, seq 32"
+  friend bool operator==(const Cell&, const Cell&) = default;
+};
+
+enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate };
+[[nodiscard]] std::string_view Name(CaseKind kind);  // "quantize", "measure", "evaluate"
+[[nodiscard]] Result<CaseKind> ParseCaseKind(std::string_view name);
+
+// One unit of work, one record.
+struct Case {
+  CaseKind kind = CaseKind::kQuantize;
+  std::string model;
+  std::string arm;   // variant to make, or arm to evaluate; empty for kMeasure (all arms)
+  Cell cell;         // kMeasure
+
+  [[nodiscard]] std::string Describe() const;  // "measure mobilenet_v2, batch 4, 1 thread"
+};
+
+// Quantizations first, then evaluations, then measurements, model by model in study order; cells by
+// rising batch. The original is evaluated too. Models without data have no evaluations.
+[[nodiscard]] std::vector<Case> Expand(const Study& study);
+
+}  // namespace quantbench
