@@ -66,6 +66,7 @@ struct InputSpec {
   DataType type = DataType::kFloat32;
   std::vector<std::int64_t> dims;       // -1 where free
   std::vector<std::string> dim_names;   // same length; "" where fixed or anonymous
+  bool batched = true;                  // the first dimension is the batch; never so for rank 0
 };
 
 struct Sample {
