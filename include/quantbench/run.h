@@ -41,7 +41,7 @@ struct WorkerResult {
 // memory of the engine end there. The worker dies with us.
 [[nodiscard]] WorkerResult RunWorker(const Json& request, const WorkerOptions& options,
                                      Progress& progress);
-// The other end: reads the request from standard input, answers on descriptor 3. Returns an exit code.
+// The other end: takes the request from descriptor 3 and answers there. Returns an exit code.
 [[nodiscard]] int ServeWorker();
 
 // --- quantize ---
@@ -71,7 +71,7 @@ struct QuantizeOutcome {
   bool verified = false;
   double sqnr_db = 0;                   // worst output; NaN when not verified
   std::string verify_source;            // "data images, 8 samples" or "synthetic, seed 1"
-  std::string sha256;                   // of the written file
+  std::string sha256;                   // of the written file; empty when not verified
 };
 
 // Quantizes, writes, re-opens, loads and compares. When the output does not load or compare, it is

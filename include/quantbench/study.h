@@ -110,6 +110,10 @@ inline constexpr std::string_view kOriginal = "original";  // the arm that is th
 [[nodiscard]] Result<Study> ParseStudy(std::string_view text, const std::filesystem::path& file,
                                        const std::filesystem::path& folder);
 
+// One data set for a command line: a .toml file with the keys of a [data.X] table at its top, or,
+// directly, a folder of images, a .npy, an .npz or an IDX file. `id` becomes the file's stem.
+[[nodiscard]] Result<DataSpec> LoadDataSpec(const std::filesystem::path& path);
+
 // One set of circumstances under which all arms of a model are measured together.
 struct Cell {
   std::int64_t batch = 1;

@@ -1,6 +1,8 @@
 // Format: std::format until the compiler has it (GCC 12 has not); fmt stands in behind this header.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 

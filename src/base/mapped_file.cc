@@ -1,0 +1,148 @@
+// Mapped files, and opening what an untrusted model names.
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "base/open_beneath.h"
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+
+// Gives the mapping functions the private constructor.
+struct MappedFileAccess {
+  static std::shared_ptr<const MappedFile> Make(const std::byte* data, std::size_t size) {
+    return std::shared_ptr<const MappedFile>(new MappedFile(data, size));
+  }
+};
+
+namespace {
+
+Error SystemError(std::string_view what) {
+  const ErrorCode code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return {code, Format("{}: {}", Printable(what), std::strerror(errno))};
+}
+
+// Maps and closes `fd`.
+Result<std::shared_ptr<const MappedFile>> Map(int fd, std::string_view name, bool single_link) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0) {
+    const Error error = SystemError(name);
+    close(fd);
+    return error;
+  }
+  if (!S_ISREG(info.st_mode) || (single_link && info.st_nlink != 1)) {
+    close(fd);
+    return Error(ErrorCode::kMalformed,
+                 Format("{}: {}", Printable(name),
+                        S_ISREG(info.st_mode) ? "has more than one hard link" : "not a regular file"));
+  }
+  const auto size = static_cast<std::size_t>(info.st_size);
+  void* data = nullptr;
+  if (size > 0) data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  const Error error = SystemError(name);
+  close(fd);
+  if (size > 0 && data == MAP_FAILED) return error;
+  return MappedFileAccess::Make(static_cast<const std::byte*>(data), size);
+}
+
+Error Refused(std::string_view relative, std::string_view rule) {
+  return {ErrorCode::kMalformed, Format("\"{}\" {}", Printable(relative), rule)};
+}
+
+// What an untrusted path may not be, whatever lies there.
+Status CheckRelative(std::string_view relative) {
+  if (relative.empty()) return Refused(relative, "names no file");
+  if (relative.front() == '/') return Refused(relative, "is an absolute path");
+  if (relative.find('\0') != std::string_view::npos) return Refused(relative, "holds a NUL");
+  std::string_view rest = relative;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    if (rest.substr(0, end) == "..") return Refused(relative, "leads out of the model's folder (..)");
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+int OpenBeneathByKernel(int folder, const char* relative) {
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(syscall(SYS_openat2, folder, relative, &how, sizeof(how)));
+}
+
+int OpenBeneathByComponents(int folder, const char* relative) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+  int here = dup(folder);
+  std::string_view rest = relative;
+  while (here >= 0 && !rest.empty()) {
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    const std::string component(rest.substr(0, end));
+    const bool last = end == rest.size();
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (component.empty() || component == ".") continue;
+    const int next = openat(here, component.c_str(), last ? kFlags : (kFlags | O_DIRECTORY));
+    const int error = errno;
+    close(here);
+    errno = error;
+    here = next;
+  }
+  return here;
+}
+
+MappedFile::~MappedFile() {
+  if (size_ > 0) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::filesystem::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return SystemError(path.string());
+  return Map(fd, path.string(), false);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::OpenBeneath(
+    const std::filesystem::path& folder, std::string_view relative) {
+  QB_OK(CheckRelative(relative));
+  const std::string name(relative);
+  const std::string base = folder.empty() ? "." : folder.string();
+  const int root = open(base.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  if (root < 0) return SystemError(base);
+  int fd = OpenBeneathByKernel(root, name.c_str());
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) fd = OpenBeneathByComponents(root, name.c_str());
+  const int error = errno;
+  close(root);
+  if (fd < 0 && (error == ELOOP || error == EXDEV)) {
+    return Refused(relative, "goes through a symbolic link");
+  }
+  errno = error;
+  if (fd < 0) return SystemError((folder / name).string());
+  return Map(fd, relative, true);
+}
+
+void MappedFile::Release(std::span<const std::byte> part) const {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(part.data()) + part.size()) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t limit) {
+  QB_TRY(const auto file, MappedFile::Open(path));
+  if (file->bytes().size() > limit) {
+    return Error(ErrorCode::kMalformed,
+                 Format("{}: {} is more than the limit of {}", path.string(),
+                        FormatBytes(file->bytes().size()), FormatBytes(limit)));
+  }
+  return std::string(file->text());
+}
+
+}  // namespace quantbench

@@ -1,0 +1,94 @@
+// The program: the table of commands, the parser, and what no command caught.
+#include "quantbench/cli.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/command.h"
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+constexpr auto kCommands = std::to_array<CommandEntry>({
+    {"run", "the whole study: quantize, measure, evaluate, judge, report", AddRun},
+    {"inspect", "what a model is: size, parameters, element types, inputs, outputs", AddInspect},
+    {"quantize", "make a quantized model, and check that it works", AddQuantize},
+    {"bench", "latency of models side by side, interleaved", AddBench},
+    {"eval", "accuracy of models on a data set, side by side", AddEval},
+    {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},
+    {"doctor", "what this device can do, and what disturbs measuring", AddDoctor},
+});
+
+constexpr std::string_view kSummary =
+    "quantbench: what does quantizing this model buy on this device, and what does it cost?";
+constexpr std::string_view kExamples =
+    "  quantbench run study.toml\n"
+    "  quantbench inspect model.onnx\n"
+    "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o model.int8.onnx\n"
+    "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
+    "  quantbench eval model.onnx model.int8.onnx --data images.toml";
+constexpr std::string_view kExitCodes =
+    "Exit codes: 0 done; 1 a gate was missed; 2 usage or study error; 3 finished, but cases failed;\n"
+    "4 machine or disk; 5 bad model or data refused; 70 our bug.";
+
+// The parser's own message, and the command that was probably meant.
+Error UsageError(const CLI::ParseError& error, int argc, char** argv) {
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::vector<std::string_view> names;
+  for (const CommandEntry& command : kCommands) names.push_back(command.name);
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  const bool known = std::find(names.begin(), names.end(), word) != names.end();
+  if (const auto nearest = Nearest(word, names); !known && !nearest.empty()) {
+    message += Format("; did you mean \"{}\"?", nearest);
+  }
+  return {ErrorCode::kInvalidArgument, message + " (see --help)"};
+}
+
+int Run(int argc, char** argv) {
+  Terminal terminal;
+  CLI::App app;
+  Describe(app, kSummary, kExamples);
+  app.footer(std::string(kExitCodes));
+  app.set_version_flag("--version", std::string("quantbench ") + QB_VERSION);
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const CommandEntry& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+    actions.emplace_back(sub, command.add(*sub));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return terminal.Fail(UsageError(error, argc, argv));
+  }
+  for (const auto& [sub, action] : actions) {
+    if (sub->parsed()) return action(terminal);
+  }
+  return kExitInternal;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  // A reader that closes our stdout (`| head`) is not an error worth dying of.
+  signal(SIGPIPE, SIG_IGN);
+  if (argc == 2 && std::string_view(argv[1]) == "__worker") return ServeWorker();
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& exception) {
+    Terminal terminal;
+    return terminal.Fail(Error(ErrorCode::kInternal, Format("bug: {}", exception.what())));
+  }
+}
+
+}  // namespace quantbench

@@ -1,0 +1,74 @@
+// Commands: each adds its flags to the parser and, when it was chosen, translates them to one call.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/terminal.h"
+#include "quantbench/data.h"
+#include "quantbench/report.h"
+#include "quantbench/run.h"
+
+namespace quantbench {
+
+// What runs when the command was chosen; returns the exit code.
+using Action = std::function<int(Terminal&)>;
+
+// A command adds itself to `app` (its flags are owned by the action) and returns its action.
+struct CommandEntry {
+  std::string_view name;
+  std::string_view summary;
+  Action (*add)(CLI::App& app);
+};
+
+Action AddRun(CLI::App& app);
+Action AddInspect(CLI::App& app);
+Action AddQuantize(CLI::App& app);
+Action AddBench(CLI::App& app);
+Action AddEval(CLI::App& app);
+Action AddReport(CLI::App& app);
+Action AddDoctor(CLI::App& app);
+
+// Flags that several commands share: one name, one default, one doc string.
+struct OutputFlag {
+  std::string name = "table";
+  void Add(CLI::App& app, const std::string& flags);
+  [[nodiscard]] OutputFormat format() const;  // the parser has checked the name
+};
+
+struct WorkerFlags {
+  std::string engine;
+  std::int64_t timeout_s = 600;
+  std::uint64_t memory_bytes = 0;
+  void Add(CLI::App& app);
+  [[nodiscard]] WorkerOptions Options() const;
+};
+
+// How a model is fed: data, or values for synthetic input.
+struct InputFlags {
+  std::vector<std::string> dims;       // "seq=32"
+  std::vector<std::string> constants;  // "sr=16000"
+  std::int64_t vocabulary = 1000;
+  void Add(CLI::App& app);
+  // kInvalidArgument for a malformed pair, naming it.
+  [[nodiscard]] Result<DimValues> Dims() const;
+  [[nodiscard]] Result<std::map<std::string, double>> Constants() const;
+};
+
+// Sets the command's help: what it does, then examples, before the flags.
+void Describe(CLI::App& app, std::string_view summary, std::string_view examples);
+
+// A study of files given on a command line: the first is the original, the others its variants. Lets
+// bench and eval speak through the same analysis and tables as `run`.
+Study AdHocStudy(const std::vector<std::string>& files);
+// A record of that study.
+Record AdHocRecord(Case what, CaseOutcome outcome);
+// Puts the file names back where the study said "original" and variant ids.
+void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis);
+
+}  // namespace quantbench

@@ -1,0 +1,92 @@
+// What workers share: a model in the engine's hands, and the data that feeds it.
+#include "run/arms.h"
+
+#include "quantbench/base/clock.h"
+#include "quantbench/base/format.h"
+#include "quantbench/calibrate.h"
+
+namespace quantbench {
+
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads) {
+  const std::int64_t start = SystemClock().NowNs();
+  QB_TRY(const Model model, LoadModel(path));
+  EngineModel bytes;
+  bytes.bytes = model.origin.view;
+  for (const auto& [location, file] : model.external_files) {
+    bytes.external.emplace_back(location, file->bytes());
+  }
+  SessionOptions options;
+  options.threads = threads;
+  auto session = engine.Load(bytes, options);
+  if (!session.ok()) return session.error().Within(path.string());
+  return LoadedArm{std::move(session).value(), SystemClock().NowNs() - start};
+}
+
+Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path) {
+  QB_TRY(const Model model, LoadModel(path));
+  return InputsOf(model);
+}
+
+Result<OpenedInput> OpenInput(const InputSource& input, const std::vector<InputSpec>& inputs) {
+  OpenedInput opened;
+  if (input.data) {
+    QB_TRY(opened.dataset, OpenDataset(*input.data, inputs));
+    opened.source = Format("data {}", input.data->id);
+    return opened;
+  }
+  SyntheticSpec spec;
+  spec.dims = input.dims;
+  spec.vocabulary = input.vocabulary;
+  spec.seed = input.seed;
+  spec.constants = input.constants;
+  QB_TRY(opened.dataset, MakeSynthetic(spec, inputs, &opened.notes));
+  opened.source = Format("synthetic, seed {}", input.seed);
+  return opened;
+}
+
+Json ToJson(const DimValues& dims) {
+  Json json = Json::MakeObject();
+  for (const auto& [name, value] : dims) json.Set(name, value);
+  return json;
+}
+
+DimValues DimValuesFromJson(const Json& json) {
+  DimValues dims;
+  for (const auto& [name, value] : json.AsObject()) dims[name] = value.AsInt();
+  return dims;
+}
+
+Json ToJson(const InputSource& input) {
+  Json constants = Json::MakeObject();
+  for (const auto& [name, value] : input.constants) constants.Set(name, value);
+  return Json::MakeObject()
+      .Set("data", input.data ? input.data->ToJson() : Json())
+      .Set("dims", ToJson(input.dims))
+      .Set("constants", std::move(constants))
+      .Set("vocabulary", input.vocabulary)
+      .Set("seed", input.seed);
+}
+
+Result<InputSource> InputSourceFromJson(const Json& json) {
+  InputSource input;
+  if (!json["data"].is_null()) {
+    QB_TRY(DataSpec data, DataSpec::FromJson(json["data"]));
+    input.data = std::move(data);
+  }
+  input.dims = DimValuesFromJson(json["dims"]);
+  for (const auto& [name, value] : json["constants"].AsObject()) {
+    input.constants[name] = value.AsDouble();
+  }
+  input.vocabulary = json["vocabulary"].AsInt(input.vocabulary);
+  input.seed = static_cast<std::uint64_t>(json["seed"].AsInt(1));
+  return input;
+}
+
+Json ArmFailure(std::string_view arm, Outcome outcome, std::string_view reason) {
+  return Json::MakeObject()
+      .Set("arm", arm)
+      .Set("outcome", Name(outcome))
+      .Set("reason", reason);
+}
+
+}  // namespace quantbench

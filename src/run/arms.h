@@ -1,0 +1,44 @@
+// What workers share: a model in the engine's hands, and the data that feeds it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quantbench/base/json.h"
+#include "quantbench/base/status.h"
+#include "quantbench/data.h"
+#include "quantbench/engine.h"
+#include "quantbench/model.h"
+#include "quantbench/run.h"
+
+namespace quantbench {
+
+struct LoadedArm {
+  std::unique_ptr<Session> session;
+  std::int64_t load_ns = 0;  // session creation, reading the file included
+};
+// Errors name the path.
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads);
+
+// The model at `path` checked and taken apart only as far as its inputs are concerned.
+Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path);
+
+struct OpenedInput {
+  std::unique_ptr<Dataset> dataset;
+  std::string source;              // "data images" or "synthetic, seed 1"
+  std::vector<std::string> notes;  // choices made for free dimensions
+};
+// Data, or synthetic samples for `inputs`, whose free dimensions `input.dims` and the cell set.
+Result<OpenedInput> OpenInput(const InputSource& input, const std::vector<InputSpec>& inputs);
+
+Json ToJson(const InputSource& input);
+Result<InputSource> InputSourceFromJson(const Json& json);
+Json ToJson(const DimValues& dims);
+DimValues DimValuesFromJson(const Json& json);
+
+// The arm's outcome as a record has it, from how its worker or its loading ended.
+Json ArmFailure(std::string_view arm, Outcome outcome, std::string_view reason);
+
+}  // namespace quantbench

@@ -1,0 +1,27 @@
+// Protocol between parent and worker: one request, then progress lines and one answer, as JSON lines.
+//   request:  {"op": "bench", "engine": "", ...}  until the parent shuts its side down
+//   progress: {"step": "measuring", "done": 3, "total": 10}
+//   answer:   {"reply": {...}, "peak_bytes": n}
+//             {"error": {"code": "engine", "message": "...", "out_of_memory": false}, "peak_bytes": n}
+#pragma once
+
+#include "quantbench/base/json.h"
+#include "quantbench/base/progress.h"
+#include "quantbench/base/status.h"
+#include "quantbench/engine.h"
+
+namespace quantbench {
+
+inline constexpr int kWorkerChannel = 3;
+inline constexpr const char* kWorkerVerb = "__worker";
+
+// What a worker can be asked; each stands beside the parent's function that asks it.
+using WorkerHandler = Result<Json> (*)(const Json& request, Engine& engine, Progress& progress);
+
+Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
+
+}  // namespace quantbench

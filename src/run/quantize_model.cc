@@ -1,0 +1,140 @@
+// Quantizing a file: prepare, calibrate, plan, apply, write, re-open, compare.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+
+#include "quantbench/base/clock.h"
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "quantbench/run.h"
+#include "run/calibrate_verify.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path DataFileOf(const fs::path& model) {
+  return fs::path(model.string() + ".data");
+}
+
+// An existing output steps aside while the new one is made, and comes back if that fails.
+class Replacement {
+ public:
+  explicit Replacement(fs::path output) : output_(std::move(output)) {
+    std::error_code ignored;
+    for (const fs::path& file : {output_, DataFileOf(output_)}) {
+      if (fs::exists(file, ignored)) fs::rename(file, Aside(file), ignored);
+    }
+  }
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+  Replacement(Replacement&&) = delete;
+  Replacement& operator=(Replacement&&) = delete;
+
+  ~Replacement() {
+    std::error_code ignored;
+    for (const fs::path& file : {output_, DataFileOf(output_)}) {
+      if (kept_) {
+        fs::remove(Aside(file), ignored);
+      } else {
+        fs::remove(file, ignored);
+        if (fs::exists(Aside(file), ignored)) fs::rename(Aside(file), file, ignored);
+      }
+    }
+  }
+  void Keep() { kept_ = true; }
+
+ private:
+  static fs::path Aside(const fs::path& file) { return fs::path(file.string() + ".previous"); }
+  fs::path output_;
+  bool kept_ = false;
+};
+
+Status CheckPaths(const QuantizeOptions& options) {
+  std::error_code error;
+  if (fs::equivalent(options.model, options.output, error) && !error) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("{}: output and input are the same file; quantbench never quantizes in place",
+                        options.output.string()));
+  }
+  if (fs::exists(options.output, error) && !options.force) {
+    return Error(ErrorCode::kInvalidArgument, Format("{}: exists already; --force replaces it",
+                                                     options.output.string()));
+  }
+  const fs::path folder = options.output.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, error)) {
+    return Error(ErrorCode::kNotFound,
+                 Format("{}: the output folder does not exist", folder.string()));
+  }
+  return Ok();
+}
+
+Result<std::string> HashOfFile(const fs::path& path) {
+  QB_TRY(const auto file, MappedFile::Open(path));
+  return Sha256(file->text());
+}
+
+double Seconds(std::int64_t nanoseconds) {
+  return static_cast<double>(nanoseconds) * 1e-9;
+}
+
+// Everything but the engine's part: from bytes to bytes. Fills plan, sizes and seconds.
+Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
+               QuantizeOutcome* outcome, Progress& progress) {
+  const std::int64_t start = SystemClock().NowNs();
+  progress.Update("quantizing", 0, 0);
+  QB_TRY(Model model, LoadModel(options.model));
+  QB_OK(CheckModel(model));
+  outcome->before = SizeOf(model);
+  std::vector<std::string> notes;
+  QB_TRY(Model prepared, Prepare(std::move(model), options.recipe, &notes));
+  QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table));
+  outcome->plan.notes.insert(outcome->plan.notes.begin(), notes.begin(), notes.end());
+  QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
+  QB_OK(SaveModel(quantized, options.output, {}));
+  outcome->seconds = Seconds(SystemClock().NowNs() - start);
+  outcome->peak_bytes = PeakResidentBytes();
+  return Ok();
+}
+
+// The written file read back from disk.
+Status Reopen(const QuantizeOptions& options, QuantizeOutcome* outcome) {
+  QB_TRY(const Model written, LoadModel(options.output));
+  QB_OK(CheckModel(written));
+  outcome->after = SizeOf(written);
+  return Ok();
+}
+
+}  // namespace
+
+Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const WorkerOptions& worker,
+                                      Progress& progress) {
+  QB_OK(CheckPaths(options));
+  QuantizeOutcome outcome;
+  std::optional<CalibrationTable> table;
+  if (options.recipe.needs_calibration()) {
+    const std::int64_t start = SystemClock().NowNs();
+    QB_TRY(table, CalibrateByWorker(options, worker, progress));
+    outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
+  }
+  Replacement replacement(options.output);
+  QB_OK(Convert(options, table ? &*table : nullptr, &outcome, progress));
+  if (auto reopened = Reopen(options, &outcome); !reopened.ok()) {
+    return Error(ErrorCode::kInternal, "the written model is not sound: " +
+                                           reopened.error().message());
+  }
+  outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
+  if (options.verify) {
+    QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
+    outcome.verified = true;
+    outcome.sqnr_db = verification.sqnr_db;
+    outcome.verify_source = verification.source;
+    QB_TRY(outcome.sha256, HashOfFile(options.output));
+  }
+  replacement.Keep();
+  return outcome;
+}
+
+}  // namespace quantbench

@@ -1,0 +1,126 @@
+// Running a study: every case that has no record, in order, each recorded at once.
+#include <map>
+#include <set>
+
+#include "quantbench/base/clock.h"
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "quantbench/run.h"
+#include "run/study_case.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFrozenFile = "hypotheses.json";
+
+bool IsFailure(Outcome outcome) {
+  return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
+}
+
+// The environment of this run, with the engine that the workers open.
+Result<Json> EnvironmentOf(const WorkerOptions& worker) {
+  SilentProgress silent;
+  const WorkerResult engine =
+      RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
+  if (engine.outcome != Outcome::kOk) return Error(engine.code, engine.reason);
+  Json environment = DescribeEnvironment();
+  environment.Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
+  return environment;
+}
+
+// Writes down, once and for each hypothesis, what was claimed before anything was measured.
+Status Freeze(const Study& study, const fs::path& results) {
+  Json frozen = ReadFrozen(results);
+  Json hashes = frozen["hypotheses"];
+  if (hashes.is_null()) hashes = Json::MakeObject();
+  bool changed = frozen.is_null();
+  for (const Hypothesis& hypothesis : study.hypotheses) {
+    if (hashes.Has(hypothesis.id)) continue;
+    hashes.Set(hypothesis.id, Json::MakeObject()
+                                  .Set("sha256", Sha256(hypothesis.ToJson().Dump()))
+                                  .Set("time", UtcNow()));
+    changed = true;
+  }
+  if (!changed) return Ok();
+  if (frozen.is_null()) frozen = Json::MakeObject().Set("time", UtcNow());
+  frozen.Set("hypotheses", std::move(hashes));
+  return WriteFileAtomic(results / kFrozenFile, frozen.Dump(2) + "\n");
+}
+
+std::map<std::string, std::string> HashModels(const Study& study) {
+  std::map<std::string, std::string> hashes;
+  for (const StudyModel& model : study.models) {
+    auto file = MappedFile::Open(model.path);
+    hashes[model.id] = file.ok() ? Sha256(file.value()->text()) : "";
+  }
+  return hashes;
+}
+
+// Records whose work need not be done again, by key.
+Result<std::map<std::string, Outcome>> Finished(const StudyContext& context, const Store& store,
+                                                Progress& progress) {
+  std::vector<std::string> problems;
+  QB_TRY(const std::vector<Record> records, store.ReadAll(&problems));
+  for (const std::string& problem : problems) progress.Note(problem);
+  std::map<std::string, Outcome> finished;
+  for (const Record& record : records) {
+    const bool again = context.options->retry_failed && IsFailure(record.outcome);
+    if (!again && StillThere(context, record)) finished[record.key] = record.outcome;
+  }
+  return finished;
+}
+
+std::string Line(const Record& record, std::int64_t number, std::int64_t total) {
+  std::string line = Format("[{}/{}] {}", number, total, record.what.Describe());
+  if (record.outcome != Outcome::kOk) {
+    line += Format(": {}: {}", Name(record.outcome), Printable(record.reason));
+  }
+  return line;
+}
+
+}  // namespace
+
+Json ReadFrozen(const fs::path& results) {
+  auto text = ReadFile(results / kFrozenFile, 16U << 20U);
+  if (!text.ok()) return nullptr;
+  auto json = Json::Parse(text.value());
+  return json.ok() ? std::move(json).value() : Json();
+}
+
+Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options,
+                              Progress& progress) {
+  QB_OK(MakeFolders(options.results / "models"));
+  QB_TRY(Store store, Store::Open(options.results));
+  StudyContext context;
+  context.study = &study;
+  context.options = &options;
+  QB_TRY(context.environment, EnvironmentOf(options.worker));
+  context.model_hashes = HashModels(study);
+  QB_OK(Freeze(study, options.results));
+  QB_TRY(const auto finished, Finished(context, store, progress));
+
+  const std::vector<Case> cases = Expand(study);
+  StudyOutcome outcome;
+  outcome.cases = static_cast<std::int64_t>(cases.size());
+  std::int64_t number = 0;
+  for (const Case& work : cases) {
+    ++number;
+    const auto known = finished.find(KeyOf(context, work));
+    if (known != finished.end()) {
+      ++outcome.resumed;
+      outcome.failed += IsFailure(known->second) ? 1 : 0;
+      continue;
+    }
+    progress.Update(work.Describe(), number, outcome.cases);
+    const Record record = RunCase(context, work, progress);
+    QB_OK(store.Write(record));
+    ++outcome.done;
+    outcome.failed += IsFailure(record.outcome) ? 1 : 0;
+    progress.Note(Line(record, number, outcome.cases));
+  }
+  return outcome;
+}
+
+}  // namespace quantbench

@@ -1,0 +1,230 @@
+// One case of a study: what determines it, and doing it.
+#include "run/study_case.h"
+
+#include <cmath>
+#include <system_error>
+
+#include "quantbench/base/clock.h"
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "run/arms.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool AppliesTo(const StudyVariant& variant, const StudyModel& model) {
+  if (variant.models.empty()) return true;
+  for (const std::string& id : variant.models) {
+    if (id == model.id) return true;
+  }
+  return false;
+}
+
+// The data a variant is calibrated with; absent: synthetic.
+std::optional<DataSpec> CalibrationData(const Study& study, const StudyModel& model,
+                                        const StudyVariant& variant) {
+  const std::string& id = variant.calibrate_data.empty() ? model.data : variant.calibrate_data;
+  const auto found = study.data.find(id);
+  if (found == study.data.end()) return std::nullopt;
+  return found->second;
+}
+
+InputSource InputOf(const Study& study, const StudyModel& model) {
+  InputSource input;
+  if (const auto found = study.data.find(model.data); found != study.data.end()) {
+    input.data = found->second;
+  }
+  input.dims = model.dims;
+  input.constants = model.constants;
+  input.vocabulary = model.vocabulary;
+  return input;
+}
+
+Json VariantSettings(const Study& study, const StudyModel& model, const StudyVariant& variant) {
+  const auto data = CalibrationData(study, model, variant);
+  return Json::MakeObject()
+      .Set("id", variant.id)
+      .Set("recipe", variant.recipe.ToJson())
+      .Set("calibrate", Json::MakeObject()
+                            .Set("data", data ? data->ToJson() : Json())
+                            .Set("samples", variant.calibrate_samples)
+                            .Set("observer", variant.observer));
+}
+
+// The settings of the case; with the model's hash they determine its result.
+Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
+  Json settings = Json::MakeObject().Set("input", ToJson(InputOf(study, model)));
+  Json variants = Json::Array{};
+  for (const StudyVariant& variant : study.variants) {
+    const bool all_arms = work.kind == CaseKind::kMeasure;
+    if (!AppliesTo(variant, model) || !(all_arms || variant.id == work.arm)) continue;
+    variants.Append(VariantSettings(study, model, variant));
+  }
+  settings.Set("variants", std::move(variants));
+  if (work.kind == CaseKind::kMeasure) {
+    settings.Set("cell", work.cell.ToJson())
+        .Set("latency", study.latency.ToJson())
+        .Set("processes", study.processes);
+  }
+  if (work.kind == CaseKind::kEvaluate) {
+    settings.Set("batch", study.evaluate.batch).Set("limit", study.evaluate.limit);
+  }
+  return settings;
+}
+
+QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
+                          const StudyVariant& variant) {
+  QuantizeOptions options;
+  options.model = model.path;
+  options.output = context.ArmPath(model, variant.id);
+  options.recipe = variant.recipe;
+  options.calibrate = CalibrationData(*context.study, model, variant);
+  options.calibrate_samples = variant.calibrate_samples;
+  options.observer = variant.observer;
+  options.dims = model.dims;
+  options.constants = model.constants;
+  options.vocabulary = model.vocabulary;
+  options.force = true;  // a file without a record is a left-over of an interrupted run
+  return options;
+}
+
+Json ResultsOf(const QuantizeOutcome& outcome, const fs::path& file) {
+  return Json::MakeObject()
+      .Set("file", file.filename().string())
+      .Set("sha256", outcome.sha256)
+      .Set("seconds", outcome.seconds)
+      .Set("calibrate_seconds", outcome.calibrate_seconds)
+      .Set("peak_bytes", outcome.peak_bytes)
+      .Set("size_original", outcome.before.ToJson())
+      .Set("size", outcome.after.ToJson())
+      .Set("verified", outcome.verified)
+      .Set("sqnr_db", outcome.sqnr_db)
+      .Set("exact", outcome.verified && outcome.sqnr_db > 0 && std::isinf(outcome.sqnr_db))
+      .Set("verify_source", outcome.verify_source)
+      .Set("plan", outcome.plan.ToJson());
+}
+
+WorkerOptions WorkerOf(const StudyContext& context) {
+  WorkerOptions worker = context.options->worker;
+  worker.timeout_s = context.study->timeout_s;
+  return worker;
+}
+
+CaseOutcome Quantize(const StudyContext& context, const StudyModel& model, const Case& work,
+                     Progress& progress) {
+  const StudyVariant& variant = *context.study->FindVariant(work.arm);
+  const QuantizeOptions options = OptionsOf(context, model, variant);
+  auto outcome = QuantizeModel(options, WorkerOf(context), progress);
+  if (!outcome.ok()) {
+    return {Outcome::kFailed, outcome.error().message(), outcome.error().code(), {}};
+  }
+  return {Outcome::kOk, "", ErrorCode::kEngine, ResultsOf(outcome.value(), options.output)};
+}
+
+// The arms whose files exist. Those of variants that could not be made are named in `missing`.
+std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
+                        std::vector<std::string>* missing) {
+  std::vector<Arm> arms = {{std::string(kOriginal), model.path}};
+  for (const StudyVariant& variant : context.study->variants) {
+    if (!AppliesTo(variant, model)) continue;
+    const fs::path path = context.ArmPath(model, variant.id);
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) {
+      arms.push_back({variant.id, path});
+    } else {
+      missing->push_back(variant.id);
+    }
+  }
+  return arms;
+}
+
+CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const Case& work,
+                    Progress& progress) {
+  BenchOptions options;
+  std::vector<std::string> missing;
+  options.arms = ArmsOf(context, model, &missing);
+  options.cell = work.cell;
+  options.latency = context.study->latency;
+  options.input = InputOf(*context.study, model);
+  options.processes = context.study->processes;
+  CaseOutcome outcome = BenchCell(options, WorkerOf(context), progress);
+  if (outcome.outcome != Outcome::kOk) return outcome;
+  Json arms = outcome.results["arms"];
+  for (const std::string& arm : missing) {
+    arms.Append(ArmFailure(arm, Outcome::kSkipped, "the variant could not be made"));
+  }
+  outcome.results.Set("arms", std::move(arms));
+  return outcome;
+}
+
+CaseOutcome Evaluate(const StudyContext& context, const StudyModel& model, const Case& work,
+                     Progress& progress) {
+  EvalOptions options;
+  options.arm = {work.arm, context.ArmPath(model, work.arm)};
+  std::error_code ignored;
+  if (!fs::exists(options.arm.path, ignored)) {
+    return {Outcome::kSkipped, "the variant could not be made", ErrorCode::kNotFound, {}};
+  }
+  options.input = InputOf(*context.study, model);
+  options.evaluate = context.study->evaluate;
+  options.threads = 0;
+  return EvaluateArm(options, WorkerOf(context), progress);
+}
+
+CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case& work,
+               Progress& progress) {
+  switch (work.kind) {
+    case CaseKind::kQuantize: return Quantize(context, model, work, progress);
+    case CaseKind::kMeasure: return Measure(context, model, work, progress);
+    case CaseKind::kEvaluate: return Evaluate(context, model, work, progress);
+  }
+  return {Outcome::kFailed, "unknown kind of case", ErrorCode::kInternal, {}};
+}
+
+}  // namespace
+
+fs::path StudyContext::ArmPath(const StudyModel& model, std::string_view arm) const {
+  if (arm == kOriginal) return model.path;
+  return options->results / "models" / Format("{}.{}.onnx", model.id, arm);
+}
+
+std::string KeyOf(const StudyContext& context, const Case& work) {
+  const StudyModel& model = *context.study->FindModel(work.model);
+  const Json question = Json::MakeObject()
+                            .Set("schema", kRecordSchema)
+                            .Set("quantbench", QB_VERSION)
+                            .Set("kind", Name(work.kind))
+                            .Set("model", work.model)
+                            .Set("model_sha256", context.model_hashes.at(work.model))
+                            .Set("arm", work.arm)
+                            .Set("settings", SettingsOf(*context.study, model, work));
+  return Sha256(question.Dump()).substr(0, 32);
+}
+
+Record RunCase(const StudyContext& context, const Case& work, Progress& progress) {
+  const StudyModel& model = *context.study->FindModel(work.model);
+  Record record;
+  record.key = KeyOf(context, work);
+  record.what = work;
+  record.started = UtcNow();
+  record.environment = context.environment;
+  record.settings = SettingsOf(*context.study, model, work);
+  record.settings.Set("model_sha256", context.model_hashes.at(work.model));
+  CaseOutcome outcome = Do(context, model, work, progress);
+  record.outcome = outcome.outcome;
+  record.reason = std::move(outcome.reason);
+  record.results = std::move(outcome.results);
+  record.finished = UtcNow();
+  return record;
+}
+
+bool StillThere(const StudyContext& context, const Record& record) {
+  if (record.what.kind != CaseKind::kQuantize || record.outcome != Outcome::kOk) return true;
+  const StudyModel* model = context.study->FindModel(record.what.model);
+  std::error_code ignored;
+  return model != nullptr && fs::exists(context.ArmPath(*model, record.what.arm), ignored);
+}
+
+}  // namespace quantbench
