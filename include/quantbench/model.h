@@ -72,8 +72,10 @@ struct Initializer {
   [[nodiscard]] std::uint64_t stored_bytes() const;
 };
 
-// The numbers, checked against type and dims, copied (typed fields are decoded). kMalformed when
-// they do not fit; kUnsupported for strings.
+// The numbers packed as raw_data, checked against type and dims; a view of the file where that is
+// how they are stored, else decoded. kMalformed when they do not fit; kUnsupported for strings.
+[[nodiscard]] Result<Bytes> PayloadOf(const Initializer& initializer);
+// The same as a copy.
 [[nodiscard]] Result<Tensor> ReadTensor(const Initializer& initializer);
 
 struct Dimension {
@@ -165,6 +167,7 @@ struct Model {
   Bytes origin;
 
   std::filesystem::path folder;  // where external data is looked for; empty for a model in memory
+  std::shared_ptr<const MappedFile> file;  // the mapped .onnx; null for a model in memory
   std::uint64_t file_bytes = 0;  // the .onnx file
   // External files in use, by location.
   std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>> external_files;
