@@ -1,0 +1,53 @@
+// An engine without arithmetic, for tests.
+#include <utility>
+
+#include "quantbench/engine.h"
+
+namespace quantbench {
+namespace {
+
+class FakeSession final : public Session {
+ public:
+  explicit FakeSession(FakeBehaviour behaviour) : behaviour_(std::move(behaviour)) {}
+
+  [[nodiscard]] const std::vector<Port>& inputs() const override { return behaviour_.inputs; }
+  [[nodiscard]] const std::vector<Port>& outputs() const override { return behaviour_.outputs; }
+  [[nodiscard]] Status Bind(std::span<const NamedTensor>, std::span<const std::string>) override {
+    return Ok();
+  }
+  [[nodiscard]] Status Run() override {
+    const std::int64_t run = runs_++;
+    if (behaviour_.on_run) behaviour_.on_run(run);
+    if (run == behaviour_.fail_at_run) return Error(ErrorCode::kEngine, "the fake was told to fail");
+    return Ok();
+  }
+  [[nodiscard]] Result<std::vector<NamedTensor>> Fetch() override { return behaviour_.results; }
+
+ private:
+  FakeBehaviour behaviour_;
+  std::int64_t runs_ = 0;
+};
+
+class FakeEngine final : public Engine {
+ public:
+  explicit FakeEngine(FakeBehaviour behaviour) : behaviour_(std::move(behaviour)) {}
+
+  [[nodiscard]] std::string_view name() const override { return "fake"; }
+  [[nodiscard]] std::string_view version() const override { return "1"; }
+  [[nodiscard]] Result<std::unique_ptr<Session>> Load(const EngineModel&,
+                                                      const SessionOptions&) override {
+    if (!behaviour_.load_error.empty()) return Error(ErrorCode::kEngine, behaviour_.load_error);
+    return std::unique_ptr<Session>(std::make_unique<FakeSession>(behaviour_));
+  }
+
+ private:
+  FakeBehaviour behaviour_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> MakeFakeEngine(FakeBehaviour behaviour) {
+  return std::make_unique<FakeEngine>(std::move(behaviour));
+}
+
+}  // namespace quantbench
