@@ -1,0 +1,205 @@
+// Samples of an array, along its first axis: .npy, .npz, IDX.
+#include "data/arrays.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "data/idx.h"
+#include "data/preprocess.h"
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+// `name` is a file beside the data set, or a member of the .npz.
+Result<Tensor> ReadArray(const DataSpec& spec, const std::string& name) {
+  if (spec.kind == "idx") return ReadIdx(name.empty() ? spec.path.string() : name);
+  if (spec.kind == "npz") return ReadNpz(spec.path, name.empty() ? "arr_0" : name);
+  return ReadNpy(name.empty() ? spec.path : spec.path.parent_path() / name);
+}
+
+// Row `index` of `array`, its first axis dropped.
+Tensor Row(const Tensor& array, std::int64_t index) {
+  Tensor row{array.type, Shape(array.shape.begin() + 1, array.shape.end()), {}};
+  const std::size_t bytes = array.bytes.size() / static_cast<std::size_t>(array.shape.front());
+  const auto begin = array.bytes.begin() + static_cast<std::ptrdiff_t>(bytes) * index;
+  row.bytes.assign(begin, begin + static_cast<std::ptrdiff_t>(bytes));
+  return row;
+}
+
+// How one input gets its values.
+struct Source {
+  InputSpec input;
+  InputRule rule;
+  std::size_t array = 0;  // index into the arrays, where the rule names one
+  std::size_t of = 0;     // index of the input that nonzero_of names
+};
+
+class ArrayDataset final : public Dataset {
+ public:
+  ArrayDataset(DataSpec spec, std::vector<Source> sources, std::vector<Tensor> arrays,
+               std::vector<std::int64_t> labels)
+      : spec_(std::move(spec)),
+        sources_(std::move(sources)),
+        arrays_(std::move(arrays)),
+        labels_(std::move(labels)) {}
+
+  [[nodiscard]] std::int64_t size() const override { return arrays_.front().shape.front(); }
+  [[nodiscard]] bool has_labels() const override { return !labels_.empty(); }
+
+  [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
+    Sample sample;
+    sample.name = Format("#{}", index);
+    sample.inputs.resize(sources_.size());
+    // Masks are derived from other inputs, so those come first.
+    for (const bool derived : {false, true}) {
+      for (std::size_t i = 0; i < sources_.size(); ++i) {
+        if (sources_[i].rule.nonzero_of.empty() == derived) continue;
+        auto tensor = Fill(sources_[i], index, sample);
+        if (!tensor.ok()) {
+          return tensor.error().Within(Format("{} sample {}", spec_.path.string(), sample.name));
+        }
+        sample.inputs[i] = std::move(tensor).value();
+      }
+    }
+    if (!labels_.empty()) sample.label = labels_[static_cast<std::size_t>(index)];
+    return sample;
+  }
+
+ private:
+  [[nodiscard]] Result<Tensor> Fill(const Source& source, std::int64_t index,
+                                    const Sample& sample) const {
+    if (source.rule.constant) return Constant(source);
+    if (!source.rule.nonzero_of.empty()) {
+      const Tensor& other = sample.inputs[source.of];
+      QB_TRY(std::vector<double> values, ToDoubles(other));
+      for (double& value : values) value = value != 0 ? 1 : 0;
+      return FromDoubles(source.input.type, other.shape, values);
+    }
+    return ToInput(Row(arrays_[source.array], index), spec_.preprocess, 1, source.input);
+  }
+
+  static Result<Tensor> Constant(const Source& source) {
+    Shape shape(source.input.dims.begin() + (source.input.batched ? 1 : 0), source.input.dims.end());
+    for (std::int64_t& dim : shape) dim = std::max<std::int64_t>(dim, 1);
+    QB_TRY(const std::int64_t count, ElementCount(shape));
+    return FromDoubles(source.input.type, shape,
+                       std::vector<double>(static_cast<std::size_t>(count), *source.rule.constant));
+  }
+
+  DataSpec spec_;
+  std::vector<Source> sources_;
+  std::vector<Tensor> arrays_;
+  std::vector<std::int64_t> labels_;
+};
+
+Error InputError(const InputSpec& input, std::string_view why) {
+  return {ErrorCode::kInvalidArgument, Format("input \"{}\" {}", Printable(input.name), why)};
+}
+
+// Which rule each input follows; names that the model does not have are errors.
+Result<std::vector<Source>> PlanSources(const DataSpec& spec, const std::vector<InputSpec>& inputs) {
+  std::set<std::string> known;
+  std::vector<Source> sources;
+  for (const InputSpec& input : inputs) {
+    known.insert(input.name);
+    Source source;
+    source.input = input;
+    const auto rule = spec.inputs.find(input.name);
+    if (rule != spec.inputs.end()) {
+      source.rule = rule->second;
+    } else if (inputs.size() > 1) {
+      return InputError(input, "has no rule in the data set's `inputs`");
+    }
+    sources.push_back(std::move(source));
+  }
+  for (const auto& [name, rule] : spec.inputs) {
+    if (!known.contains(name)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("the model has no input \"{}\", which the data set's `inputs` names",
+                          Printable(name)));
+    }
+  }
+  return sources;
+}
+
+Status ReadArrays(const DataSpec& spec, std::vector<Source>* sources, std::vector<Tensor>* arrays) {
+  for (Source& source : *sources) {
+    if (source.rule.constant) continue;
+    if (!source.rule.nonzero_of.empty()) {
+      const auto other = std::find_if(sources->begin(), sources->end(), [&](const Source& s) {
+        return s.input.name == source.rule.nonzero_of && s.rule.nonzero_of.empty();
+      });
+      if (other == sources->end()) {
+        return InputError(source.input, Format("is nonzero_of \"{}\", which is no other input",
+                                               Printable(source.rule.nonzero_of)));
+      }
+      source.of = static_cast<std::size_t>(other - sources->begin());
+      continue;
+    }
+    source.array = arrays->size();
+    QB_TRY(Tensor array, ReadArray(spec, source.rule.array));
+    if (array.shape.empty() || array.shape.front() < 1) {
+      return Error(ErrorCode::kMalformed,
+                   Format("{}: an array of shape {} holds no samples", spec.path.string(),
+                          ToString(array.shape)));
+    }
+    if (!arrays->empty() && arrays->front().shape.front() != array.shape.front()) {
+      return InputError(source.input,
+                        Format("has {} samples, another has {}", array.shape.front(),
+                               arrays->front().shape.front()));
+    }
+    arrays->push_back(std::move(array));
+  }
+  if (arrays->empty()) {
+    return Error(ErrorCode::kInvalidArgument, "no input takes an array of the data set");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<std::vector<std::int64_t>> ReadLabels(const fs::path& path, std::int64_t samples) {
+  const std::string text = path.string();
+  const std::string extension = path.extension().string();
+  const bool idx = text.find("idx1") != std::string::npos || extension == ".idx";
+  QB_TRY(const Tensor tensor, idx                     ? ReadIdx(text)
+                              : extension == ".npz"   ? ReadNpz(path, "labels")
+                                                      : ReadNpy(path));
+  if (!IsInteger(tensor.type) || tensor.elements() != samples) {
+    return Error(ErrorCode::kMalformed,
+                 Format("{}: {} labels of {} for {} samples", text, tensor.elements(),
+                        Name(tensor.type), samples));
+  }
+  QB_TRY(const std::vector<double> values, ToDoubles(tensor));
+  std::vector<std::int64_t> labels;
+  for (const double value : values) {
+    if (value < 0) {
+      return Error(ErrorCode::kMalformed,
+                   Format("{}: label {} of sample #{} is negative", text, value, labels.size()));
+    }
+    labels.push_back(static_cast<std::int64_t>(value));
+  }
+  return labels;
+}
+
+Result<std::unique_ptr<Dataset>> OpenArrays(const DataSpec& spec,
+                                            const std::vector<InputSpec>& inputs) {
+  QB_TRY(std::vector<Source> sources, PlanSources(spec, inputs));
+  std::vector<Tensor> arrays;
+  QB_OK(ReadArrays(spec, &sources, &arrays));
+  std::vector<std::int64_t> labels;
+  if (!spec.labels.empty()) {
+    QB_TRY(labels, ReadLabels(spec.labels, arrays.front().shape.front()));
+  }
+  std::unique_ptr<Dataset> dataset = std::make_unique<ArrayDataset>(
+      spec, std::move(sources), std::move(arrays), std::move(labels));
+  // The first sample tells at once when nothing will fit.
+  QB_TRY(const Sample first, dataset->Get(0));
+  return dataset;
+}
+
+}  // namespace quantbench
