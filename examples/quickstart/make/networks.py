@@ -52,7 +52,7 @@ class Block(nn.Module):
 
     def forward(self, x, bias):
         def split(y):
-            return y.unflatten(2, (self.heads, y.shape[2] // self.heads)).transpose(1, 2)
+            return y.reshape(y.shape[0], y.shape[1], self.heads, y.shape[2] // self.heads).transpose(1, 2)
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
         weights = torch.softmax(q @ k.transpose(2, 3) * (q.shape[3] ** -0.5) + bias, dim=3)
         x = self.norm1(x + self.drop(self.out((weights @ v).transpose(1, 2).flatten(2))))
