@@ -1,0 +1,325 @@
+// Parsing of a study: every key checked, every mistake found in one go.
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <system_error>
+
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "quantbench/study.h"
+#include "study/parse_data.h"
+#include "study/reader.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMostCells = 10'000;
+
+bool IsId(std::string_view text) {
+  return !text.empty() && text.size() <= 80 && text.front() != '.' &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+         });
+}
+
+class Parser {
+ public:
+  Parser(const toml::table& root, fs::path folder, Diagnostics* diagnostics)
+      : root_(root), folder_(std::move(folder)), diagnostics_(diagnostics) {}
+
+  Study Parse() {
+    Reader reader(root_, "the study", diagnostics_);
+    reader.Table("study", [&](const toml::table& table, const std::string&) { ReadHead(table); });
+    if (root_.get("study") == nullptr) reader.Mistake("study", "the study needs a [study] table");
+    reader.FreeTable("data", [&](const std::string& id, const toml::node& node) {
+      const toml::table* table = node.as_table();
+      if (table == nullptr) return diagnostics_->Note(node.source(), "[data.X] must be a table");
+      CheckId(id, *table, "data");
+      study_.data[id] = ParseData(*table, id, Format("[data.{}]", Printable(id)), folder_, diagnostics_);
+    });
+    ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
+    ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
+    reader.Table("sweep", [&](const toml::table& table, const std::string&) { ReadSweep(table); });
+    ForEach(&reader, "hypothesis", [&](const toml::table& table) { ReadHypothesis(table); });
+    if (study_.models.empty()) reader.Mistake("model", "the study needs at least one [[model]]");
+    return std::move(study_);
+  }
+
+ private:
+  // Each table of a [[list]].
+  void ForEach(Reader* reader, std::string_view key,
+               const std::function<void(const toml::table&)>& read) {
+    const toml::node* node = reader->Find(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return reader->Mistake(key, Format("write [[{}]], not [{}]", key, key));
+    for (const toml::node& element : *array) {
+      if (const toml::table* table = element.as_table()) read(*table);
+    }
+  }
+
+  void CheckId(const std::string& id, const toml::table& table, const std::string& kind) {
+    if (!IsId(id)) {
+      diagnostics_->Note(table.source(), Format("{} id \"{}\" may hold letters, digits, _, - and . only",
+                                                kind, Printable(id)));
+    }
+    if (!ids_[kind].insert(id).second) {
+      diagnostics_->Note(table.source(), Format("{} id \"{}\" is used twice", kind, Printable(id)));
+    }
+  }
+
+  // A name that must be among `known`.
+  void CheckKnown(Reader* reader, std::string_view key, const std::string& name,
+                  const std::vector<std::string>& known, std::string_view what) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    std::string message = Format("there is no {} \"{}\"", what, Printable(name));
+    if (const auto nearest = Nearest(name, known); !nearest.empty()) {
+      message += Format("; did you mean \"{}\"?", nearest);
+    }
+    reader->Mistake(key, std::move(message));
+  }
+
+  [[nodiscard]] std::vector<std::string> DataIds() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, spec] : study_.data) ids.push_back(id);
+    return ids;
+  }
+  [[nodiscard]] std::vector<std::string> ModelIds() const {
+    std::vector<std::string> ids;
+    for (const StudyModel& model : study_.models) ids.push_back(model.id);
+    return ids;
+  }
+  [[nodiscard]] std::vector<std::string> ArmIds() const {
+    std::vector<std::string> ids = {std::string(kOriginal)};
+    for (const StudyVariant& variant : study_.variants) ids.push_back(variant.id);
+    return ids;
+  }
+
+  void ReadHead(const toml::table& table) {
+    Reader reader(table, "[study]", diagnostics_);
+    reader.String("title", &study_.title, Need::kRequired);
+    reader.Strings("authors", &study_.authors);
+    reader.String("text", &study_.text);
+    std::int64_t repetitions = study_.latency.repetitions;
+    std::int64_t most = study_.latency.max_repetitions;
+    std::int64_t seed = 1;
+    reader.Int("repetitions", &repetitions, 2, 100'000);
+    reader.Int("max_repetitions", &most, 2, 100'000);
+    reader.Int("seed", &seed, 0);
+    reader.Int("processes", &study_.processes, 1, 1000);
+    reader.Int("timeout_s", &study_.timeout_s, 1);
+    reader.Double("precision", &study_.latency.target_relative_error);
+    reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
+    reader.Int("evaluate_batch", &study_.evaluate.batch, 1, 65536);
+    study_.latency.repetitions = static_cast<int>(repetitions);
+    study_.latency.max_repetitions = static_cast<int>(std::max(most, repetitions));
+    study_.latency.seed = static_cast<std::uint64_t>(seed);
+    std::string include;
+    reader.String("include", &include);
+    if (!include.empty() && include != "data-loading") {
+      reader.Mistake("include", Format("\"{}\" cannot be included; only \"data-loading\" can",
+                                       Printable(include)));
+    }
+    study_.include_data_loading = include == "data-loading";
+  }
+
+  void ReadModel(const toml::table& table) {
+    Reader reader(table, "[[model]]", diagnostics_);
+    StudyModel model;
+    std::string path;
+    reader.String("id", &model.id, Need::kRequired);
+    reader.String("path", &path, Need::kRequired);
+    reader.String("why", &model.why);
+    reader.String("data", &model.data);
+    reader.Int("vocabulary", &model.vocabulary, 1);
+    reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
+      const auto size = node.value_exact<std::int64_t>();
+      if (!size || *size < 1) {
+        return diagnostics_->Note(node.source(), Format("dimension \"{}\" must be a whole number of "
+                                                        "at least 1", Printable(name)));
+      }
+      model.dims[name] = *size;
+    });
+    reader.FreeTable("constants", [&](const std::string& name, const toml::node& node) {
+      const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+      if (!value) {
+        return diagnostics_->Note(node.source(),
+                                  Format("constant \"{}\" must be a number", Printable(name)));
+      }
+      model.constants[name] = *value;
+    });
+    if (!model.id.empty()) CheckId(model.id, table, "model");
+    if (!model.data.empty()) CheckKnown(&reader, "data", model.data, DataIds(), "data set");
+    if (!path.empty()) {
+      model.path = Resolve(folder_, path);
+      std::error_code ignored;
+      if (!fs::exists(model.path, ignored)) {
+        reader.Mistake("path", Format("{} does not exist", model.path.string()));
+      }
+    }
+    study_.models.push_back(std::move(model));
+  }
+
+  void ReadRecipe(Reader* reader, StudyVariant* variant) {
+    const toml::node* node = reader->Find("recipe");
+    if (node == nullptr) {
+      return reader->Mistake("recipe", "[[variant]] needs the key \"recipe\"");
+    }
+    if (const auto name = node->value_exact<std::string>()) {
+      auto recipe = FindRecipe(*name);
+      if (!recipe.ok()) return reader->Mistake("recipe", recipe.error().message());
+      variant->recipe = std::move(recipe).value();
+      return;
+    }
+    const toml::table* table = node->as_table();
+    if (table == nullptr) return reader->Mistake("recipe", "\"recipe\" must be a name or a table");
+    Reader parts(*table, "\"recipe\"", diagnostics_);
+    std::string base;
+    parts.String("base", &base, Need::kRequired);
+    auto recipe = FindRecipe(base);
+    if (!recipe.ok() && !base.empty()) return parts.Mistake("base", recipe.error().message());
+    if (recipe.ok()) variant->recipe = std::move(recipe).value();
+    parts.Bool("per_channel", &variant->recipe.per_channel);
+    parts.Strings("keep_float", &variant->recipe.keep_float);
+    parts.Bool("quantize_embeddings", &variant->recipe.quantize_embeddings);
+  }
+
+  void ReadVariant(const toml::table& table) {
+    Reader reader(table, "[[variant]]", diagnostics_);
+    StudyVariant variant;
+    reader.String("id", &variant.id, Need::kRequired);
+    reader.String("why", &variant.why);
+    ReadRecipe(&reader, &variant);
+    reader.Strings("models", &variant.models);
+    for (const std::string& model : variant.models) {
+      CheckKnown(&reader, "models", model, ModelIds(), "model");
+    }
+    reader.Table("calibrate", [&](const toml::table& calibrate, std::string name) {
+      Reader parts(calibrate, std::move(name), diagnostics_);
+      parts.String("data", &variant.calibrate_data);
+      parts.Int("samples", &variant.calibrate_samples, 1);
+      parts.String("observer", &variant.observer);
+      if (variant.observer != "minmax") {
+        parts.Mistake("observer", Format("unknown observer \"{}\"; known: \"minmax\"",
+                                         Printable(variant.observer)));
+      }
+      if (!variant.calibrate_data.empty()) {
+        CheckKnown(&parts, "data", variant.calibrate_data, DataIds(), "data set");
+      }
+    });
+    if (variant.id == kOriginal) reader.Mistake("id", "\"original\" is the model as given");
+    if (!variant.id.empty()) CheckId(variant.id, table, "variant");
+    study_.variants.push_back(std::move(variant));
+  }
+
+  void ReadSweep(const toml::table& table) {
+    Reader reader(table, "[sweep]", diagnostics_);
+    reader.Ints("batch", &study_.sweep.batch, 1);
+    reader.Ints("threads", &study_.sweep.threads, 1);
+    std::int64_t cells = static_cast<std::int64_t>(study_.sweep.batch.size()) *
+                         static_cast<std::int64_t>(study_.sweep.threads.size());
+    reader.Table("dims", [&](const toml::table& dims, std::string name) {
+      Reader parts(dims, std::move(name), diagnostics_);
+      for (const auto& [key, value] : dims) {
+        std::vector<std::int64_t>& sizes = study_.sweep.dims[std::string(key.str())];
+        parts.Ints(key.str(), &sizes, 1);
+        cells *= std::max<std::int64_t>(1, static_cast<std::int64_t>(sizes.size()));
+      }
+    });
+    if (cells > kMostCells) {
+      diagnostics_->Note(table.source(), Format("the sweep has {} cells, more than the limit of {}",
+                                                cells, kMostCells));
+    }
+  }
+
+  void ReadWhere(const toml::table& table, std::string name, Hypothesis* hypothesis) {
+    Reader reader(table, std::move(name), diagnostics_);
+    reader.String("model", &hypothesis->model);
+    if (!hypothesis->model.empty()) {
+      CheckKnown(&reader, "model", hypothesis->model, ModelIds(), "model");
+    }
+    for (const auto& [key, target] :
+         {std::pair{"batch", &hypothesis->batch}, std::pair{"threads", &hypothesis->threads}}) {
+      if (reader.Find(key) == nullptr) continue;
+      std::int64_t value = 1;
+      reader.Int(key, &value, 1);
+      *target = value;
+    }
+    reader.FreeTable("dims", [&](const std::string& dim, const toml::node& node) {
+      hypothesis->dims[dim] = node.value_or(std::int64_t{0});
+    });
+  }
+
+  void ReadHypothesis(const toml::table& table) {
+    Reader reader(table, "[[hypothesis]]", diagnostics_);
+    Hypothesis hypothesis;
+    std::string metric;
+    std::string expect;
+    reader.String("id", &hypothesis.id, Need::kRequired);
+    reader.String("text", &hypothesis.text, Need::kRequired);
+    reader.String("why", &hypothesis.why);
+    reader.String("metric", &metric, Need::kRequired);
+    reader.Strings("arms", &hypothesis.arms);
+    reader.String("expect", &expect, Need::kRequired);
+    if (auto parsed = ParseMetric(metric); parsed.ok()) {
+      hypothesis.metric = parsed.value();
+      CheckArms(&reader, hypothesis);
+    } else if (!metric.empty()) {
+      reader.Mistake("metric", parsed.error().message());
+    }
+    if (auto parsed = ParseExpectation(expect); parsed.ok()) {
+      hypothesis.expect = parsed.value();
+    } else if (!expect.empty()) {
+      reader.Mistake("expect", parsed.error().message());
+    }
+    reader.Table("where", [&](const toml::table& where, std::string name) {
+      ReadWhere(where, std::move(name), &hypothesis);
+    });
+    if (!hypothesis.id.empty()) CheckId(hypothesis.id, table, "hypothesis");
+    study_.hypotheses.push_back(std::move(hypothesis));
+  }
+
+  void CheckArms(Reader* reader, const Hypothesis& hypothesis) {
+    const bool alone = hypothesis.metric == Metric::kAccuracy || hypothesis.metric == Metric::kSqnr;
+    const std::size_t wanted = alone ? 1 : 2;
+    if (hypothesis.arms.size() != wanted) {
+      reader->Mistake("arms", Format("metric \"{}\" compares {} arm{}, not {}",
+                                     Name(hypothesis.metric), wanted, wanted == 1 ? "" : "s",
+                                     hypothesis.arms.size()));
+    }
+    for (const std::string& arm : hypothesis.arms) {
+      CheckKnown(reader, "arms", arm, ArmIds(), "variant");
+    }
+  }
+
+  const toml::table& root_;
+  fs::path folder_;
+  Diagnostics* diagnostics_;
+  Study study_;
+  std::map<std::string, std::set<std::string>> ids_;
+};
+
+}  // namespace
+
+Result<Study> ParseStudy(std::string_view text, const fs::path& file, const fs::path& folder) {
+  Diagnostics diagnostics(file.string());
+  try {
+    const toml::table root = toml::parse(text, file.string());
+    Study study = Parser(root, folder, &diagnostics).Parse();
+    study.file = file;
+    if (!diagnostics.clean()) return diagnostics.AsError();
+    return study;
+  } catch (const toml::parse_error& error) {
+    diagnostics.Note(error.source(), std::string(error.description()));
+    return diagnostics.AsError();
+  }
+}
+
+Result<Study> LoadStudy(const fs::path& path) {
+  QB_TRY(const std::string text, ReadFile(path, 16U << 20U));
+  return ParseStudy(text, path, path.parent_path());
+}
+
+}  // namespace quantbench

@@ -1,0 +1,217 @@
+// Studies, hypotheses, cells and cases: names, JSON, expansion.
+#include "quantbench/study.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+constexpr std::array<std::string_view, 6> kMetrics = {
+    "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
+constexpr std::array<std::string_view, 3> kKinds = {"quantize", "measure", "evaluate"};
+
+template <typename Enum, std::size_t N>
+Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name,
+                       std::string_view what) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  std::string message = Format("unknown {} \"{}\"", what, Printable(name));
+  if (const auto nearest = Nearest(name, names); !nearest.empty()) {
+    message += Format("; did you mean \"{}\"?", nearest);
+  }
+  return Error(ErrorCode::kInvalidArgument, message);
+}
+
+bool AppliesTo(const StudyVariant& variant, const StudyModel& model) {
+  if (variant.models.empty()) return true;
+  for (const std::string& id : variant.models) {
+    if (id == model.id) return true;
+  }
+  return false;
+}
+
+// Every combination of the named dimensions' values.
+std::vector<DimValues> Combinations(const std::map<std::string, std::vector<std::int64_t>>& dims) {
+  std::vector<DimValues> combinations(1);
+  for (const auto& [name, values] : dims) {
+    std::vector<DimValues> longer;
+    for (const DimValues& combination : combinations) {
+      for (const std::int64_t value : values) {
+        longer.push_back(combination);
+        longer.back()[name] = value;
+      }
+    }
+    combinations = std::move(longer);
+  }
+  return combinations;
+}
+
+std::vector<Cell> CellsOf(const Study& study) {
+  std::vector<Cell> cells;
+  for (const DimValues& dims : Combinations(study.sweep.dims)) {
+    for (const std::int64_t threads : study.sweep.threads) {
+      for (const std::int64_t batch : study.sweep.batch) {
+        cells.push_back({batch, threads, dims, false});
+        if (study.include_data_loading) cells.push_back({batch, threads, dims, true});
+      }
+    }
+  }
+  return cells;
+}
+
+// A number at the front of `text`, removed from it.
+Result<double> TakeNumber(std::string_view* text) {
+  text->remove_prefix(std::min(text->find_first_not_of(' '), text->size()));
+  double value = 0;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (parsed.ec != std::errc()) {
+    return Error(ErrorCode::kInvalidArgument, "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
+  }
+  // from_chars takes "0." of "0..1" as a whole; the range's dots are given back.
+  std::size_t used = static_cast<std::size_t>(parsed.ptr - text->data());
+  if (used > 0 && (*text)[used - 1] == '.' && used < text->size() && (*text)[used] == '.') --used;
+  text->remove_prefix(used);
+  return value;
+}
+
+}  // namespace
+
+std::string_view Name(Metric metric) {
+  return kMetrics[static_cast<std::size_t>(metric)];
+}
+
+Result<Metric> ParseMetric(std::string_view name) {
+  return ParseName<Metric>(kMetrics, name, "metric");
+}
+
+std::string_view Name(CaseKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)];
+}
+
+Result<CaseKind> ParseCaseKind(std::string_view name) {
+  return ParseName<CaseKind>(kKinds, name, "kind of case");
+}
+
+Result<Expectation> ParseExpectation(std::string_view text) {
+  Expectation expectation;
+  expectation.text = text;
+  expectation.low = -std::numeric_limits<double>::infinity();
+  expectation.high = std::numeric_limits<double>::infinity();
+  std::string_view rest = text;
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  const bool below = rest.starts_with('<');
+  const bool above = rest.starts_with('>');
+  if (below || above) {
+    const bool equal = rest.substr(1).starts_with('=');
+    rest.remove_prefix(equal ? 2 : 1);
+    QB_TRY(const double bound, TakeNumber(&rest));
+    const double inside = equal ? bound
+                                : std::nextafter(bound, below ? expectation.low : expectation.high);
+    (below ? expectation.high : expectation.low) = inside;
+  } else {
+    QB_TRY(expectation.low, TakeNumber(&rest));
+    if (!rest.starts_with("..")) {
+      return Error(ErrorCode::kInvalidArgument, "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
+    }
+    rest.remove_prefix(2);
+    QB_TRY(expectation.high, TakeNumber(&rest));
+  }
+  if (rest.find_first_not_of(' ') != std::string_view::npos || expectation.low > expectation.high) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("\"{}\" is not an expectation", Printable(text)));
+  }
+  return expectation;
+}
+
+Json Hypothesis::ToJson() const {
+  Json where = Json::MakeObject().Set("model", model);
+  where.Set("batch", batch ? Json(*batch) : Json());
+  where.Set("threads", threads ? Json(*threads) : Json());
+  Json sizes = Json::MakeObject();
+  for (const auto& [name, value] : dims) sizes.Set(name, value);
+  where.Set("dims", std::move(sizes));
+  return Json::MakeObject()
+      .Set("id", id)
+      .Set("text", text)
+      .Set("metric", Name(metric))
+      .Set("arms", Json::List(arms))
+      .Set("expect", expect.text)
+      .Set("where", std::move(where));
+}
+
+const StudyModel* Study::FindModel(std::string_view id) const {
+  for (const StudyModel& model : models) {
+    if (model.id == id) return &model;
+  }
+  return nullptr;
+}
+
+const StudyVariant* Study::FindVariant(std::string_view id) const {
+  for (const StudyVariant& variant : variants) {
+    if (variant.id == id) return &variant;
+  }
+  return nullptr;
+}
+
+Json Cell::ToJson() const {
+  Json sizes = Json::MakeObject();
+  for (const auto& [name, value] : dims) sizes.Set(name, value);
+  return Json::MakeObject()
+      .Set("batch", batch)
+      .Set("threads", threads)
+      .Set("dims", std::move(sizes))
+      .Set("include_data_loading", include_data_loading);
+}
+
+Result<Cell> Cell::FromJson(const Json& json) {
+  Cell cell;
+  QB_TRY(cell.batch, json.RequireInt("batch", "cell"));
+  QB_TRY(cell.threads, json.RequireInt("threads", "cell"));
+  for (const auto& [name, value] : json["dims"].AsObject()) cell.dims[name] = value.AsInt();
+  cell.include_data_loading = json["include_data_loading"].AsBool();
+  return cell;
+}
+
+std::string Cell::Describe() const {
+  std::string text = Format("batch {}, {} thread{}", batch, threads, threads == 1 ? "" : "s");
+  for (const auto& [name, value] : dims) text += Format(", {} {}", Printable(name), value);
+  if (include_data_loading) text += ", data loading included";
+  return text;
+}
+
+std::string Case::Describe() const {
+  std::string text = Format("{} {}", Name(kind), model);
+  if (!arm.empty()) text += Format(" {}", arm);
+  if (kind == CaseKind::kMeasure) text += Format(", {}", cell.Describe());
+  return text;
+}
+
+std::vector<Case> Expand(const Study& study) {
+  std::vector<Case> cases;
+  for (const StudyModel& model : study.models) {
+    for (const StudyVariant& variant : study.variants) {
+      if (AppliesTo(variant, model)) cases.push_back({CaseKind::kQuantize, model.id, variant.id, {}});
+    }
+  }
+  for (const StudyModel& model : study.models) {
+    if (model.data.empty()) continue;
+    cases.push_back({CaseKind::kEvaluate, model.id, std::string(kOriginal), {}});
+    for (const StudyVariant& variant : study.variants) {
+      if (AppliesTo(variant, model)) cases.push_back({CaseKind::kEvaluate, model.id, variant.id, {}});
+    }
+  }
+  for (const StudyModel& model : study.models) {
+    for (const Cell& cell : CellsOf(study)) {
+      cases.push_back({CaseKind::kMeasure, model.id, "", cell});
+    }
+  }
+  return cases;
+}
+
+}  // namespace quantbench
