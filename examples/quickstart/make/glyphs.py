@@ -22,26 +22,26 @@ def draw(rng, fonts, character):
     canvas = Image.new("L", (64, 64), 0)
     pen = ImageDraw.Draw(canvas)
     pen.text((32, 32), character, fill=255, font=fonts[rng.integers(len(fonts))], anchor="mm")
-    angle = rng.normal(0, 11)
-    shear = rng.normal(0, 0.17)
+    angle = rng.normal(0, 8)
+    shear = rng.normal(0, 0.12)
     sx, sy = rng.normal(1, 0.14, 2).clip(0.7, 1.4)
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     # Output to input coordinates about the centre, as PIL wants them.
     matrix = np.array([[cos, sin], [-sin, cos]]) @ np.array([[1 / sx, shear], [0, 1 / sy]])
-    dx, dy = rng.normal(0, 2.5, 2)
+    dx, dy = rng.normal(0, 1.8, 2)
     offset = np.array([32 + dx, 32 + dy]) - matrix @ np.array([32, 32])
     canvas = canvas.transform((64, 64), Image.AFFINE, (*matrix[0], offset[0], *matrix[1], offset[1]),
                               resample=Image.BILINEAR)
-    canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 2.2)))
+    canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.8)))
     image = np.asarray(canvas.resize((SIDE, SIDE), Image.BILINEAR), dtype=np.float32)
-    image *= rng.uniform(0.45, 1.0)
+    image *= rng.uniform(0.5, 1.0)
     for _ in range(rng.integers(0, 3)):  # scratches
         x, y = rng.integers(0, SIDE, 2)
         if rng.random() < 0.5:
             image[y:y + 2, :] *= 0.25
         else:
             image[:, x:x + 2] *= 0.25
-    image += rng.normal(0, rng.uniform(5, 28), image.shape)
+    image += rng.normal(0, rng.uniform(5, 22), image.shape)
     return image.clip(0, 255).astype(np.uint8)
 
 

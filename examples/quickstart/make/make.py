@@ -79,7 +79,7 @@ def make_glyphs():
     inputs, targets = as_input(images), torch.from_numpy(labels.astype(np.int64))
     test = as_input(test_images), torch.from_numpy(test_labels.astype(np.int64))
     for name, model, epochs in (("glyph_cnn", networks.GlyphCnn(), 4),
-                                ("glyph_mlp", networks.GlyphMlp(), 14)):
+                                ("glyph_mlp", networks.GlyphMlp(), 24)):
         print(name, sum(p.numel() for p in model.parameters()), "parameters")
         train(model, [inputs], targets, epochs)
         print(f"  accuracy {accuracy(model, [test[0]], test[1]):.4f} on {len(test[1])} test images")

@@ -32,8 +32,8 @@ class GlyphMlp(nn.Module):
     def __init__(self, hidden=256):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(), nn.Linear(784, hidden), nn.ReLU(), nn.Dropout(0.2),
-            nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(0.2), nn.Linear(hidden, 36))
+            nn.Flatten(), nn.Linear(784, hidden), nn.ReLU(), nn.Dropout(0.1),
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, 36))
 
     def forward(self, x):
         return self.layers(x)

@@ -1,0 +1,82 @@
+// Analysing: records of a study into statements.
+#include <algorithm>
+
+#include "analyse/findings.h"
+#include "analyse/gather.h"
+#include "analyse/judge.h"
+#include "quantbench/analyse.h"
+
+namespace quantbench {
+namespace {
+
+// Whether the study still has the case; cells are compared with those it expands to.
+bool StillAsked(const std::vector<Case>& cases, const Record& record) {
+  return std::any_of(cases.begin(), cases.end(), [&](const Case& asked) {
+    return asked.kind == record.what.kind && asked.model == record.what.model &&
+           asked.arm == record.what.arm && asked.cell == record.what.cell;
+  });
+}
+
+// The newest record of each case: settings may have changed between runs.
+std::vector<const Record*> Current(const Study& study, const std::vector<Record>& records) {
+  const std::vector<Case> cases = Expand(study);
+  std::vector<const Record*> current;
+  for (const Record& record : records) {
+    if (!StillAsked(cases, record)) continue;
+    const auto same = std::find_if(current.begin(), current.end(), [&](const Record* other) {
+      return other->what.Describe() == record.what.Describe();
+    });
+    if (same == current.end()) {
+      current.push_back(&record);
+    } else if ((*same)->finished < record.finished) {
+      *same = &record;
+    }
+  }
+  const auto position = [&](const Record* record) {
+    return std::find_if(cases.begin(), cases.end(), [&](const Case& asked) {
+             return asked.Describe() == record->what.Describe();
+           }) - cases.begin();
+  };
+  std::stable_sort(current.begin(), current.end(), [&](const Record* a, const Record* b) {
+    return position(a) < position(b);
+  });
+  return current;
+}
+
+void AddEnvironment(const Json& environment, std::vector<Json>* environments) {
+  if (environment.is_null()) return;
+  if (std::find(environments->begin(), environments->end(), environment) == environments->end()) {
+    environments->push_back(environment);
+  }
+}
+
+}  // namespace
+
+Analysis Analyse(const Study& study, const std::vector<Record>& records, const Json& frozen) {
+  Analysis analysis;
+  analysis.study = study;
+  const std::vector<const Record*> current = Current(study, records);
+  std::vector<const Record*> evaluations;
+  for (const Record* record : current) {
+    ++analysis.records;
+    const bool failed = record->outcome != Outcome::kOk && record->outcome != Outcome::kSkipped;
+    analysis.failed += failed ? 1 : 0;
+    AddEnvironment(record->environment, &analysis.environments);
+    switch (record->what.kind) {
+      case CaseKind::kQuantize:
+        analysis.quantized.push_back(GatherQuantize(*record));
+        GatherSizes(*record, &analysis.sizes);
+        break;
+      case CaseKind::kMeasure: analysis.cells.push_back(GatherCell(study, *record)); break;
+      case CaseKind::kEvaluate: evaluations.push_back(record); break;
+    }
+  }
+  analysis.accuracies = GatherAccuracy(study, evaluations);
+  for (const Hypothesis& hypothesis : study.hypotheses) {
+    analysis.hypotheses.push_back(Judge(hypothesis, analysis, frozen));
+  }
+  analysis.findings = FindFindings(analysis, current);
+  return analysis;
+}
+
+}  // namespace quantbench

@@ -1,0 +1,119 @@
+// Statistics: summaries, proportions, paired differences, ratios, Student's t.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "quantbench/analyse.h"
+
+namespace quantbench {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNormal975 = 1.959963984540054;  // quantile 0.975 of the standard normal
+
+// Continued fraction of the incomplete beta function, modified Lentz [Numerical Recipes 3, 6.4].
+double BetaFraction(double a, double b, double x) {
+  constexpr double kTiny = 1e-300;
+  double c = 1;
+  double d = 1 / std::max(std::fabs(1 - (a + b) * x / (a + 1)), kTiny);
+  double h = d;
+  for (int m = 1; m <= 500; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / std::max(1 + even * d, kTiny);
+    c = std::max(1 + even / c, kTiny);
+    h *= d * c;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / (1 + odd * d);
+    c = 1 + odd / c;
+    const double step = d * c;
+    h *= step;
+    if (std::fabs(step - 1) < 1e-15) break;
+  }
+  return h;
+}
+
+double IncompleteBeta(double a, double b, double x) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
+                                a * std::log(x) + b * std::log1p(-x));
+  if (x < (a + 1) / (a + b + 2)) return front * BetaFraction(a, b, x) / a;
+  return 1 - front * BetaFraction(b, a, 1 - x) / b;
+}
+
+// Cumulative distribution of Student's t.
+double StudentCdf(double t, double df) {
+  const double tail = 0.5 * IncompleteBeta(df / 2, 0.5, df / (df + t * t));
+  return t > 0 ? 1 - tail : tail;
+}
+
+}  // namespace
+
+Summary Summarise(std::span<const double> values) {
+  Summary summary;
+  summary.n = static_cast<std::int64_t>(values.size());
+  if (values.empty()) {
+    summary.mean = summary.stddev = summary.median = summary.min = summary.max = kNaN;
+    return summary;
+  }
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto n = static_cast<double>(sorted.size());
+  double sum = 0;
+  for (const double value : sorted) sum += value;
+  summary.mean = sum / n;
+  double squares = 0;
+  for (const double value : sorted) squares += (value - summary.mean) * (value - summary.mean);
+  summary.stddev = sorted.size() < 2 ? kNaN : std::sqrt(squares / (n - 1));
+  const std::size_t middle = sorted.size() / 2;
+  summary.median =
+      sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  summary.min = sorted.front();
+  summary.max = sorted.back();
+  return summary;
+}
+
+Interval WilsonInterval(std::int64_t successes, std::int64_t n) {
+  if (n < 1) return {kNaN, kNaN, kNaN};
+  const double count = static_cast<double>(n);
+  const double p = static_cast<double>(successes) / count;
+  const double z2 = kNormal975 * kNormal975;
+  const double center = (p + z2 / (2 * count)) / (1 + z2 / count);
+  const double half = kNormal975 / (1 + z2 / count) *
+                      std::sqrt(p * (1 - p) / count + z2 / (4 * count * count));
+  return {p, std::max(0.0, center - half), std::min(1.0, center + half)};
+}
+
+Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n) {
+  if (n < 1) return {kNaN, kNaN, kNaN};
+  const double count = static_cast<double>(n);
+  const double b = static_cast<double>(gained);
+  const double c = static_cast<double>(lost);
+  const double difference = (b - c) / count;
+  // Half a discordant pair more on either side: without it the interval has no width when none differ.
+  const double variance = (b + c + 1 - (b - c) * (b - c) / count) / (count * count);
+  const double half = kNormal975 * std::sqrt(variance);
+  return {difference, std::max(-1.0, difference - half), std::min(1.0, difference + half)};
+}
+
+double StudentT(double p, double df) {
+  double low = -1e6;
+  double high = 1e6;
+  for (int i = 0; i < 200; ++i) {
+    const double middle = 0.5 * (low + high);
+    (StudentCdf(middle, df) < p ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+Interval RatioFromLogs(std::span<const double> log_ratios) {
+  const Summary summary = Summarise(log_ratios);
+  if (summary.n < 1) return {kNaN, kNaN, kNaN};
+  if (summary.n < 2) return {std::exp(summary.mean), kNaN, kNaN};
+  const double n = static_cast<double>(summary.n);
+  const double half = StudentT(0.975, n - 1) * summary.stddev / std::sqrt(n);
+  return {std::exp(summary.mean), std::exp(summary.mean - half), std::exp(summary.mean + half)};
+}
+
+}  // namespace quantbench
