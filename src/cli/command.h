@@ -1,6 +1,7 @@
 // Commands: each adds its flags to the parser and, when it was chosen, translates them to one call.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -62,6 +63,10 @@ struct InputFlags {
 
 // Sets the command's help: what it does, then examples, before the flags.
 void Describe(CLI::App& app, std::string_view summary, std::string_view examples);
+
+// Analyses the records in `results`, writes the report there, prints the summary and the page's path.
+int ShowReport(const Study& study, const std::filesystem::path& results, OutputFormat format,
+               Terminal& terminal);
 
 // A study of files given on a command line: the first is the original, the others its variants. Lets
 // bench and eval speak through the same analysis and tables as `run`.

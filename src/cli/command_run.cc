@@ -1,0 +1,62 @@
+// quantbench run: the whole study, then its report.
+#include <filesystem>
+#include <memory>
+
+#include "cli/command.h"
+#include "quantbench/analyse.h"
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+struct RunFlags {
+  std::string study;
+  std::string results;
+  bool retry_failed = false;
+  bool dry_run = false;
+  WorkerFlags worker;
+};
+
+int DryRun(const Study& study, Terminal& terminal) {
+  std::string text;
+  for (const Case& work : Expand(study)) text += work.Describe() + "\n";
+  terminal.Print(text);
+  return kExitDone;
+}
+
+int Run(const RunFlags& flags, Terminal& terminal) {
+  const auto study = LoadStudy(flags.study);
+  if (!study.ok()) return terminal.Fail(study.error());
+  if (flags.dry_run) return DryRun(study.value(), terminal);
+  RunStudyOptions options;
+  options.results = flags.results.empty()
+                        ? std::filesystem::path(flags.study).parent_path() / "results"
+                        : std::filesystem::path(flags.results);
+  options.worker = flags.worker.Options();
+  options.retry_failed = flags.retry_failed;
+  const auto outcome = RunStudy(study.value(), options, terminal);
+  if (!outcome.ok()) return terminal.Fail(outcome.error());
+  terminal.Note(Format("{} cases: {} done now, {} had a record, {} failed", outcome.value().cases,
+                       outcome.value().done, outcome.value().resumed, outcome.value().failed));
+  return ShowReport(study.value(), options.results, OutputFormat::kTable, terminal);
+}
+
+}  // namespace
+
+Action AddRun(CLI::App& app) {
+  auto flags = std::make_shared<RunFlags>();
+  Describe(app,
+           "Quantizes, measures, evaluates and judges everything a study names, and writes its report.\n"
+           "Each finished case is kept at once; run again, and only what has no record is done.",
+           "  quantbench run study.toml\n"
+           "  quantbench run study.toml --results results-laptop\n"
+           "  quantbench run study.toml --dry-run");
+  app.add_option("study", flags->study, "the study, a TOML file")->required();
+  app.add_option("--results", flags->results, "folder of records and report (default: results beside the study)");
+  app.add_flag("--retry-failed", flags->retry_failed, "do cases again that failed before");
+  app.add_flag("--dry-run", flags->dry_run, "list the cases and do nothing");
+  flags->worker.Add(app);
+  return [flags](Terminal& terminal) { return Run(*flags, terminal); };
+}
+
+}  // namespace quantbench

@@ -1,0 +1,64 @@
+// The report as Markdown, figures linked as PNG files beside it.
+#include "quantbench/base/format.h"
+#include "report/escape.h"
+#include "report/page.h"
+
+namespace quantbench {
+namespace {
+
+void Section(std::string_view title, std::string_view body, std::string* page) {
+  if (body.empty()) return;
+  *page += Format("## {}\n\n{}\n", title, body);
+}
+
+std::string Paragraphs(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += "- " + EscapeMarkdown(line) + "\n";
+  return text;
+}
+
+std::string TableOnly(Table table) {
+  table.title.clear();
+  return table.rows.empty() ? "" : Render(table, OutputFormat::kMarkdown);
+}
+
+}  // namespace
+
+std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figure>& figures, bool drawn) {
+  const Study& study = analysis.study;
+  std::string page = Format("# {}\n\n", EscapeMarkdown(study.title));
+  for (std::size_t i = 0; i < study.authors.size(); ++i) {
+    page += (i == 0 ? "" : ", ") + EscapeMarkdown(study.authors[i]);
+  }
+  if (!study.authors.empty()) page += "\n\n";
+  Section("What quantization bought", Paragraphs(AnswerSentences(analysis)), &page);
+  Section("Summary", TableOnly(SummaryTable(analysis)), &page);
+  Section("Hypotheses", TableOnly(HypothesisTable(analysis)), &page);
+  if (drawn) {
+    page += "## Figures\n\n";
+    for (const Figure& figure : figures) {
+      page += Format("![{}](figures/{}.png)\n\n{}\n\n", EscapeMarkdown(figure.title), figure.name,
+                     EscapeMarkdown(figure.caption));
+    }
+  }
+  std::vector<std::string> findings;
+  for (const Finding& finding : analysis.findings) findings.push_back(finding.text);
+  Section("Findings", Paragraphs(findings), &page);
+  if (!study.text.empty()) Section("From the authors", EscapeMarkdown(study.text) + "\n", &page);
+  Section("Models", [&] {
+    std::string text;
+    for (const StudyModel& model : study.models) {
+      text += Format("- {}: {}\n", EscapeMarkdown(model.id),
+                     EscapeMarkdown(model.why.empty() ? "no reason given" : model.why));
+    }
+    return text;
+  }(), &page);
+  for (const Table& table : {LatencyTable(analysis), AccuracyTable(analysis), SizeTable(analysis),
+                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+    Section(table.title, TableOnly(table), &page);
+  }
+  Section("Method", EscapeMarkdown(MethodText(analysis)) + "\n", &page);
+  return page;
+}
+
+}  // namespace quantbench

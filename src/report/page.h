@@ -1,0 +1,27 @@
+// The page: what a report says, in order, before it becomes Markdown or HTML.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "quantbench/report.h"
+#include "report/figures.h"
+
+namespace quantbench {
+
+// The answers at the top: one sentence a quantized arm.
+std::vector<std::string> AnswerSentences(const Analysis& analysis);
+
+// How it was measured, in words that can be pasted into a report.
+std::string MethodText(const Analysis& analysis);
+
+// The machine and the software, one line a fact.
+Table EnvironmentTable(const Analysis& analysis);
+
+std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figure>& figures,
+                               bool drawn);
+// `svgs`: the drawings' SVG text, one a figure, empty where none was drawn.
+std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& figures,
+                           const std::vector<std::string>& svgs);
+
+}  // namespace quantbench

@@ -1,0 +1,244 @@
+// The tables of a study.
+#include <algorithm>
+#include <cmath>
+
+#include "quantbench/base/format.h"
+#include "quantbench/report.h"
+
+namespace quantbench {
+namespace {
+
+// Three significant digits, "-" where there is no number.
+std::string Number(double value) {
+  if (std::isnan(value)) return "-";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  const double magnitude = std::fabs(value);
+  if (magnitude >= 100) return Format("{:.0f}", value);
+  if (magnitude >= 10) return Format("{:.1f}", value);
+  if (magnitude >= 1) return Format("{:.2f}", value);
+  if (magnitude >= 0.1) return Format("{:.3f}", value);
+  return magnitude == 0 ? "0" : Format("{:.3g}", value);
+}
+
+std::string Range(const Interval& value) {
+  if (!value.valid()) return "-";
+  return Format("{:.2f} to {:.2f}", value.low, value.high);
+}
+
+std::string Percent(double share) {
+  return std::isnan(share) ? "-" : Format("{:.2f}", share * 100);
+}
+
+std::string PercentRange(const Interval& value, bool sign) {
+  if (!value.valid()) return "-";
+  return sign ? Format("{:+.2f} to {:+.2f}", value.low * 100, value.high * 100)
+              : Format("{:.2f} to {:.2f}", value.low * 100, value.high * 100);
+}
+
+// "int8 72 %, float32 28 %": the weights by element type, largest first.
+std::string TypeShares(const ModelSize& size) {
+  std::uint64_t total = 0;
+  std::vector<std::pair<std::uint64_t, std::string>> types;
+  for (const auto& [name, share] : size.by_type) {
+    total += share.bytes;
+    types.emplace_back(share.bytes, name);
+  }
+  std::sort(types.rbegin(), types.rend());
+  std::string text;
+  for (const auto& [bytes, name] : types) {
+    const double share = total > 0 ? 100.0 * static_cast<double>(bytes) / static_cast<double>(total) : 0;
+    if (share < 0.5) continue;
+    text += Format("{}{} {:.0f} %", text.empty() ? "" : ", ", name, share);
+  }
+  return text;
+}
+
+std::string OutcomeText(Outcome outcome, const std::string& reason) {
+  return outcome == Outcome::kOk ? "" : Format("{}: {}", Name(outcome), reason);
+}
+
+const ArmAccuracy* AccuracyOf(const Analysis& analysis, const std::string& model,
+                              const std::string& arm) {
+  for (const ArmAccuracy& row : analysis.accuracies) {
+    if (row.model == model && row.arm == arm) return &row;
+  }
+  return nullptr;
+}
+
+const ArmSize* SizeOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
+  for (const ArmSize& row : analysis.sizes) {
+    if (row.model == model && row.arm == arm) return &row;
+  }
+  return nullptr;
+}
+
+// The arm in the model's first measured cell.
+const ArmLatency* FirstLatencyOf(const Analysis& analysis, const std::string& model,
+                                 const std::string& arm) {
+  for (const CellResult& cell : analysis.cells) {
+    if (cell.model != model || cell.outcome != Outcome::kOk) continue;
+    for (const ArmLatency& row : cell.arms) {
+      if (row.arm == arm && row.outcome == Outcome::kOk) return &row;
+    }
+    return nullptr;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> ArmsOf(const Analysis& analysis) {
+  std::vector<std::string> arms = {std::string(kOriginal)};
+  for (const StudyVariant& variant : analysis.study.variants) arms.push_back(variant.id);
+  return arms;
+}
+
+std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string& model,
+                                    const std::string& arm) {
+  const ArmSize* size = SizeOf(analysis, model, arm);
+  const ArmLatency* latency = FirstLatencyOf(analysis, model, arm);
+  const ArmAccuracy* accuracy = AccuracyOf(analysis, model, arm);
+  const bool scored = accuracy != nullptr && accuracy->outcome == Outcome::kOk;
+  std::vector<std::string> row = {model, arm};
+  row.push_back(size == nullptr ? "-" : Format("{:.3f}", static_cast<double>(size->size.total_bytes()) * 1e-6));
+  row.push_back(size == nullptr ? "-" : Number(size->ratio));
+  row.push_back(latency == nullptr ? "-" : Number(latency->ms.mean));
+  row.push_back(latency == nullptr ? "-" : Number(latency->ms.stddev));
+  row.push_back(latency == nullptr ? "-" : Number(latency->speedup.estimate));
+  row.push_back(latency == nullptr || arm == kOriginal ? "-" : Range(latency->speedup));
+  row.push_back(scored ? Percent(accuracy->top1.estimate) : "-");
+  row.push_back(scored ? PercentRange(accuracy->difference, true) : "-");
+  row.push_back(scored ? Percent(accuracy->agreement.estimate) : "-");
+  return row;
+}
+
+}  // namespace
+
+Table SummaryTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Summary";
+  table.columns = {{"model", false},     {"arm", false},          {"MB"},
+                   {"times smaller"},    {"mean ms"},             {"std ms"},
+                   {"times faster"},     {"95 %", true},          {"top-1 %"},
+                   {"change, points, 95 %"}, {"agreement %"}};
+  for (const StudyModel& model : analysis.study.models) {
+    for (const std::string& arm : ArmsOf(analysis)) {
+      if (arm != kOriginal && SizeOf(analysis, model.id, arm) == nullptr) continue;
+      table.rows.push_back(SummaryRow(analysis, model.id, arm));
+    }
+  }
+  return table;
+}
+
+Table SizeTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Size";
+  table.columns = {{"model", false}, {"arm", false},       {"bytes"}, {"MB"}, {"times smaller"},
+                   {"parameters"},   {"weights by type", false}};
+  for (const ArmSize& row : analysis.sizes) {
+    const std::uint64_t bytes = row.size.total_bytes();
+    table.rows.push_back({row.model, row.arm, Format("{}", bytes),
+                          Format("{:.3f}", static_cast<double>(bytes) * 1e-6), Number(row.ratio),
+                          Format("{}", row.size.parameters()), TypeShares(row.size)});
+  }
+  return table;
+}
+
+Table LatencyTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Latency";
+  table.columns = {{"model", false}, {"cell", false}, {"arm", false},  {"mean ms"},
+                   {"std ms"},       {"median ms"},   {"min ms"},      {"n"},
+                   {"samples/s"},    {"times faster"}, {"95 %"},       {"load ms"},
+                   {"remark", false}};
+  for (const CellResult& cell : analysis.cells) {
+    if (cell.outcome != Outcome::kOk) {
+      table.rows.push_back({cell.model, cell.cell.Describe(), "", "-", "-", "-", "-", "-", "-", "-",
+                            "-", "-", OutcomeText(cell.outcome, cell.reason)});
+    }
+    for (const ArmLatency& arm : cell.arms) {
+      const bool fine = arm.outcome == Outcome::kOk;
+      const Summary& ms = arm.ms;
+      const auto show = [&](double value) { return fine ? Number(value) : std::string("-"); };
+      table.rows.push_back({cell.model, cell.cell.Describe(), arm.arm, show(ms.mean), show(ms.stddev),
+                            show(ms.median), show(ms.min), fine ? Format("{}", ms.n) : "-",
+                            show(arm.samples_per_s), show(arm.speedup.estimate),
+                            fine && arm.arm != kOriginal ? Range(arm.speedup) : "-",
+                            show(arm.load_ms), OutcomeText(arm.outcome, arm.reason)});
+    }
+  }
+  return table;
+}
+
+Table AccuracyTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Accuracy";
+  table.columns = {{"model", false},        {"arm", false},   {"data", false},
+                   {"n"},                   {"correct"},      {"top-1 %"},
+                   {"95 %"},                {"change, points"}, {"change, 95 %"},
+                   {"agreement %"},         {"remark", false}};
+  for (const ArmAccuracy& row : analysis.accuracies) {
+    const bool fine = row.outcome == Outcome::kOk;
+    const bool compared = fine && !std::isnan(row.difference.estimate);
+    table.rows.push_back({row.model, row.arm, row.data, fine ? Format("{}", row.rows) : "-",
+                          fine && row.labelled ? Format("{}", row.correct) : "-",
+                          Percent(row.top1.estimate), PercentRange(row.top1, false),
+                          compared ? Format("{:+.2f}", row.difference.estimate * 100) : "-",
+                          PercentRange(row.difference, true), Percent(row.agreement.estimate),
+                          OutcomeText(row.outcome, row.reason)});
+  }
+  return table;
+}
+
+Table HypothesisTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Hypotheses";
+  table.columns = {{"id", false}, {"claim", false}, {"expected", false}, {"verdict", false},
+                   {"because", false}, {"frozen before measuring", false}};
+  for (const HypothesisResult& result : analysis.hypotheses) {
+    table.rows.push_back({result.hypothesis.id, result.hypothesis.text,
+                          Format("{} {}", Name(result.hypothesis.metric), result.hypothesis.expect.text),
+                          std::string(Name(result.judgement)), result.explanation,
+                          result.written_before ? "yes" : "no"});
+  }
+  return table;
+}
+
+Table QuantizationTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Quantization";
+  table.columns = {{"model", false},    {"variant", false}, {"layers"},   {"quantized"},
+                   {"output SQNR dB"},  {"seconds"},        {"main reason for float", false},
+                   {"remark", false}};
+  for (const QuantizeResult& row : analysis.quantized) {
+    const bool fine = row.outcome == Outcome::kOk;
+    const std::string reason = row.float_reasons.empty()
+                                   ? ""
+                                   : Format("{} × {}", row.float_reasons.front().second,
+                                            row.float_reasons.front().first);
+    table.rows.push_back({row.model, row.variant, fine ? Format("{}", row.layers) : "-",
+                          fine ? Format("{}", row.quantized) : "-", Number(row.sqnr_db),
+                          fine ? Number(row.seconds) : "-", reason,
+                          OutcomeText(row.outcome, row.reason)});
+  }
+  return table;
+}
+
+Table PlanTable(const Plan& plan) {
+  Table table;
+  table.title = "Layers";
+  table.columns = {{"layer", false}, {"operator", false}, {"became", false}, {"form", false},
+                   {"weights", false}, {"bytes before"}, {"bytes after"}, {"why float", false}};
+  for (const LayerPlan& layer : plan.layers) {
+    std::string weights = "-";
+    if (!layer.weight.empty() && layer.scheme != Scheme::kKeepFloat) {
+      weights = Format("{}{}", Name(layer.weight_type),
+                       layer.weight_axis < 0 ? " per tensor"
+                                             : Format(" per channel (axis {})", layer.weight_axis));
+    }
+    table.rows.push_back({layer.layer, layer.op_type, std::string(Name(layer.scheme)), layer.form,
+                          weights, Format("{}", layer.weight_bytes_before),
+                          Format("{}", layer.weight_bytes_after), layer.reason});
+  }
+  return table;
+}
+
+}  // namespace quantbench

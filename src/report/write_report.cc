@@ -1,0 +1,45 @@
+// Writing the report: pages, figures, tables.
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "quantbench/report.h"
+#include "report/page.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status WriteTables(const Analysis& analysis, const fs::path& folder) {
+  QB_OK(MakeFolders(folder));
+  const std::vector<std::pair<std::string, Table>> tables = {
+      {"summary", SummaryTable(analysis)},       {"size", SizeTable(analysis)},
+      {"latency", LatencyTable(analysis)},       {"accuracy", AccuracyTable(analysis)},
+      {"hypotheses", HypothesisTable(analysis)}, {"quantization", QuantizationTable(analysis)}};
+  for (const auto& [name, table] : tables) {
+    QB_OK(WriteFileAtomic(folder / (name + ".csv"), Render(table, OutputFormat::kCsv)));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<Report> WriteReport(const Analysis& analysis, const fs::path& folder) {
+  QB_OK(MakeFolders(folder));
+  Report report;
+  const std::vector<Figure> figures = MakeFigures(analysis);
+  QB_TRY(report.figures, DrawFigures(figures, folder / "figures", &report.missing));
+  std::vector<std::string> svgs;
+  for (const Figure& figure : figures) {
+    auto svg = ReadFile(folder / "figures" / (figure.name + ".svg"), 8U << 20U);
+    svgs.push_back(svg.ok() && report.missing.empty() ? std::move(svg).value() : "");
+  }
+  QB_OK(WriteTables(analysis, folder / "tables"));
+  report.markdown = folder / "report.md";
+  report.html = folder / "report.html";
+  QB_OK(WriteFileAtomic(report.markdown,
+                        RenderMarkdownPage(analysis, figures, report.missing.empty())));
+  QB_OK(WriteFileAtomic(report.html, RenderHtmlPage(analysis, figures, svgs)));
+  return report;
+}
+
+}  // namespace quantbench
