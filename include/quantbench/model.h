@@ -31,16 +31,18 @@ struct Bytes {
 
 // Limits on what a model may ask of us; beyond them kMalformed names the limit.
 struct ModelLimits {
-  int depth = 100;                            // nested messages (graph in attribute in node ...)
-  std::int64_t nodes = 4'000'000;             // over all graphs
-  std::int64_t initializers = 4'000'000;
-  std::uint64_t name_bytes = 64U << 20U;      // one string
+  int depth = 100;                        // nested messages (graph in attribute in node ...)
+  std::int64_t messages = 10'000'000;     // of any kind, nodes and tensors included
+  std::int64_t nodes = 2'000'000;         // over all graphs
+  std::int64_t initializers = 2'000'000;  // tensors of any kind
+  std::uint64_t name_bytes = 64U << 20U;  // one string
 };
 
 // Every message remembers the bytes it was read from (`origin`). Fields may be edited freely: the
 // writer reads the origin again and passes it through untouched where nothing changed; where
 // something did, it writes the known fields and then the origin's unknown ones. So a model that was
-// not edited is written byte for byte as it was read.
+// not edited is written byte for byte as it was read. Numbers of tensors are compared by place: to
+// change them, replace `data` and set `storage` to kRaw (or assign Initializer::Of).
 
 // How the numbers of a tensor are stored in the file.
 enum class Storage : std::uint8_t {
@@ -96,8 +98,20 @@ struct ValueInfo {
 [[nodiscard]] std::string ToString(std::span<const Dimension> dims);  // "[batch, 3, 224, 224]"
 
 enum class AttributeType : std::int32_t {
-  kUndefined = 0, kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kGraph = 5, kFloats = 6, kInts = 7,
-  kStrings = 8, kTensors = 9, kGraphs = 10, kSparseTensor = 11, kSparseTensors = 12, kTypeProto = 13,
+  kUndefined = 0,
+  kFloat = 1,
+  kInt = 2,
+  kString = 3,
+  kTensor = 4,
+  kGraph = 5,
+  kFloats = 6,
+  kInts = 7,
+  kStrings = 8,
+  kTensors = 9,
+  kGraphs = 10,
+  kSparseTensor = 11,
+  kSparseTensors = 12,
+  kTypeProto = 13,
   kTypeProtos = 14,
 };
 
@@ -125,13 +139,14 @@ struct Attribute {
 struct Node {
   std::string name;
   std::string op_type;
-  std::string domain;  // "" is ai.onnx
-  std::vector<std::string> inputs;   // "" is an omitted optional input
+  std::string domain;               // "" is ai.onnx
+  std::vector<std::string> inputs;  // "" is an omitted optional input
   std::vector<std::string> outputs;
   std::vector<Attribute> attributes;
   Bytes origin;
 
-  [[nodiscard]] const Attribute* FindAttribute(std::string_view attribute) const;  // null when absent
+  [[nodiscard]] const Attribute* FindAttribute(
+      std::string_view attribute) const;  // null when absent
   [[nodiscard]] std::int64_t IntAttribute(std::string_view attribute, std::int64_t fallback) const;
   [[nodiscard]] float FloatAttribute(std::string_view attribute, float fallback) const;
   [[nodiscard]] bool Is(std::string_view type) const { return op_type == type && domain.empty(); }
@@ -141,6 +156,7 @@ struct Graph {
   std::string name;
   std::vector<Node> nodes;
   std::vector<Initializer> initializers;
+  std::vector<std::string> sparse_initializers;  // names only: kept as they are, not editable
   std::vector<ValueInfo> inputs;
   std::vector<ValueInfo> outputs;
   std::vector<ValueInfo> value_infos;
@@ -166,11 +182,14 @@ struct Model {
   std::int64_t functions = 0;  // model-local functions: counted, passed through
   Bytes origin;
 
-  std::filesystem::path folder;  // where external data is looked for; empty for a model in memory
+  std::filesystem::path path;              // the .onnx file; empty for a model in memory
+  std::filesystem::path folder;            // where external data is looked for; empty: nowhere
   std::shared_ptr<const MappedFile> file;  // the mapped .onnx; null for a model in memory
-  std::uint64_t file_bytes = 0;  // the .onnx file
+  std::uint64_t file_bytes = 0;            // the .onnx file
   // External files in use, by location.
   std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>> external_files;
+  // Tensors with external data in parts that are passed through (functions, sparse tensors).
+  std::int64_t hidden_external = 0;
 
   [[nodiscard]] std::int64_t OpsetVersion(std::string_view domain = "") const;  // 0 when absent
   // Sets or adds; never lowers.
@@ -184,7 +203,8 @@ struct Model {
 // Maps and parses a model. Tensor payloads are not touched. External data must lie beneath the
 // model's folder. Errors name the file, the element ("initializer \"fc.weight\"") and the reason:
 // kNotFound, kIo, kMalformed (truncated, not a model, limits), kUnsupported.
-[[nodiscard]] Result<Model> LoadModel(const std::filesystem::path& path, const ModelLimits& limits = {});
+[[nodiscard]] Result<Model> LoadModel(const std::filesystem::path& path,
+                                      const ModelLimits& limits = {});
 // The same from memory; `folder` empty: external data is refused.
 [[nodiscard]] Result<Model> ParseModel(Bytes bytes, const std::filesystem::path& folder = {},
                                        const ModelLimits& limits = {});
@@ -206,22 +226,24 @@ struct EncodedModel {
 struct SaveOptions {
   bool replace_existing = false;  // false: kInvalidArgument when the file exists
   // Initializers of at least this many bytes go to `<file>.data` beside the model, when the model
-  // would be larger than `external_above` bytes (protobuf ends at 2 GB) or already used external data.
+  // would be larger than `external_above` bytes (protobuf ends at 2 GB) or already used external
+  // data.
   std::uint64_t external_threshold = 1024;
   std::uint64_t external_above = 1'900'000'000;
 };
-// Written to a temporary name, synced, renamed: the file is complete or absent. The model it was read
-// from cannot be the target (kInvalidArgument).
+// Written to a temporary name, synced, renamed: the file is complete or absent. The model it was
+// read from cannot be the target (kInvalidArgument).
 [[nodiscard]] Status SaveModel(const Model& model, const std::filesystem::path& path,
                                const SaveOptions& options = {});
 
-// Who makes and who reads each value of one graph. Borrowed views into the graph: rebuild after edits.
+// Who makes and who reads each value of one graph. Borrowed views into the graph: rebuild after
+// edits.
 class GraphIndex {
  public:
   explicit GraphIndex(const Graph& graph);
 
-  [[nodiscard]] const Node* Producer(std::string_view value) const;            // null: input, initializer
-  [[nodiscard]] std::int64_t ProducerIndex(std::string_view value) const;      // -1 when none
+  [[nodiscard]] const Node* Producer(std::string_view value) const;  // null: input, initializer
+  [[nodiscard]] std::int64_t ProducerIndex(std::string_view value) const;  // -1 when none
   // Indices of nodes that read the value; a node whose subgraph reads it counts, each once.
   [[nodiscard]] std::span<const std::int64_t> Consumers(std::string_view value) const;
   [[nodiscard]] const Initializer* FindInitializer(std::string_view name) const;  // null when none

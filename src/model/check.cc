@@ -5,21 +5,26 @@
 #include "quantbench/base/format.h"
 #include "quantbench/model.h"
 
+#include "model/payload.h"
+
 namespace quantbench {
 namespace {
 
-using Names = std::unordered_set<std::string_view>;
-
 std::string Title(const Node& node) {
-  return Format("node \"{}\" ({})",
-                Printable(node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name),
-                Printable(node.op_type));
+  const std::string& name =
+      node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name;
+  return Format("node \"{}\" ({})", Printable(name), Printable(node.op_type));
+}
+
+Error Malformed(std::string message) {
+  return {ErrorCode::kMalformed, std::move(message)};
 }
 
 // The names visible in a graph: its own, and those of the graphs around it.
 class Scope {
  public:
   explicit Scope(const Scope* outer) : outer_(outer) {}
+  // False when this graph has the name already.
   bool Define(std::string_view name) { return names_.insert(name).second; }
   [[nodiscard]] bool Knows(std::string_view name) const {
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer_) {
@@ -30,42 +35,82 @@ class Scope {
 
  private:
   const Scope* outer_;
-  Names names_;
+  std::unordered_set<std::string_view> names_;
 };
 
 Status CheckPayload(const Initializer& tensor) {
-  if (tensor.type == DataType::kString) return Ok();
-  if (!IsKnown(tensor.type)) {
-    return Error(ErrorCode::kUnsupported, Format("initializer \"{}\" has unknown element {}",
-                                                 Printable(tensor.name), Name(tensor.type)));
+  if (tensor.type == DataType::kString) return CheckStrings(tensor);
+  if (tensor.type == DataType::kUndefined) {
+    return Malformed(Format("initializer \"{}\" has no element type", Printable(tensor.name)));
   }
+  if (!IsKnown(tensor.type)) return Ok();  // newer than we are: kept, and refused where it is read
   QB_TRY(const Bytes payload, PayloadOf(tensor));
   return Ok();
 }
 
+// Why a node cannot read a name: it comes later, or not at all.
+Error Dangling(const Graph& graph, const Node& reader, std::string_view name) {
+  for (const Node& node : graph.nodes) {
+    for (const std::string& output : node.outputs) {
+      if (output != name) continue;
+      return Malformed(Format("{} reads \"{}\", which {} defines only later; nodes must be sorted",
+                              Title(reader), Printable(name),
+                              &node == &reader ? "it" : Title(node)));
+    }
+  }
+  return Malformed(
+      Format("{} reads \"{}\", which nothing defines", Title(reader), Printable(name)));
+}
+
 Status CheckGraph(const Graph& graph, const Scope* outer);
 
-Status CheckNode(const Node& node, Scope* scope) {
-  for (const std::string& input : node.inputs) {
-    if (!input.empty() && !scope->Knows(input)) {
-      return Error(ErrorCode::kMalformed, Format("{} reads \"{}\", which nothing before it defines",
-                                                 Title(node), Printable(input)));
-    }
-  }
+Status CheckAttributes(const Node& node, const Scope& scope) {
   for (const Attribute& attribute : node.attributes) {
     for (const Initializer& tensor : attribute.tensors) {
-      if (auto fits = CheckPayload(tensor); !fits.ok()) return fits.error().Within(Title(node));
+      if (const auto fits = CheckPayload(tensor); !fits.ok()) {
+        return fits.error().Within(Title(node));
+      }
     }
     for (const Graph& body : attribute.graphs) {
-      if (auto fine = CheckGraph(body, scope); !fine.ok()) return fine.error().Within(Title(node));
+      if (const auto sound = CheckGraph(body, &scope); !sound.ok()) {
+        return sound.error().Within(Title(node));
+      }
     }
   }
+  return Ok();
+}
+
+Status CheckNode(const Graph& graph, const Node& node, Scope* scope) {
+  if (node.op_type.empty()) return Malformed(Format("{} names no operator", Title(node)));
+  for (const std::string& input : node.inputs) {
+    if (!input.empty() && !scope->Knows(input)) return Dangling(graph, node, input);
+  }
+  QB_OK(CheckAttributes(node, *scope));
   for (const std::string& output : node.outputs) {
     if (!output.empty() && !scope->Define(output)) {
-      return Error(ErrorCode::kMalformed,
-                   Format("{} defines \"{}\" a second time", Title(node), Printable(output)));
+      return Malformed(
+          Format("{} defines \"{}\", which is defined already", Title(node), Printable(output)));
     }
   }
+  return Ok();
+}
+
+// Initializers share the names of inputs: there they are the inputs' defaults.
+Status DefineInitializers(const Graph& graph, Scope* scope) {
+  std::unordered_set<std::string_view> seen;
+  const auto define = [&](const std::string& name) -> Status {
+    if (name.empty()) return Malformed("an initializer has no name");
+    if (!seen.insert(name).second) {
+      return Malformed(Format("initializer \"{}\" is defined twice", Printable(name)));
+    }
+    scope->Define(name);
+    return Ok();
+  };
+  for (const Initializer& tensor : graph.initializers) {
+    QB_OK(define(tensor.name));
+    QB_OK(CheckPayload(tensor));
+  }
+  for (const std::string& name : graph.sparse_initializers) QB_OK(define(name));
   return Ok();
 }
 
@@ -73,27 +118,18 @@ Status CheckGraph(const Graph& graph, const Scope* outer) {
   Scope scope(outer);
   for (const ValueInfo& input : graph.inputs) {
     if (!scope.Define(input.name)) {
-      return Error(ErrorCode::kMalformed,
-                   Format("input \"{}\" is listed twice", Printable(input.name)));
+      return Malformed(Format("input \"{}\" is listed twice", Printable(input.name)));
     }
   }
-  Names initializers;
-  for (const Initializer& tensor : graph.initializers) {
-    if (!initializers.insert(tensor.name).second) {
-      return Error(ErrorCode::kMalformed,
-                   Format("initializer \"{}\" is defined twice", Printable(tensor.name)));
-    }
-    scope.Define(tensor.name);  // an input of the same name is its default: lawful before IR 4
-    QB_OK(CheckPayload(tensor));
-  }
-  for (const Node& node : graph.nodes) {
-    // Names from sparse initializers are not described by the door; engines judge them.
-    QB_OK(CheckNode(node, &scope));
-  }
+  QB_OK(DefineInitializers(graph, &scope));
+  for (const Node& node : graph.nodes) QB_OK(CheckNode(graph, node, &scope));
+  std::unordered_set<std::string_view> outputs;
   for (const ValueInfo& output : graph.outputs) {
     if (!scope.Knows(output.name)) {
-      return Error(ErrorCode::kMalformed,
-                   Format("output \"{}\" is defined by nothing", Printable(output.name)));
+      return Malformed(Format("output \"{}\" is defined by nothing", Printable(output.name)));
+    }
+    if (!outputs.insert(output.name).second) {
+      return Malformed(Format("output \"{}\" is listed twice", Printable(output.name)));
     }
   }
   return Ok();

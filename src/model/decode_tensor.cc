@@ -1,152 +1,133 @@
-// Decoding: tensors, and the external files that an untrusted model names.
-#include <charconv>
+// Decoding tensors and the descriptions of values.
+#include <string>
+#include <utility>
 
-#include <protozero/pbf_reader.hpp>
+#include "quantbench/base/format.h"
 
 #include "model/decode.h"
+#include "model/fields.h"
 #include "model/wire.h"
-#include "quantbench/base/format.h"
 
 namespace quantbench {
 namespace {
 
-using protozero::pbf_reader;
+using wire::Reader;
+using wire::WireError;
 
-std::string_view ViewOf(pbf_reader* reader) {
-  const protozero::data_view view = reader->get_view();
-  return {view.data(), view.size()};
-}
+constexpr std::size_t kLargePayload = 256U << 10U;
 
-void AppendDims(pbf_reader* reader, Shape* dims) {
-  if (reader->wire_type() == protozero::pbf_wire_type::length_delimited) {
-    for (const std::int64_t dim : reader->get_packed_int64()) dims->push_back(dim);
-  } else {
-    dims->push_back(reader->get_int64());
-  }
-  if (dims->size() > 64) throw DecodeError{"more than 64 dimensions"};
-}
-
-std::uint64_t ParseNumber(std::string_view key, std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    throw DecodeError{Format("external data: {} \"{}\" is not a number of bytes", key, Printable(text))};
-  }
-  return value;
-}
-
-// What a tensor says about where its numbers lie.
-struct ExternalEntries {
-  ExternalLocation location;
-  bool has_length = false;
+// The parts of a tensor message that say how its numbers are stored.
+struct StoredAs {
+  bool raw = false;
+  bool typed = false;
+  bool external = false;
+  std::vector<std::string_view> entries;
 };
 
-ExternalEntries ParseEntries(const std::vector<std::string_view>& entries) {
-  ExternalEntries parsed;
-  for (const std::string_view bytes : entries) {
-    pbf_reader reader{bytes.data(), bytes.size()};
-    std::string key;
-    std::string value;
-    while (reader.next()) {
-      switch (reader.tag()) {
-        case wire::entry::kKey: key = reader.get_string(); break;
-        case wire::entry::kValue: value = reader.get_string(); break;
-        default: reader.skip();
+bool IsExternal(std::int32_t location) {
+  if (location != 0 && location != 1) {
+    throw WireError{Format("data location {} is neither in the model nor external", location)};
+  }
+  return location == 1;
+}
+
+void ReadField(const Reader& reader, Initializer* tensor, StoredAs* stored) {
+  switch (reader.field()) {
+    case wire::tensor::kDims:
+      reader.ForEachVarint([&](std::uint64_t dim) {
+        if (tensor->dims.size() == 64) throw WireError{"more than 64 dimensions"};
+        tensor->dims.push_back(static_cast<std::int64_t>(dim));
+      });
+      break;
+    case wire::tensor::kDataType: tensor->type = static_cast<DataType>(reader.Int32()); break;
+    case wire::tensor::kName: tensor->name = reader.Bytes(); break;
+    case wire::tensor::kRawData:
+      stored->raw = true;
+      tensor->data.view = wire::BytesOf(reader.Bytes());
+      break;
+    case wire::tensor::kExternalData: stored->entries.push_back(reader.Bytes()); break;
+    case wire::tensor::kDataLocation: stored->external = IsExternal(reader.Int32()); break;
+    case wire::tensor::kSegment: throw WireError{"tensors in segments are not supported"};
+    case wire::tensor::kFloatData:
+    case wire::tensor::kInt32Data:
+    case wire::tensor::kStringData:
+    case wire::tensor::kInt64Data:
+    case wire::tensor::kDoubleData:
+    case wire::tensor::kUint64Data: stored->typed = true; break;
+    default: break;
+  }
+}
+
+bool IsTypeField(std::uint32_t field) {
+  return field == wire::type_proto::kTensorType || field == wire::type_proto::kSequenceType ||
+         field == wire::type_proto::kMapType || field == wire::type_proto::kOpaqueType ||
+         field == wire::type_proto::kSparseTensorType || field == wire::type_proto::kOptionalType;
+}
+
+void ReadTensorType(std::string_view bytes, ValueInfo* value) {
+  for (Reader reader(bytes); reader.Next();) {
+    if (reader.field() == wire::tensor_type::kElementType) {
+      value->type = static_cast<DataType>(reader.Int32());
+    } else if (reader.field() == wire::tensor_type::kShape) {
+      value->has_shape = true;
+      for (Reader dims(reader.Bytes()); dims.Next();) {
+        if (dims.field() == wire::shape::kDim) value->dims.push_back(ReadDimension(dims.Bytes()));
       }
     }
-    if (key == "location") {
-      parsed.location.location = value;
-    } else if (key == "offset") {
-      parsed.location.offset = ParseNumber(key, value);
-    } else if (key == "length") {
-      parsed.location.length = ParseNumber(key, value);
-      parsed.has_length = true;
-    } else if (key != "checksum" && key != "basepath") {
-      throw DecodeError{Format("external data: unknown key \"{}\"", Printable(key))};
-    }
   }
-  return parsed;
+}
+
+void ReadType(std::string_view bytes, ValueInfo* value) {
+  std::string_view tensor_type;
+  for (Reader reader(bytes); reader.Next();) {
+    if (!IsTypeField(reader.field())) continue;
+    value->is_tensor = reader.field() == wire::type_proto::kTensorType;  // of several, the last
+    tensor_type = reader.Bytes();
+  }
+  if (value->is_tensor) ReadTensorType(tensor_type, value);
 }
 
 }  // namespace
 
-Initializer Decoder::ReadInitializer(std::string_view bytes) {
-  if (++initializers_ > limits_.initializers) {
-    throw DecodeError{Format("more than {} tensors", limits_.initializers)};
+Dimension ReadDimension(std::string_view bytes) {
+  Dimension dimension;
+  for (Reader reader(bytes); reader.Next();) {
+    if (reader.field() == wire::dimension::kValue) dimension = {reader.Int(), ""};
+    if (reader.field() == wire::dimension::kParam) dimension = {-1, std::string(reader.Bytes())};
   }
+  if (dimension.value < 0) dimension.value = -1;
+  return dimension;
+}
+
+Initializer Decoder::ReadInitializer(std::string_view bytes) const {
   Initializer tensor;
   tensor.origin = View(bytes);
-  std::vector<std::string_view> entries;
-  bool external = false;
-  bool raw = false;
-  bool typed = false;
-  pbf_reader reader{bytes.data(), bytes.size()};
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case wire::tensor::kDims: AppendDims(&reader, &tensor.dims); break;
-      case wire::tensor::kDataType: tensor.type = static_cast<DataType>(reader.get_int32()); break;
-      case wire::tensor::kName:
-        tensor.name = Name(ViewOf(&reader), "tensor name");
-        where_ = Format("initializer \"{}\"", Printable(tensor.name));
-        break;
-      case wire::tensor::kRawData:
-        raw = true;
-        tensor.data = View(ViewOf(&reader));
-        break;
-      case wire::tensor::kExternalData: entries.push_back(ViewOf(&reader)); break;
-      case wire::tensor::kDataLocation: external = reader.get_enum() == 1; break;
-      case wire::tensor::kSegment: throw DecodeError{"tensors in segments are not supported"};
-      case wire::tensor::kFloatData:
-      case wire::tensor::kInt32Data:
-      case wire::tensor::kStringData:
-      case wire::tensor::kInt64Data:
-      case wire::tensor::kDoubleData:
-      case wire::tensor::kUint64Data:
-        typed = true;
-        reader.skip();
-        break;
-      default: reader.skip();
-    }
+  StoredAs stored;
+  for (Reader reader(bytes); reader.Next();) ReadField(reader, &tensor, &stored);
+  if (static_cast<int>(stored.raw) + static_cast<int>(stored.typed) +
+          static_cast<int>(stored.external) >
+      1) {
+    throw WireError{"its numbers are given twice, in different ways"};
   }
-  if (raw && typed) throw DecodeError{"numbers are given twice, as raw and as typed data"};
-  if (external) {
-    ReadExternal(entries, &tensor);
-  } else if (!raw) {
+  if (stored.external) {
+    external_.Attach(stored.entries, &tensor);
+  } else if (stored.raw) {
+    tensor.data.owner = owner_;
+    if (file_ != nullptr && tensor.data.size() >= kLargePayload) file_->Release(tensor.data.view);
+  } else {
     tensor.storage = Storage::kTyped;
   }
   return tensor;
 }
 
-void Decoder::ReadExternal(const std::vector<std::string_view>& entries, Initializer* tensor) {
-  ExternalEntries parsed = ParseEntries(entries);
-  const std::string& location = parsed.location.location;
-  if (files_ == nullptr) throw DecodeError{"external data is not allowed here"};
-  if (location.find("_ORT_MEM_ADDR_") != std::string::npos) {
-    throw DecodeError{"external data: a memory address is not a file"};
+ValueInfo Decoder::ReadValueInfo(std::string_view bytes) const {
+  ValueInfo value;
+  value.origin = View(bytes);
+  for (Reader reader(bytes); reader.Next();) {
+    if (reader.field() == wire::value_info::kName) value.name = reader.Bytes();
+    if (reader.field() == wire::value_info::kType) ReadType(reader.Bytes(), &value);
   }
-  if (!files_->contains(location)) {
-    auto file = MappedFile::OpenBeneath(folder_, location);
-    if (!file.ok()) throw DecodeError{"external data: " + file.error().message()};
-    (*files_)[location] = std::move(file).value();
-  }
-  const auto& file = files_->at(location);
-  const std::uint64_t size = file->bytes().size();
-  if (parsed.location.offset > size) {
-    throw DecodeError{Format("external data: offset {} is beyond the {} bytes of \"{}\"",
-                             parsed.location.offset, size, Printable(location))};
-  }
-  if (!parsed.has_length) {
-    const auto wanted = ByteCount(tensor->type, tensor->dims);
-    parsed.location.length = wanted.ok() ? wanted.value() : size - parsed.location.offset;
-  }
-  if (parsed.location.length > size - parsed.location.offset) {
-    throw DecodeError{Format("external data: {} bytes from {} go beyond the {} bytes of \"{}\"",
-                             parsed.location.length, parsed.location.offset, size,
-                             Printable(location))};
-  }
-  tensor->storage = Storage::kExternal;
-  tensor->external = parsed.location;
-  tensor->data = {file, file->bytes().subspan(parsed.location.offset, parsed.location.length)};
+  return value;
 }
 
 }  // namespace quantbench

@@ -1,5 +1,6 @@
 // GraphIndex: who makes and who reads each value of a graph.
-#include <functional>
+#include <string_view>
+#include <unordered_set>
 
 #include "quantbench/model.h"
 
@@ -9,15 +10,32 @@ namespace {
 constexpr int kInputBit = 1;
 constexpr int kOutputBit = 2;
 
-// Every value name that the node reads, those read inside its subgraphs included.
-void ForEachRead(const Node& node, const std::function<void(std::string_view)>& visit) {
+using Names = std::unordered_set<std::string_view>;
+
+// The names that a graph defines itself.
+Names LocalNames(const Graph& graph) {
+  Names names;
+  for (const ValueInfo& input : graph.inputs) names.insert(input.name);
+  for (const Initializer& initializer : graph.initializers) names.insert(initializer.name);
+  for (const std::string& sparse : graph.sparse_initializers) names.insert(sparse);
+  for (const Node& node : graph.nodes) names.insert(node.outputs.begin(), node.outputs.end());
+  return names;
+}
+
+// Adds every value that the node reads, and what its subgraphs read from around them.
+void AddReads(const Node& node, Names* reads) {
   for (const std::string& input : node.inputs) {
-    if (!input.empty()) visit(input);
+    if (!input.empty()) reads->insert(input);
   }
   for (const Attribute& attribute : node.attributes) {
     for (const Graph& body : attribute.graphs) {
-      for (const Node& inner : body.nodes) ForEachRead(inner, visit);
-      for (const ValueInfo& output : body.outputs) visit(output.name);
+      const Names local = LocalNames(body);
+      Names inner;
+      for (const Node& nested : body.nodes) AddReads(nested, &inner);
+      for (const ValueInfo& output : body.outputs) inner.insert(output.name);
+      for (const std::string_view name : inner) {
+        if (!local.contains(name)) reads->insert(name);
+      }
     }
   }
 }
@@ -27,11 +45,12 @@ void ForEachRead(const Node& node, const std::function<void(std::string_view)>& 
 GraphIndex::GraphIndex(const Graph& graph) : graph_(&graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto index = static_cast<std::int64_t>(i);
-    for (const std::string& output : graph.nodes[i].outputs) producer_[output] = index;
-    ForEachRead(graph.nodes[i], [&](std::string_view value) {
-      std::vector<std::int64_t>& readers = consumers_[value];
-      if (readers.empty() || readers.back() != index) readers.push_back(index);
-    });
+    for (const std::string& output : graph.nodes[i].outputs) {
+      if (!output.empty()) producer_[output] = index;
+    }
+    Names reads;
+    AddReads(graph.nodes[i], &reads);
+    for (const std::string_view value : reads) consumers_[value].push_back(index);
   }
   for (const Initializer& initializer : graph.initializers) {
     initializers_[initializer.name] = &initializer;

@@ -14,7 +14,7 @@ std::string ToString(std::span<const Dimension> dims) {
     if (dims[i].value >= 0) {
       text += Format("{}", dims[i].value);
     } else {
-      text += dims[i].name.empty() ? "?" : dims[i].name;
+      text += dims[i].name.empty() ? "?" : Printable(dims[i].name);
     }
   }
   return text + "]";

@@ -1,141 +1,129 @@
 // Saving: a model as pieces, as one buffer, or as a file with its external data beside it.
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <limits>
+#include <new>
 #include <system_error>
 
-#include "model/decode.h"
-#include "model/encode.h"
 #include "quantbench/base/format.h"
+
+#include "model/data_file.h"
+#include "model/encode.h"
+#include "model/pages.h"
+#include "model/walk.h"
+#include "model/wire.h"
 
 namespace quantbench {
 namespace {
 
 namespace fs = std::filesystem;
+using Parts = std::span<const Pages::Part>;
 
 constexpr std::uint64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLargeTensor = 1U << 20U;  // from here on a tensor begins on a page
-constexpr std::uint64_t kSmallAlignment = 64;
 
-void ForEachTensor(Graph* graph, const std::function<void(Initializer*)>& visit) {
-  for (Initializer& tensor : graph->initializers) visit(&tensor);
-  for (Node& node : graph->nodes) {
-    for (Attribute& attribute : node.attributes) {
-      for (Initializer& tensor : attribute.tensors) visit(&tensor);
-      for (Graph& body : attribute.graphs) ForEachTensor(&body, visit);
-    }
-  }
-}
-
-// Pages of a mapped file are given back once they were written, so that copying stays small.
-void Release(const Model& model, const Bytes& bytes) {
-  constexpr std::size_t kWorthIt = 1U << 16U;
-  if (bytes.size() < kWorthIt) return;
-  for (const auto& [location, file] : model.external_files) {
-    if (file.get() == bytes.owner.get()) file->Release(bytes.view);
-  }
-  if (model.file != nullptr && model.file.get() == bytes.owner.get()) {
-    model.file->Release(bytes.view);
-  }
-}
-
-// The data file of a model with external data: what goes where, in order.
-struct DataFile {
-  std::vector<Bytes> payloads;
-  std::vector<std::uint64_t> paddings;  // zeros before each payload
-  std::uint64_t size = 0;
-
-  ExternalLocation Add(const Bytes& payload, const std::string& location) {
-    const std::uint64_t alignment = payload.size() >= kLargeTensor ? kPage : kSmallAlignment;
-    const std::uint64_t begin = (size + alignment - 1) / alignment * alignment;
-    payloads.push_back(payload);
-    paddings.push_back(begin - size);
-    size = begin + payload.size();
-    return {location, begin, payload.size()};
-  }
-};
-
-bool HasExternal(const Model& model) {
-  return !model.external_files.empty();
+bool UsesExternal(const Model& model) {
+  bool uses = !model.external_files.empty();
+  ForEachTensor(model.graph, [&](const Initializer& tensor, bool) {
+    uses = uses || tensor.storage == Storage::kExternal;
+  });
+  return uses;
 }
 
 std::uint64_t TensorBytes(const Model& model) {
   std::uint64_t sum = 0;
-  Model* unchanged = const_cast<Model*>(&model);  // ForEachTensor edits only through `visit`
-  ForEachTensor(&unchanged->graph, [&](Initializer* tensor) { sum += tensor->data.size(); });
+  ForEachTensor(model.graph,
+                [&](const Initializer& tensor, bool) { sum += tensor.stored_bytes(); });
   return sum;
 }
 
-// Moves the payloads of at least `threshold` bytes out of the model.
-DataFile MoveOut(Model* model, const std::string& location, std::uint64_t threshold) {
-  DataFile data;
-  ForEachTensor(&model->graph, [&](Initializer* tensor) {
-    if (tensor->storage == Storage::kTyped || tensor->data.size() < threshold) return;
-    tensor->external = data.Add(tensor->data, location);
-    tensor->storage = Storage::kExternal;
-  });
-  // Short payloads that were external before come home.
-  ForEachTensor(&model->graph, [&](Initializer* tensor) {
-    const bool moved = tensor->storage == Storage::kExternal && tensor->external.location == location;
-    if (tensor->storage == Storage::kExternal && !moved) tensor->storage = Storage::kRaw;
-  });
-  return data;
+bool IsSameFile(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return !a.empty() && fs::equivalent(a, b, ignored);
 }
 
-Status WriteData(const Model& model, const DataFile& data, AtomicFile* file) {
-  const std::vector<std::byte> zeros(kPage);
-  for (std::size_t i = 0; i < data.payloads.size(); ++i) {
-    QB_OK(file->Write(std::span(zeros).first(data.paddings[i])));
-    QB_OK(file->Write(data.payloads[i].view));
-    Release(model, data.payloads[i]);
-  }
-  return Ok();
-}
-
+// Whether the file may be written at all, asked before anything is.
 Status CheckTarget(const Model& model, const fs::path& path, bool replace) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return Ok();
-  if (!replace) {
-    return Error(ErrorCode::kInvalidArgument, Format("{}: exists already", path.string()));
-  }
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (!fs::exists(status)) return Ok();
+  const auto refuse = [&](std::string_view why) {
+    return Error(ErrorCode::kInvalidArgument, Format("{}: {}", path.string(), why));
+  };
+  bool is_source = IsSameFile(model.path, path);
   for (const auto& [location, file] : model.external_files) {
-    if (fs::equivalent(model.folder / location, path, error)) {
-      return Error(ErrorCode::kInvalidArgument,
-                   Format("{}: is a file the model was read from", path.string()));
-    }
+    is_source = is_source || IsSameFile(model.folder / location, path);
   }
+  if (is_source) return refuse("is a file that the model was read from");
+  if (!fs::is_regular_file(status)) return refuse("exists and is not a regular file");
+  if (!replace) return refuse("exists already");
   return Ok();
 }
 
-AtomicFile::IfExists Existing(const SaveOptions& options) {
-  return options.replace_existing ? AtomicFile::IfExists::kReplace : AtomicFile::IfExists::kFail;
+Result<AtomicFile> Write(const Model& model, std::span<const Bytes> pieces, const fs::path& path,
+                         const SaveOptions& options) {
+  QB_TRY(AtomicFile file,
+         AtomicFile::Create(path, options.replace_existing ? AtomicFile::IfExists::kReplace
+                                                           : AtomicFile::IfExists::kFail));
+  QB_OK(Pages(model).ForEachBatch(pieces, [&](Parts parts) { return file.Write(parts); }));
+  return file;
 }
 
-Status WriteModel(const Model& model, const fs::path& path, const SaveOptions& options) {
+Status SaveWhole(const Model& model, const fs::path& path, const SaveOptions& options) {
   QB_TRY(const EncodedModel encoded, EncodeModel(model));
-  QB_TRY(AtomicFile file, AtomicFile::Create(path, Existing(options)));
-  for (const Bytes& piece : encoded.pieces) {
-    QB_OK(file.Write(piece.view));
-    Release(model, piece);
-  }
+  QB_TRY(AtomicFile file, Write(model, encoded.pieces, path, options));
   return file.Commit();
+}
+
+// Puts both files in their places. At no time does a model lie beside data that is not its own: an
+// old model goes before its data is replaced, and the new one comes after its data.
+Status CommitBoth(AtomicFile* data, const fs::path& data_path, AtomicFile* model,
+                  const fs::path& path) {
+  std::error_code ignored;
+  const bool replaces_data = fs::exists(data_path, ignored);
+  if (replaces_data) fs::remove(path, ignored);
+  QB_OK(data->Commit());
+  Status committed = model->Commit();
+  if (!committed.ok()) fs::remove(data_path, ignored);
+  return committed;
+}
+
+Status SaveSplit(const Model& model, const fs::path& path, const SaveOptions& options) {
+  if (model.hidden_external > 0) {
+    return Error(ErrorCode::kUnsupported,
+                 Format("{}: {} tensors in functions, sparse tensors or training information have "
+                        "external data, which is not copied",
+                        path.string(), model.hidden_external));
+  }
+  const std::string location = path.filename().string() + ".data";
+  const fs::path data_path = path.parent_path() / location;
+  Model split = model;
+  DataFile data(location);
+  QB_OK(data.MoveOut(&split.graph, options.external_threshold));
+  if (data.empty()) return SaveWhole(split, path, options);
+  QB_OK(CheckTarget(model, data_path, options.replace_existing));
+  QB_TRY(const EncodedModel encoded, EncodeModel(split));
+  QB_TRY(AtomicFile data_file, Write(model, data.pieces(), data_path, options));
+  QB_TRY(AtomicFile model_file, Write(model, encoded.pieces, path, options));
+  return CommitBoth(&data_file, data_path, &model_file, path);
 }
 
 }  // namespace
 
 Result<EncodedModel> EncodeModel(const Model& model) {
   EncodedModel encoded;
-  const Decoder nowhere(nullptr, {}, {}, nullptr);
-  QB_OK(CatchDecodeErrors(nowhere, [&] {
-    wire::Rope rope = EncodeMessage(model);
+  try {
+    wire::Rope rope = Encoder(model).Encode(model);
     encoded.size = rope.size();
     encoded.pieces = rope.Take();
-  }));
+  } catch (const wire::WireError& error) {
+    return Error(ErrorCode::kMalformed, Format("the model's origin: {}", error.what));
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kIo, "not enough memory to write the model");
+  }
   if (encoded.size > kProtobufLimit) {
     return Error(ErrorCode::kUnsupported,
-                 Format("the model message has {}, more than the 2 GB of protobuf; use external data",
+                 Format("the model has {}, more than the 2 GB a model file may have; keep its "
+                        "tensors as external data",
                         FormatBytes(encoded.size)));
   }
   return encoded;
@@ -143,31 +131,21 @@ Result<EncodedModel> EncodeModel(const Model& model) {
 
 Result<std::vector<std::byte>> EncodeToBytes(const Model& model) {
   QB_TRY(const EncodedModel encoded, EncodeModel(model));
-  std::vector<std::byte> bytes(encoded.size);
-  std::size_t at = 0;
-  for (const Bytes& piece : encoded.pieces) {
-    std::memcpy(bytes.data() + at, piece.view.data(), piece.size());
-    at += piece.size();
-  }
+  std::vector<std::byte> bytes;
+  bytes.reserve(encoded.size);
+  QB_OK(Pages(model).ForEachBatch(encoded.pieces, [&](Parts parts) {
+    for (const Pages::Part part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+    return Ok();
+  }));
   return bytes;
 }
 
 Status SaveModel(const Model& model, const fs::path& path, const SaveOptions& options) {
   QB_OK(CheckTarget(model, path, options.replace_existing));
-  if (!HasExternal(model) && TensorBytes(model) <= options.external_above) {
-    return WriteModel(model, path, options);
+  if (UsesExternal(model) || TensorBytes(model) > options.external_above) {
+    return SaveSplit(model, path, options);
   }
-  Model split = model;
-  const std::string location = path.filename().string() + ".data";
-  const fs::path data_path = path.parent_path() / location;
-  QB_OK(CheckTarget(model, data_path, options.replace_existing));
-  const DataFile data = MoveOut(&split, location, options.external_threshold);
-  if (data.payloads.empty()) return WriteModel(split, path, options);
-  // The data first: a model that is there finds its data.
-  QB_TRY(AtomicFile file, AtomicFile::Create(data_path, Existing(options)));
-  QB_OK(WriteData(model, data, &file));
-  QB_OK(file.Commit());
-  return WriteModel(split, path, options);
+  return SaveWhole(model, path, options);
 }
 
 }  // namespace quantbench

@@ -1,77 +1,132 @@
-// Ropes of encoded bytes.
+// Reading the fields of one encoded message.
 #include "model/wire.h"
 
 #include <bit>
 #include <cstring>
-#include <utility>
+#include <limits>
+
+#include <protozero/exception.hpp>
+#include <protozero/varint.hpp>
+
+#include "quantbench/base/format.h"
 
 namespace quantbench::wire {
 namespace {
 
-constexpr std::size_t kBorrowFrom = 512;  // shorter runs are cheaper to copy than to carry as a piece
+static_assert(std::endian::native == std::endian::little, "numbers are read as they lie");
+
+constexpr std::size_t kShortVarint = 5;  // the longest tag or length that protobuf accepts
+constexpr std::uint64_t kLongest = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint32_t kLastField = (1U << 29U) - 1;
+
+std::uint64_t TakeShortVarint(std::string_view* bytes, std::string_view what) {
+  const std::size_t before = bytes->size();
+  const std::uint64_t value = TakeVarint(bytes);
+  if (before - bytes->size() > kShortVarint || value > std::numeric_limits<std::uint32_t>::max()) {
+    throw WireError{Format("a {} is too long", what)};
+  }
+  return value;
+}
 
 }  // namespace
 
-void Rope::Varint(std::uint64_t value) {
-  std::string text;
-  while (value >= 0x80) {
-    text.push_back(static_cast<char>((value & 0x7FU) | 0x80U));
-    value >>= 7U;
-  }
-  text.push_back(static_cast<char>(value));
-  Append(std::string_view(text));
-}
-
-void Rope::FloatField(std::uint32_t field, float value) {
-  Tag(field, 5);
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  std::string text(4, '\0');
-  for (std::size_t i = 0; i < 4; ++i) text[i] = static_cast<char>(bits >> (8 * i));
-  Append(std::string_view(text));
-}
-
-void Rope::Append(std::string_view text) {
-  if (text.empty()) return;
-  if (pieces_.empty() || pieces_.back().is_borrowed) pieces_.emplace_back();
-  pieces_.back().gathered += text;
-  size_ += text.size();
-}
-
-void Rope::Append(Rope rope) {
-  for (Piece& piece : rope.pieces_) {
-    if (!piece.is_borrowed) {
-      Append(std::string_view(piece.gathered));
-    } else {
-      size_ += piece.borrowed.size();
-      pieces_.push_back(std::move(piece));
-    }
+std::uint64_t TakeVarint(std::string_view* bytes) {
+  const char* at = bytes->data();
+  const char* end = at + bytes->size();
+  try {
+    const std::uint64_t value = protozero::decode_varint(&at, end);
+    bytes->remove_prefix(static_cast<std::size_t>(at - bytes->data()));
+    return value;
+  } catch (const protozero::varint_too_long_exception&) {
+    throw WireError{"a number has more than ten bytes"};
+  } catch (const protozero::exception&) {
+    throw WireError{"a message ends within a number"};
   }
 }
 
-void Rope::Borrow(const Bytes& bytes) {
-  if (bytes.size() < kBorrowFrom) {
-    Append(Text(bytes.view));
-    return;
+bool Reader::Next() {
+  if (rest_.empty()) return false;
+  const char* begin = rest_.data();
+  const auto tag = static_cast<std::uint32_t>(TakeShortVarint(&rest_, "tag"));
+  field_ = tag >> 3U;
+  if (field_ == 0 || field_ > kLastField) throw WireError{"a field has number 0"};
+  switch (tag & 7U) {
+    case 0:
+      type_ = Type::kVarint;
+      number_ = TakeVarint(&rest_);
+      break;
+    case 1:
+      type_ = Type::kFixed64;
+      bytes_ = TakeBytes(sizeof(double));
+      break;
+    case 2:
+      type_ = Type::kBytes;
+      bytes_ = TakeBytes(TakeShortVarint(&rest_, "length"));
+      break;
+    case 5:
+      type_ = Type::kFixed32;
+      bytes_ = TakeBytes(sizeof(float));
+      break;
+    default: throw WireError{Format("field {} has wire type {}", field_, tag & 7U)};
   }
-  pieces_.push_back({{}, bytes, true});
-  size_ += bytes.size();
+  encoded_ = {begin, static_cast<std::size_t>(rest_.data() - begin)};
+  return true;
 }
 
-std::vector<Bytes> Rope::Take() {
-  std::vector<Bytes> bytes;
-  bytes.reserve(pieces_.size());
-  for (Piece& piece : pieces_) {
-    if (piece.is_borrowed) {
-      bytes.push_back(std::move(piece.borrowed));
-      continue;
-    }
-    std::vector<std::byte> buffer(piece.gathered.size());
-    std::memcpy(buffer.data(), piece.gathered.data(), buffer.size());
-    bytes.push_back(Bytes::Own(std::move(buffer)));
+std::string_view Reader::TakeBytes(std::uint64_t count) {
+  if (count > rest_.size() || count > kLongest) {
+    throw WireError{
+        Format("field {} has {} bytes, but only {} are left", field_, count, rest_.size())};
   }
-  pieces_.clear();
-  size_ = 0;
-  return bytes;
+  const std::string_view taken = rest_.substr(0, count);
+  rest_.remove_prefix(count);
+  return taken;
+}
+
+void Reader::Expect(Type type) const {
+  if (type_ == type) return;
+  throw WireError{Format("field {} has wire type {}, not {}", field_, static_cast<int>(type_),
+                         static_cast<int>(type))};
+}
+
+std::uint64_t Reader::Unsigned() const {
+  Expect(Type::kVarint);
+  return number_;
+}
+
+float Reader::Float() const {
+  Expect(Type::kFixed32);
+  return FloatAt(bytes_.data());
+}
+
+double Reader::Double() const {
+  Expect(Type::kFixed64);
+  return DoubleAt(bytes_.data());
+}
+
+std::string_view Reader::Bytes() const {
+  Expect(Type::kBytes);
+  return bytes_;
+}
+
+std::string_view Reader::Packed(std::size_t width) const {
+  if (bytes_.size() % width != 0) {
+    throw WireError{
+        Format("field {} packs numbers of {} bytes into {}", field_, width, bytes_.size())};
+  }
+  return bytes_;
+}
+
+float Reader::FloatAt(const char* at) {
+  float value = 0;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+double Reader::DoubleAt(const char* at) {
+  double value = 0;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
 }
 
 }  // namespace quantbench::wire

@@ -1,114 +1,88 @@
-// Wire: field numbers of onnx.proto and ropes of encoded bytes.   [ONNX 1.20 onnx.proto; protobuf
-// encoding]
+// Wire: one encoded message, field by field, as strictly as protobuf's own parser.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "quantbench/model.h"
 
 namespace quantbench::wire {
 
-namespace model {
-enum : std::uint32_t { kIrVersion = 1, kProducerName = 2, kProducerVersion = 3, kGraph = 7,
-                       kOpsetImport = 8, kMetadata = 14, kFunctions = 25 };
-}
-namespace graph {
-enum : std::uint32_t { kNode = 1, kName = 2, kInitializer = 5, kInput = 11, kOutput = 12,
-                       kValueInfo = 13, kSparseInitializer = 15 };
-}
-namespace node {
-enum : std::uint32_t { kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5, kDomain = 7 };
-}
-namespace attribute {
-enum : std::uint32_t { kName = 1, kF = 2, kI = 3, kS = 4, kT = 5, kG = 6, kFloats = 7, kInts = 8,
-                       kStrings = 9, kTensors = 10, kGraphs = 11, kType = 20, kSparseTensor = 22,
-                       kSparseTensors = 23 };
-}
-namespace tensor {
-enum : std::uint32_t { kDims = 1, kDataType = 2, kSegment = 3, kFloatData = 4, kInt32Data = 5,
-                       kStringData = 6, kInt64Data = 7, kName = 8, kRawData = 9, kDoubleData = 10,
-                       kUint64Data = 11, kExternalData = 13, kDataLocation = 14 };
-}
-namespace sparse {
-enum : std::uint32_t { kValues = 1, kIndices = 2 };
-}
-namespace function {
-enum : std::uint32_t { kNode = 7 };
-}
-namespace value_info {
-enum : std::uint32_t { kName = 1, kType = 2 };
-}
-namespace type_proto {
-enum : std::uint32_t { kTensorType = 1 };
-}
-namespace tensor_type {
-enum : std::uint32_t { kElementType = 1, kShape = 2 };
-}
-namespace shape {
-enum : std::uint32_t { kDim = 1 };
-}
-namespace dimension {
-enum : std::uint32_t { kValue = 1, kParam = 2 };
-}
-namespace opset {
-enum : std::uint32_t { kDomain = 1, kVersion = 2 };
-}
-namespace entry {
-enum : std::uint32_t { kKey = 1, kValue = 2 };
-}
+// Bytes that are no message of ours. Thrown inside this room only; loading and encoding catch it.
+struct WireError {
+  std::string what;
+};
+
+enum class Type : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 inline std::string_view Text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+inline std::span<const std::byte> BytesOf(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
-// Bytes to be written one piece after the other: short ones gathered, long ones borrowed.
-class Rope {
+// Takes a varint off the front of `bytes`. Throws WireError when there is none.
+std::uint64_t TakeVarint(std::string_view* bytes);
+
+// The fields of a message one after the other. Lengths and tags are those that protobuf accepts
+// (at most five bytes, below 2 GB); groups are refused. A field's content is a view of the message
+// and is not touched. Everything throws WireError.
+class Reader {
  public:
-  void Varint(std::uint64_t value);
-  void Tag(std::uint32_t field, std::uint32_t wire_type) { Varint(std::uint64_t{field} << 3U | wire_type); }
-  void IntField(std::uint32_t field, std::int64_t value) {
-    Tag(field, 0);
-    Varint(static_cast<std::uint64_t>(value));
-  }
-  void FloatField(std::uint32_t field, float value);
-  void TextField(std::uint32_t field, std::string_view text) {
-    Tag(field, 2);
-    Varint(text.size());
-    Append(text);
-  }
-  // A length-delimited field whose content is borrowed.
-  void BytesField(std::uint32_t field, const Bytes& bytes) {
-    Tag(field, 2);
-    Varint(bytes.size());
-    Borrow(bytes);
-  }
-  void MessageField(std::uint32_t field, Rope message) {
-    Tag(field, 2);
-    Varint(message.size());
-    Append(std::move(message));
-  }
-  void Append(std::string_view text);
-  void Append(Rope rope);
-  void Borrow(const Bytes& bytes);
+  explicit Reader(std::string_view message) : rest_(message) {}
 
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-  // The pieces; gathered text becomes owned buffers.
-  [[nodiscard]] std::vector<Bytes> Take();
+  // Steps to the next field; false at the end of the message.
+  bool Next();
+
+  [[nodiscard]] std::uint32_t field() const { return field_; }
+  [[nodiscard]] Type type() const { return type_; }
+  // Tag and content as they were written.
+  [[nodiscard]] std::string_view encoded() const { return encoded_; }
+
+  // The content, which must have the matching wire type.
+  [[nodiscard]] std::uint64_t Unsigned() const;
+  [[nodiscard]] std::int64_t Int() const { return static_cast<std::int64_t>(Unsigned()); }
+  [[nodiscard]] std::int32_t Int32() const { return static_cast<std::int32_t>(Unsigned()); }
+  [[nodiscard]] float Float() const;
+  [[nodiscard]] double Double() const;
+  [[nodiscard]] std::string_view Bytes() const;
+
+  // The numbers of a repeated field, which may come packed or one by one.
+  template <typename Visit>
+  void ForEachVarint(Visit visit) const {
+    if (type_ != Type::kBytes) return visit(Unsigned());
+    for (std::string_view packed = bytes_; !packed.empty();) visit(TakeVarint(&packed));
+  }
+  template <typename Visit>
+  void ForEachFloat(Visit visit) const {
+    if (type_ != Type::kBytes) return visit(Float());
+    const std::string_view packed = Packed(sizeof(float));
+    for (std::size_t i = 0; i < packed.size(); i += sizeof(float))
+      visit(FloatAt(packed.data() + i));
+  }
+  template <typename Visit>
+  void ForEachDouble(Visit visit) const {
+    if (type_ != Type::kBytes) return visit(Double());
+    const std::string_view packed = Packed(sizeof(double));
+    for (std::size_t i = 0; i < packed.size(); i += sizeof(double))
+      visit(DoubleAt(packed.data() + i));
+  }
 
  private:
-  struct Piece {
-    std::string gathered;
-    Bytes borrowed;  // when its owner or view is set, `gathered` is empty
-    bool is_borrowed = false;
-  };
-  std::vector<Piece> pieces_;
-  std::uint64_t size_ = 0;
+  static float FloatAt(const char* at);
+  static double DoubleAt(const char* at);
+  void Expect(Type type) const;
+  [[nodiscard]] std::string_view Packed(std::size_t width) const;
+  std::string_view TakeBytes(std::uint64_t count);
+
+  std::string_view rest_;
+  std::uint32_t field_ = 0;
+  Type type_ = Type::kVarint;
+  std::uint64_t number_ = 0;  // of a varint
+  std::string_view bytes_;    // of anything else
+  std::string_view encoded_;
 };
 
 }  // namespace quantbench::wire

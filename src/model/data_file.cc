@@ -1,0 +1,55 @@
+// Laying out the external data of a model.
+#include "model/data_file.h"
+
+#include <algorithm>
+
+#include "model/walk.h"
+
+namespace quantbench {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kLargeTensor = 1U << 20U;
+constexpr std::uint64_t kSmallAlignment = 64;
+
+Bytes Zeros(std::uint64_t count) {
+  return Bytes::Own(std::vector<std::byte>(count));
+}
+
+}  // namespace
+
+Status DataFile::MoveOut(Graph* graph, std::uint64_t threshold) {
+  Status moved = Ok();
+  ForEachTensor(*graph, [&](Initializer& tensor, bool in_attribute) {
+    if (!moved.ok()) return;
+    moved = Move(in_attribute ? std::max(threshold, kLargeTensor) : threshold, &tensor);
+  });
+  return moved;
+}
+
+Status DataFile::Move(std::uint64_t threshold, Initializer* tensor) {
+  if (tensor->storage == Storage::kExternal) {
+    tensor->storage = Storage::kRaw;
+    tensor->external = {};
+  }
+  if (tensor->type == DataType::kString || tensor->stored_bytes() < threshold) return Ok();
+  if (tensor->storage == Storage::kTyped) {
+    QB_TRY(tensor->data, PayloadOf(*tensor));
+  }
+  tensor->external = Add(tensor->data);
+  tensor->storage = Storage::kExternal;
+  return Ok();
+}
+
+ExternalLocation DataFile::Add(const Bytes& payload) {
+  const auto key = std::pair(payload.view.data(), payload.size());
+  if (const auto known = known_.find(key); known != known_.end()) return known->second;
+  const std::uint64_t alignment = payload.size() >= kLargeTensor ? kPage : kSmallAlignment;
+  const std::uint64_t begin = (size_ + alignment - 1) / alignment * alignment;
+  if (begin > size_) pieces_.push_back(Zeros(begin - size_));
+  pieces_.push_back(payload);
+  size_ = begin + payload.size();
+  return known_[key] = {location_, begin, payload.size()};
+}
+
+}  // namespace quantbench
