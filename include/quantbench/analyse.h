@@ -1,4 +1,5 @@
-// analyse: what the records mean. Pure: records in, statements with intervals out; it never measures.
+// analyse: what the records mean. Pure: records in, statements with intervals out; it never
+// measures.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,9 @@ struct Interval {
 
 // Score interval of a proportion at 95 % [Wilson 1927].
 [[nodiscard]] Interval WilsonInterval(std::int64_t successes, std::int64_t n);
-// Difference of two paired proportions, from the discordant counts: `gained` where only the first is
-// right, `lost` where only the second is; normal interval [quantization.md 3.12 of the design; McNemar 1947].
+// Difference of two paired proportions, from the discordant counts: `gained` where only the first
+// is right, `lost` where only the second is; normal interval [quantization.md 3.12 of the design;
+// McNemar 1947].
 [[nodiscard]] Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n);
 // Geometric mean of ratios from one log-ratio a process, t interval over processes; no interval for
 // fewer than two.
@@ -46,13 +48,13 @@ struct ArmLatency {
   std::string arm;
   Outcome outcome = Outcome::kOk;
   std::string reason;
-  Summary ms;              // of one forward pass, repetitions of all processes pooled
-  Interval ratio;          // to the original, of means, process by process; 1 for the original
-  Interval speedup;        // 1 / ratio
+  Summary ms;                // of one forward pass, repetitions of all processes pooled
+  Interval ratio;            // to the original, of means, process by process; 1 for the original
+  Interval speedup;          // 1 / ratio
   double samples_per_s = 0;  // batch / mean
   std::int64_t processes = 0;
   std::int64_t passes = 1;
-  double load_ms = 0;      // median over processes
+  double load_ms = 0;  // median over processes
   double first_run_ms = 0;
 };
 
@@ -61,15 +63,15 @@ struct CellResult {
   Cell cell;
   Outcome outcome = Outcome::kOk;
   std::string reason;
-  std::string input;                // where the input came from
-  std::vector<ArmLatency> arms;     // study order, original first
+  std::string input;             // where the input came from
+  std::vector<ArmLatency> arms;  // study order, original first
 };
 
 struct ArmSize {
   std::string model;
   std::string arm;
   ModelSize size;
-  double ratio = 1;                 // original bytes / bytes: 4 is a quarter of the size
+  double ratio = 1;  // original bytes / bytes: 4 is a quarter of the size
 };
 
 struct ArmAccuracy {
@@ -81,9 +83,9 @@ struct ArmAccuracy {
   bool labelled = false;
   std::int64_t rows = 0;
   std::int64_t correct = 0;
-  Interval top1;                    // when labelled
-  Interval difference;              // to the original, same samples; when both are there
-  Interval agreement;               // with the original
+  Interval top1;        // when labelled
+  Interval difference;  // to the original, same samples; when both are there
+  Interval agreement;   // with the original
 };
 
 struct QuantizeResult {
@@ -92,10 +94,10 @@ struct QuantizeResult {
   Outcome outcome = Outcome::kOk;
   std::string reason;
   Plan plan;
-  std::int64_t layers = 0;          // that could be quantized
+  std::int64_t layers = 0;  // that could be quantized
   std::int64_t quantized = 0;
   std::vector<std::pair<std::string, std::int64_t>> float_reasons;  // reason, layers; most first
-  double sqnr_db = 0;               // NaN when not verified
+  double sqnr_db = 0;                                               // NaN when not verified
   double seconds = 0;
   std::uint64_t peak_bytes = 0;
 };
@@ -107,7 +109,7 @@ enum class Judgement : std::uint8_t { kSupported, kRefuted, kInconclusive, kNotJ
 struct Verdict {
   std::string hypothesis;
   std::string model;
-  std::string where;        // "batch 1, 1 thread"; empty when the metric has no cells
+  std::string where;  // "batch 1, 1 thread"; empty when the metric has no cells
   Judgement judgement = Judgement::kNotJudged;
   Interval value;
   std::string explanation;  // one sentence
@@ -120,7 +122,7 @@ struct HypothesisResult {
   Judgement judgement = Judgement::kNotJudged;
   std::string explanation;
   std::vector<Verdict> verdicts;
-  bool written_before = true;       // frozen before the first measurement
+  bool written_before = true;  // frozen before the first measurement
 };
 
 // Something a reader should know: "resnet18 int8-dynamic is not smaller: 20 of 21 layers stayed
@@ -139,13 +141,13 @@ struct Analysis {
   std::vector<QuantizeResult> quantized;
   std::vector<HypothesisResult> hypotheses;
   std::vector<Finding> findings;
-  std::vector<Json> environments;   // distinct ones
+  std::vector<Json> environments;  // distinct ones
   std::int64_t records = 0;
-  std::int64_t failed = 0;          // cases that failed, crashed, timed out or ran out of memory
+  std::int64_t failed = 0;  // cases that failed, crashed, timed out or ran out of memory
 };
 
-// `frozen`: what `run` wrote before measuring ({"hypotheses": {id: hash}, "time"}); null when unknown.
-// Records of models, arms or cells that the study no longer has are left out.
+// `frozen`: what `run` wrote before measuring ({"hypotheses": {id: hash}, "time"}); null when
+// unknown. Records of models, arms or cells that the study no longer has are left out.
 [[nodiscard]] Analysis Analyse(const Study& study, const std::vector<Record>& records,
                                const Json& frozen);
 

@@ -23,14 +23,14 @@ struct TensorRange {
   std::int64_t count = 0;      // values seen, finite or not
   std::int64_t nonfinite = 0;  // NaN and infinities among them
   DataType type = DataType::kUndefined;
-  Shape shape;                 // of the first sample
+  Shape shape;  // of the first sample
 
   friend bool operator==(const TensorRange&, const TensorRange&) = default;
 };
 
 struct CalibrationTable {
   std::string observer = "minmax";
-  std::string source;          // "data images, 128 samples" or "synthetic, seed 1"
+  std::string source;  // "data images, 128 samples" or "synthetic, seed 1"
   std::int64_t samples = 0;
   std::map<std::string, TensorRange, std::less<>> ranges;  // by tensor name
 
@@ -39,16 +39,16 @@ struct CalibrationTable {
 };
 
 struct CalibrateOptions {
-  std::int64_t samples = 128;        // at most the data set's size
-  std::string observer = "minmax";   // the only one so far
+  std::int64_t samples = 128;                // at most the data set's size
+  std::string observer = "minmax";           // the only one so far
   std::uint64_t memory_bytes = 512U << 20U;  // watched tensors are split into groups that fit
-  SessionOptions session;            // graph optimization is forced off: the unfused graph is watched
+  SessionOptions session;  // graph optimization is forced off: the unfused graph is watched
 };
 
 // Runs the model (tensors added as outputs in memory; no file is written) over the first samples of
 // the data set, one by one, and merges what each tensor held. Groups of tensors whose values exceed
-// `memory_bytes` are watched in separate passes. Errors: kInvalidArgument for a tensor that the model
-// does not have, kEngine, kMalformed naming the sample.
+// `memory_bytes` are watched in separate passes. Errors: kInvalidArgument for a tensor that the
+// model does not have, kEngine, kMalformed naming the sample.
 [[nodiscard]] Result<CalibrationTable> Calibrate(const Model& model, Engine& engine,
                                                  const Dataset& dataset,
                                                  const std::vector<std::string>& tensors,

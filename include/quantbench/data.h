@@ -22,33 +22,33 @@ namespace quantbench {
 //   then for images and arrays: x * scale, (x - mean[c]) / std[c], layout.
 // Channels are the axis of size mean.size(); a single mean or std applies to every element.
 struct Preprocess {
-  int resize = 0;             // short side in pixels; 0: none
-  int crop = 0;               // side of the centred square in pixels; 0: none
+  int resize = 0;               // short side in pixels; 0: none
+  int crop = 0;                 // side of the centred square in pixels; 0: none
   std::optional<double> scale;  // default: 1/255 for image folders, 1 for arrays
   std::vector<double> mean;
   std::vector<double> std;
   std::string channels = "rgb";  // of image files: "rgb", "bgr" or "gray"
   std::string layout = "nchw";   // what the model wants of images: "nchw" or "nhwc"
-  std::string stored = "";       // how a 3-d array sample is stored: "nhwc" is transposed to `layout`
+  std::string stored = "";  // how a 3-d array sample is stored: "nhwc" is transposed to `layout`
 
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };
 
 // How one model input is filled, when it is not the (only) array of the data set.
 struct InputRule {
-  std::string array;                 // a file (.npy, .npy.gz) or the name of an array in the .npz
-  std::string nonzero_of;            // 1 where that other input is not 0, else 0 (attention masks)
-  std::optional<double> constant;    // every element
+  std::string array;               // a file (.npy, .npy.gz) or the name of an array in the .npz
+  std::string nonzero_of;          // 1 where that other input is not 0, else 0 (attention masks)
+  std::optional<double> constant;  // every element
 };
 
 struct DataSpec {
   std::string id;
-  std::string kind;                // "image-folder", "npy", "npz", "idx", "synthetic"
-  std::filesystem::path path;      // folder, or file
-  std::filesystem::path labels;    // labels.csv (file,label), .npy, IDX; empty: none
+  std::string kind;                         // "image-folder", "npy", "npz", "idx", "synthetic"
+  std::filesystem::path path;               // folder, or file
+  std::filesystem::path labels;             // labels.csv (file,label), .npy, IDX; empty: none
   std::map<std::string, InputRule> inputs;  // by model input; empty: the one input gets the samples
   Preprocess preprocess;
-  std::int64_t limit = 0;          // use only the first n samples (after shuffling); 0: all
+  std::int64_t limit = 0;  // use only the first n samples (after shuffling); 0: all
   bool shuffle = false;
   std::uint64_t seed = 1;
 
@@ -56,23 +56,24 @@ struct DataSpec {
   [[nodiscard]] static Result<DataSpec> FromJson(const Json& json);
 };
 
-// One value for every free dimension of every input: by dimension name, by "input:axis", batch apart.
+// One value for every free dimension of every input: by dimension name, by "input:axis", batch
+// apart.
 using DimValues = std::map<std::string, std::int64_t>;
 
-// What the data must fill: name, element type and shape of an input as the model states it. The first
-// dimension is the batch when `batched`.
+// What the data must fill: name, element type and shape of an input as the model states it. The
+// first dimension is the batch when `batched`.
 struct InputSpec {
   std::string name;
   DataType type = DataType::kFloat32;
-  std::vector<std::int64_t> dims;       // -1 where free
-  std::vector<std::string> dim_names;   // same length; "" where fixed or anonymous
-  bool batched = true;                  // the first dimension is the batch; never so for rank 0
+  std::vector<std::int64_t> dims;      // -1 where free
+  std::vector<std::string> dim_names;  // same length; "" where fixed or anonymous
+  bool batched = true;                 // the first dimension is the batch; never so for rank 0
 };
 
 struct Sample {
-  std::string name;             // "cat/0001.jpg", "#17": what errors and tables call it
-  std::vector<Tensor> inputs;   // one per InputSpec, without the batch dimension
-  std::int64_t label = -1;      // -1: none
+  std::string name;            // "cat/0001.jpg", "#17": what errors and tables call it
+  std::vector<Tensor> inputs;  // one per InputSpec, without the batch dimension
+  std::int64_t label = -1;     // -1: none
 };
 
 // Samples in a fixed order; reading one is independent of the others and keeps nothing.
@@ -97,10 +98,10 @@ class Dataset {
                                                            const std::vector<InputSpec>& inputs);
 
 // Seeded samples without files: floats standard normal; integers that look like token ids (an
-// int64/int32 input of rank 2 whose name has "id" or "token") uniform in [0, vocabulary); masks (name
-// has "mask") ones; "type" or "segment" ids zeros; other integers zeros; bool true. Free dimensions
-// take `dims`, else 32 for sequence-like names, else 1 for the batch axis, else 16; every choice made
-// is listed in `notes`.
+// int64/int32 input of rank 2 whose name has "id" or "token") uniform in [0, vocabulary); masks
+// (name has "mask") ones; "type" or "segment" ids zeros; other integers zeros; bool true. Free
+// dimensions take `dims`, else 32 for sequence-like names, else 1 for the batch axis, else 16;
+// every choice made is listed in `notes`.
 struct SyntheticSpec {
   DimValues dims;
   std::int64_t samples = 16;
@@ -132,9 +133,10 @@ struct Image {
   int channels = 3;
   std::vector<std::uint8_t> pixels;
 };
-// JPEG or PNG by content, not by name; at most 64 Mpixel, checked before allocation. CMYK, 16-bit and
-// palette images are converted as PIL's convert("RGB") does.
-[[nodiscard]] Result<Image> DecodeImage(std::string_view bytes, std::string_view name, int channels);
+// JPEG or PNG by content, not by name; at most 64 Mpixel, checked before allocation. CMYK, 16-bit
+// and palette images are converted as PIL's convert("RGB") does.
+[[nodiscard]] Result<Image> DecodeImage(std::string_view bytes, std::string_view name,
+                                        int channels);
 // PIL's resize with BILINEAR (support scaled by the reduction, 8-bit fixed-point coefficients).
 [[nodiscard]] Image ResizeBilinear(const Image& image, int width, int height);
 

@@ -1,4 +1,5 @@
-// engine: runs a model's bytes. Neither engine nor session can tell an original from a quantized one.
+// engine: runs a model's bytes. Neither engine nor session can tell an original from a quantized
+// one.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,9 @@ enum class GraphOptimization : std::uint8_t { kNone, kBasic, kExtended, kAll };
 struct SessionOptions {
   int threads = 1;  // intra-op threads; 0: one per core
   GraphOptimization optimization = GraphOptimization::kAll;
-  std::map<std::string, std::string> config;  // engine-specific entries ("session.x64quantprecision")
-  std::string optimized_model_path;           // when set: the graph after the engine's optimization
+  std::map<std::string, std::string>
+      config;                        // engine-specific entries ("session.x64quantprecision")
+  std::string optimized_model_path;  // when set: the graph after the engine's optimization
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<SessionOptions> FromJson(const Json& json);
@@ -70,8 +72,8 @@ class Session {
   [[nodiscard]] virtual const std::vector<Port>& outputs() const = 0;
 
   // Copies the inputs into memory the session owns and keeps them bound until the next Bind. Every
-  // input must be given, with the right type and a shape that fits. Outputs are bound to memory that
-  // the engine allocates, all of them or only `outputs`.
+  // input must be given, with the right type and a shape that fits. Outputs are bound to memory
+  // that the engine allocates, all of them or only `outputs`.
   [[nodiscard]] virtual Status Bind(std::span<const NamedTensor> inputs,
                                     std::span<const std::string> outputs = {}) = 0;
   // One forward pass over what is bound. Nothing else happens in here: this is what gets timed.
@@ -112,9 +114,9 @@ struct EngineCandidate {
 struct FakeBehaviour {
   std::vector<Port> inputs;
   std::vector<Port> outputs;
-  std::vector<NamedTensor> results;  // what Fetch returns
-  std::string load_error;            // non-empty: Load fails with it
-  std::int64_t fail_at_run = -1;     // Run number (from 0) that fails
+  std::vector<NamedTensor> results;              // what Fetch returns
+  std::string load_error;                        // non-empty: Load fails with it
+  std::int64_t fail_at_run = -1;                 // Run number (from 0) that fails
   std::function<void(std::int64_t run)> on_run;  // e.g. advances a fake clock
 };
 [[nodiscard]] std::unique_ptr<Engine> MakeFakeEngine(FakeBehaviour behaviour);

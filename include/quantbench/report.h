@@ -1,4 +1,5 @@
-// report: shows an analysis: tables for the terminal, figures by gnuplot, a Markdown and an HTML page.
+// report: shows an analysis: tables for the terminal, figures by gnuplot, a Markdown and an HTML
+// page.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ enum class OutputFormat : std::uint8_t { kTable, kMarkdown, kCsv, kJson };
 [[nodiscard]] Result<OutputFormat> ParseOutputFormat(std::string_view name);  // table md csv json
 
 struct Column {
-  std::string title;   // with its unit: "mean ms"
-  bool numeric = true; // right-aligned, and a number in JSON when it reads as one
+  std::string title;    // with its unit: "mean ms"
+  bool numeric = true;  // right-aligned, and a number in JSON when it reads as one
 };
 
 // Text that comes from models and data may be hostile: rendering escapes it for each format.
@@ -47,11 +48,12 @@ struct Report {
   std::filesystem::path html;
   std::filesystem::path markdown;
   std::vector<std::filesystem::path> figures;  // PNG and SVG, beside their .gp script and .dat data
-  std::string missing;                         // what could not be made, and what to install; or empty
+  std::string missing;  // what could not be made, and what to install; or empty
 };
 
-// Writes report.html (one file, figures inside, no network, no JavaScript needed), report.md, figures/
-// and the tables as CSV into `folder`.
-[[nodiscard]] Result<Report> WriteReport(const Analysis& analysis, const std::filesystem::path& folder);
+// Writes report.html (one file, figures inside, no network, no JavaScript needed), report.md,
+// figures/ and the tables as CSV into `folder`.
+[[nodiscard]] Result<Report> WriteReport(const Analysis& analysis,
+                                         const std::filesystem::path& folder);
 
 }  // namespace quantbench

@@ -15,9 +15,9 @@ namespace quantbench {
 
 enum class Outcome : std::uint8_t {
   kOk,
-  kSkipped,      // not possible here and known before: a fixed batch, a variant that was not made
-  kFailed,       // an error with a reason
-  kCrashed,      // the worker died of a signal
+  kSkipped,  // not possible here and known before: a fixed batch, a variant that was not made
+  kFailed,   // an error with a reason
+  kCrashed,  // the worker died of a signal
   kTimedOut,
   kOutOfMemory,
 };
@@ -28,15 +28,16 @@ inline constexpr std::int64_t kRecordSchema = 1;
 
 // docs/results-format.md describes the file field by field.
 struct Record {
-  std::string key;          // hash of everything that determines the case: 32 hexadecimal digits
+  std::string key;  // hash of everything that determines the case: 32 hexadecimal digits
   Case what;
   Outcome outcome = Outcome::kOk;
-  std::string reason;       // one line when the outcome is not kOk
-  std::string started;      // UTC
+  std::string reason;   // one line when the outcome is not kOk
+  std::string started;  // UTC
   std::string finished;
   Json environment;
-  Json settings;            // plan, recipe, data: as requested and as effective
-  // kQuantize: {"file", "sha256", "seconds", "peak_bytes", "size": ModelSize, "size_original": ModelSize,
+  Json settings;  // plan, recipe, data: as requested and as effective
+  // kQuantize: {"file", "sha256", "seconds", "peak_bytes", "size": ModelSize, "size_original":
+  // ModelSize,
   //             "plan": Plan, "verified", "sqnr_db", "verify_source"}
   // kMeasure:  {"arms": [{"arm", "outcome", "reason", "size", "processes": [LatencySamples]}],
   //             "input": "data images" | "synthetic, seed 1", "notes": [..]}
@@ -47,8 +48,8 @@ struct Record {
   [[nodiscard]] static Result<Record> FromJson(const Json& json);
 };
 
-// A folder of records: <folder>/records/<kind>-<model>-<key>.json, each complete or absent, each with
-// the hash of its own content inside. Merging two stores is copying files.
+// A folder of records: <folder>/records/<kind>-<model>-<key>.json, each complete or absent, each
+// with the hash of its own content inside. Merging two stores is copying files.
 class Store {
  public:
   // Makes the folder where it is missing. kIo when it cannot be written.
@@ -57,9 +58,9 @@ class Store {
   [[nodiscard]] bool Has(std::string_view key) const;
   // On disk when this returns (temporary name, fsync, rename, fsync of the folder).
   [[nodiscard]] Status Write(const Record& record);
-  // Records in a stable order (kind, model, file name). Unreadable files and files with a wrong hash
-  // are moved to <folder>/quarantine/ and named in `problems`; records of a newer schema are named, kept
-  // and left out. Left-over temporary files are removed.
+  // Records in a stable order (kind, model, file name). Unreadable files and files with a wrong
+  // hash are moved to <folder>/quarantine/ and named in `problems`; records of a newer schema are
+  // named, kept and left out. Left-over temporary files are removed.
   [[nodiscard]] Result<std::vector<Record>> ReadAll(std::vector<std::string>* problems) const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 

@@ -22,23 +22,23 @@ namespace quantbench {
 
 // Where and how workers run.
 struct WorkerOptions {
-  std::string engine;               // --engine; empty: the usual places
-  std::int64_t timeout_s = 600;     // wall time of one worker, then it is killed
-  std::uint64_t memory_bytes = 0;   // address space limit; 0: none
-  std::filesystem::path program;    // the quantbench binary; empty: this very one
+  std::string engine;              // --engine; empty: the usual places
+  std::int64_t timeout_s = 600;    // wall time of one worker, then it is killed
+  std::uint64_t memory_bytes = 0;  // address space limit; 0: none
+  std::filesystem::path program;   // the quantbench binary; empty: this very one
 };
 
 // How a worker ended.
 struct WorkerResult {
   Outcome outcome = Outcome::kOk;
-  std::string reason;      // one line when the outcome is not kOk
+  std::string reason;                   // one line when the outcome is not kOk
   ErrorCode code = ErrorCode::kEngine;  // of a kFailed outcome
-  Json reply;              // when kOk
+  Json reply;                           // when kOk
   std::uint64_t peak_bytes = 0;
 };
 
-// Starts `<program> __worker`, hands it the request, waits for its reply. A crash, a hang and a lack of
-// memory of the engine end there. The worker dies with us.
+// Starts `<program> __worker`, hands it the request, waits for its reply. A crash, a hang and a
+// lack of memory of the engine end there. The worker dies with us.
 [[nodiscard]] WorkerResult RunWorker(const Json& request, const WorkerOptions& options,
                                      Progress& progress);
 // The other end: takes the request from descriptor 3 and answers there. Returns an exit code.
@@ -50,34 +50,35 @@ struct QuantizeOptions {
   std::filesystem::path model;
   std::filesystem::path output;
   Recipe recipe;
-  std::optional<DataSpec> calibrate;    // absent: synthetic input
+  std::optional<DataSpec> calibrate;  // absent: synthetic input
   std::int64_t calibrate_samples = 128;
   std::string observer = "minmax";
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
   bool verify = true;
-  bool force = false;                   // replace an existing output
-  int threads = 0;                      // of the quantizer; 0: one per core
+  bool force = false;  // replace an existing output
+  int threads = 0;     // of the quantizer; 0: one per core
 };
 
 struct QuantizeOutcome {
   Plan plan;
   ModelSize before;
   ModelSize after;
-  double seconds = 0;                   // preparing, planning, applying, writing; not calibrating or verifying
+  double seconds = 0;  // preparing, planning, applying, writing; not calibrating or verifying
   double calibrate_seconds = 0;
-  std::uint64_t peak_bytes = 0;         // of this process
+  std::uint64_t peak_bytes = 0;  // of this process
   bool verified = false;
-  double sqnr_db = 0;                   // worst output; NaN when not verified
-  std::string verify_source;            // "data images, 8 samples" or "synthetic, seed 1"
-  std::string sha256;                   // of the written file; empty when not verified
+  double sqnr_db = 0;         // worst output; NaN when not verified
+  std::string verify_source;  // "data images, 8 samples" or "synthetic, seed 1"
+  std::string sha256;         // of the written file; empty when not verified
 };
 
 // Quantizes, writes, re-opens, loads and compares. When the output does not load or compare, it is
 // removed again and the error says so. Never writes in place.
 [[nodiscard]] Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options,
-                                                    const WorkerOptions& worker, Progress& progress);
+                                                    const WorkerOptions& worker,
+                                                    Progress& progress);
 
 // --- bench and eval ---
 
@@ -88,7 +89,7 @@ struct Arm {
 
 // What a measuring or evaluating worker feeds the arms with.
 struct InputSource {
-  std::optional<DataSpec> data;         // absent: synthetic
+  std::optional<DataSpec> data;  // absent: synthetic
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
@@ -96,14 +97,14 @@ struct InputSource {
 };
 
 struct BenchOptions {
-  std::vector<Arm> arms;                // the first is the original
+  std::vector<Arm> arms;  // the first is the original
   Cell cell;
   LatencyPlan latency;
   InputSource input;
   std::int64_t processes = 3;
 };
-// Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm that
-// could not be carries its own outcome.
+// Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm
+// that could not be carries its own outcome.
 struct CaseOutcome {
   Outcome outcome = Outcome::kOk;
   std::string reason;
@@ -115,7 +116,7 @@ struct CaseOutcome {
 
 struct EvalOptions {
   Arm arm;
-  InputSource input;                    // with data
+  InputSource input;  // with data
   EvaluateOptions evaluate;
   std::int64_t threads = 1;
 };
@@ -125,21 +126,21 @@ struct EvalOptions {
 // --- run ---
 
 struct RunStudyOptions {
-  std::filesystem::path results;        // folder
+  std::filesystem::path results;  // folder
   WorkerOptions worker;
-  bool retry_failed = false;            // do failed cases again
+  bool retry_failed = false;  // do failed cases again
 };
 
 struct StudyOutcome {
   std::int64_t cases = 0;
-  std::int64_t resumed = 0;             // had a record already
+  std::int64_t resumed = 0;  // had a record already
   std::int64_t done = 0;
-  std::int64_t failed = 0;              // of all cases, resumed ones included
+  std::int64_t failed = 0;  // of all cases, resumed ones included
 };
 
-// Does every case of the study that has no record, in order, and records each at once. Hypotheses are
-// frozen (hash and time) before the first measurement. Errors: the study's folder cannot be written,
-// no engine; what happens to a case is in its record.
+// Does every case of the study that has no record, in order, and records each at once. Hypotheses
+// are frozen (hash and time) before the first measurement. Errors: the study's folder cannot be
+// written, no engine; what happens to a case is in its record.
 [[nodiscard]] Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options,
                                             Progress& progress);
 
@@ -152,7 +153,7 @@ struct DoctorItem {
   std::string what;
   std::string value;
   bool fine = true;
-  std::string remedy;   // a command or a sentence when not fine
+  std::string remedy;  // a command or a sentence when not fine
 };
 [[nodiscard]] std::vector<DoctorItem> Examine(const WorkerOptions& worker);
 

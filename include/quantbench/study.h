@@ -22,8 +22,8 @@ struct StudyModel {
   std::string id;
   std::filesystem::path path;  // resolved against the study's folder
   std::string why;
-  std::string data;            // id of a [data.X]; empty: synthetic input only, no accuracy
-  DimValues dims;              // values for free dimensions
+  std::string data;  // id of a [data.X]; empty: synthetic input only, no accuracy
+  DimValues dims;    // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
 };
@@ -32,10 +32,10 @@ struct StudyVariant {
   std::string id;
   std::string why;
   Recipe recipe;
-  std::string calibrate_data;           // empty: the model's own data
+  std::string calibrate_data;  // empty: the model's own data
   std::int64_t calibrate_samples = 128;
   std::string observer = "minmax";
-  std::vector<std::string> models;      // empty: all
+  std::vector<std::string> models;  // empty: all
 };
 
 struct Sweep {
@@ -52,7 +52,8 @@ enum class Metric : std::uint8_t {
   kAgreement,           // share of samples on which arms[0] answers as arms[1]
   kSqnr,                // output SQNR of arms[0] against the original, dB
 };
-[[nodiscard]] std::string_view Name(Metric metric);  // "latency.ratio", "size.ratio", "accuracy", ...
+[[nodiscard]] std::string_view Name(
+    Metric metric);  // "latency.ratio", "size.ratio", "accuracy", ...
 [[nodiscard]] Result<Metric> ParseMetric(std::string_view name);
 
 // "<= 0.667", ">= 1.5", "< 1", "> 0", "0.2..0.3" (both ends included).
@@ -82,18 +83,18 @@ struct Hypothesis {
 struct Study {
   std::string title;
   std::vector<std::string> authors;
-  std::string text;                    // free text: difficulties, discussion
-  std::int64_t processes = 3;          // fresh workers a measuring cell
-  LatencyPlan latency;                 // repetitions = k
+  std::string text;            // free text: difficulties, discussion
+  std::int64_t processes = 3;  // fresh workers a measuring cell
+  LatencyPlan latency;         // repetitions = k
   EvaluateOptions evaluate;
-  bool include_data_loading = false;   // measure from file to answer, beside the forward pass
-  std::int64_t timeout_s = 600;        // of one worker
+  bool include_data_loading = false;  // measure from file to answer, beside the forward pass
+  std::int64_t timeout_s = 600;       // of one worker
   std::vector<StudyModel> models;
   std::vector<StudyVariant> variants;
   std::map<std::string, DataSpec> data;
   Sweep sweep;
   std::vector<Hypothesis> hypotheses;
-  std::filesystem::path file;          // where it was read from
+  std::filesystem::path file;  // where it was read from
 
   [[nodiscard]] const StudyModel* FindModel(std::string_view id) const;
   [[nodiscard]] const StudyVariant* FindVariant(std::string_view id) const;
@@ -135,8 +136,8 @@ enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate };
 struct Case {
   CaseKind kind = CaseKind::kQuantize;
   std::string model;
-  std::string arm;   // variant to make, or arm to evaluate; empty for kMeasure (all arms)
-  Cell cell;         // kMeasure
+  std::string arm;  // variant to make, or arm to evaluate; empty for kMeasure (all arms)
+  Cell cell;        // kMeasure
 
   [[nodiscard]] std::string Describe() const;  // "measure mobilenet_v2, batch 4, 1 thread"
 };

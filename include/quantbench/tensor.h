@@ -60,8 +60,8 @@ using Shape = std::vector<std::int64_t>;
 // Product of the dimensions; 1 for rank 0. kMalformed for a negative dimension, a product beyond
 // 2^62 or more than 64 dimensions.
 [[nodiscard]] Result<std::int64_t> ElementCount(std::span<const std::int64_t> shape);
-// Bytes of that many elements, packed as ONNX packs raw_data (sub-byte elements fill bytes, the last
-// is padded). kMalformed as above; kUnsupported for strings and unknown types.
+// Bytes of that many elements, packed as ONNX packs raw_data (sub-byte elements fill bytes, the
+// last is padded). kMalformed as above; kUnsupported for strings and unknown types.
 [[nodiscard]] Result<std::uint64_t> ByteCount(DataType type, std::span<const std::int64_t> shape);
 [[nodiscard]] std::string ToString(std::span<const std::int64_t> shape);  // "[1, 3, 224, 224]"
 
@@ -89,12 +89,14 @@ struct Tensor {
   // The elements as T; T's size must be that of the element type (checked).
   template <typename T>
   [[nodiscard]] std::span<const T> As() const {
-    QB_CHECK(sizeof(T) * 8 == static_cast<std::size_t>(BitsPerElement(type)), "element size differs");
+    QB_CHECK(sizeof(T) * 8 == static_cast<std::size_t>(BitsPerElement(type)),
+             "element size differs");
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
   template <typename T>
   [[nodiscard]] std::span<T> As() {
-    QB_CHECK(sizeof(T) * 8 == static_cast<std::size_t>(BitsPerElement(type)), "element size differs");
+    QB_CHECK(sizeof(T) * 8 == static_cast<std::size_t>(BitsPerElement(type)),
+             "element size differs");
     return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
 };
@@ -107,11 +109,12 @@ struct Tensor {
 [[nodiscard]] float BfloatToFloat(std::uint16_t bits);
 [[nodiscard]] std::uint16_t FloatToBfloat(float value);
 
-// Every element as double: all integer types (4-bit ones unpacked, low nibble first), bool, float16,
-// bfloat16, float32, float64. kUnsupported for the rest.
+// Every element as double: all integer types (4-bit ones unpacked, low nibble first), bool,
+// float16, bfloat16, float32, float64. kUnsupported for the rest.
 [[nodiscard]] Result<std::vector<double>> ToDoubles(const Tensor& tensor);
 // The nearest representable values of `type` (ties to even, saturating); the types of ToDoubles
 // of at least 8 bits.
-[[nodiscard]] Result<Tensor> FromDoubles(DataType type, Shape shape, std::span<const double> values);
+[[nodiscard]] Result<Tensor> FromDoubles(DataType type, Shape shape,
+                                         std::span<const double> values);
 
 }  // namespace quantbench

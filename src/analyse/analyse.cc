@@ -1,10 +1,11 @@
 // Analysing: records of a study into statements.
+#include "quantbench/analyse.h"
+
 #include <algorithm>
 
 #include "analyse/findings.h"
 #include "analyse/gather.h"
 #include "analyse/judge.h"
-#include "quantbench/analyse.h"
 
 namespace quantbench {
 namespace {
@@ -33,13 +34,13 @@ std::vector<const Record*> Current(const Study& study, const std::vector<Record>
     }
   }
   const auto position = [&](const Record* record) {
-    return std::find_if(cases.begin(), cases.end(), [&](const Case& asked) {
-             return asked.Describe() == record->what.Describe();
-           }) - cases.begin();
+    return std::find_if(
+               cases.begin(), cases.end(),
+               [&](const Case& asked) { return asked.Describe() == record->what.Describe(); }) -
+           cases.begin();
   };
-  std::stable_sort(current.begin(), current.end(), [&](const Record* a, const Record* b) {
-    return position(a) < position(b);
-  });
+  std::stable_sort(current.begin(), current.end(),
+                   [&](const Record* a, const Record* b) { return position(a) < position(b); });
   return current;
 }
 

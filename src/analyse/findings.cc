@@ -10,9 +10,9 @@
 namespace quantbench {
 namespace {
 
-constexpr double kNotSmaller = 1.2;     // a size ratio below this is worth a word
-constexpr double kVaries = 0.10;        // coefficient of variation [pyperf's threshold]
-constexpr double kContended = 1.15;     // wall time over CPU time of a single thread
+constexpr double kNotSmaller = 1.2;  // a size ratio below this is worth a word
+constexpr double kVaries = 0.10;     // coefficient of variation [pyperf's threshold]
+constexpr double kContended = 1.15;  // wall time over CPU time of a single thread
 
 using Level = Finding::Level;
 
@@ -35,10 +35,10 @@ std::string WhyFloat(const QuantizeResult* row) {
 void Sizes(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const ArmSize& size : analysis.sizes) {
     if (size.arm == kOriginal || size.ratio >= kNotSmaller) continue;
-    findings->push_back({Level::kWarning,
-                         Format("{} {} is hardly smaller than the original ({:.2f} times){}",
-                                size.model, size.arm, size.ratio,
-                                WhyFloat(FindQuantized(analysis, size.model, size.arm)))});
+    findings->push_back(
+        {Level::kWarning,
+         Format("{} {} is hardly smaller than the original ({:.2f} times){}", size.model, size.arm,
+                size.ratio, WhyFloat(FindQuantized(analysis, size.model, size.arm)))});
   }
 }
 
@@ -48,7 +48,8 @@ void Slower(const Analysis& analysis, std::vector<Finding>* findings) {
       if (arm.arm == kOriginal || !arm.ratio.valid() || arm.ratio.low <= 1) continue;
       findings->push_back(
           {Level::kWarning,
-           Format("{} {} is slower than the original at {}: {:.2f} [{:.2f}, {:.2f}] times its latency{}",
+           Format("{} {} is slower than the original at {}: {:.2f} [{:.2f}, {:.2f}] times its "
+                  "latency{}",
                   cell.model, arm.arm, cell.cell.Describe(), arm.ratio.estimate, arm.ratio.low,
                   arm.ratio.high, WhyFloat(FindQuantized(analysis, cell.model, arm.arm)))});
     }
@@ -59,12 +60,12 @@ void Accuracy(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const ArmAccuracy& row : analysis.accuracies) {
     const Interval& d = row.difference;
     if (!d.valid() || (d.low <= 0 && d.high >= 0)) continue;
-    findings->push_back({d.high < 0 ? Level::kWarning : Level::kNote,
-                         Format("{} {} {} {:.2f} points of top-1 accuracy [{:+.2f}, {:+.2f}] on {} "
-                                "samples of {}",
-                                row.model, row.arm, d.high < 0 ? "loses" : "gains",
-                                std::fabs(d.estimate) * 100, d.low * 100, d.high * 100, row.rows,
-                                row.data)});
+    findings->push_back(
+        {d.high < 0 ? Level::kWarning : Level::kNote,
+         Format("{} {} {} {:.2f} points of top-1 accuracy [{:+.2f}, {:+.2f}] on {} "
+                "samples of {}",
+                row.model, row.arm, d.high < 0 ? "loses" : "gains", std::fabs(d.estimate) * 100,
+                d.low * 100, d.high * 100, row.rows, row.data)});
   }
 }
 
@@ -99,10 +100,11 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const auto& [who, peak] : peaks) {
     const double fall = 1 - peak.last / peak.best;
     if (peak.at == peak.last_batch || fall < std::max(0.05, 4 * peak.spread)) continue;
-    findings->push_back({Level::kNote,
-                         Format("throughput of {} peaks at batch {} ({:.0f} samples/s) and is {:.0f} % "
-                                "lower at batch {}",
-                                who, peak.at, peak.best, fall * 100, peak.last_batch)});
+    findings->push_back(
+        {Level::kNote,
+         Format("throughput of {} peaks at batch {} ({:.0f} samples/s) and is {:.0f} % "
+                "lower at batch {}",
+                who, peak.at, peak.best, fall * 100, peak.last_batch)});
   }
 }
 
@@ -110,9 +112,9 @@ void Failures(const std::vector<const Record*>& records, std::vector<Finding>* f
   for (const Record* record : records) {
     if (record->outcome == Outcome::kOk) continue;
     const bool skipped = record->outcome == Outcome::kSkipped;
-    findings->push_back({skipped ? Level::kNote : Level::kWarning,
-                         Format("{}: {}: {}", record->what.Describe(), Name(record->outcome),
-                                record->reason)});
+    findings->push_back(
+        {skipped ? Level::kNote : Level::kWarning,
+         Format("{}: {}: {}", record->what.Describe(), Name(record->outcome), record->reason)});
   }
 }
 
@@ -120,8 +122,9 @@ void ArmFailures(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const CellResult& cell : analysis.cells) {
     for (const ArmLatency& arm : cell.arms) {
       if (arm.outcome == Outcome::kOk || arm.outcome == Outcome::kSkipped) continue;
-      findings->push_back({Level::kWarning, Format("{} {} at {}: {}: {}", cell.model, arm.arm,
-                                                   cell.cell.Describe(), Name(arm.outcome), arm.reason)});
+      findings->push_back(
+          {Level::kWarning, Format("{} {} at {}: {}: {}", cell.model, arm.arm, cell.cell.Describe(),
+                                   Name(arm.outcome), arm.reason)});
     }
   }
 }
@@ -146,20 +149,22 @@ void Disturbances(const Analysis& analysis, const std::vector<const Record*>& re
     if (!single || record->outcome != Outcome::kOk) continue;
     const double factor = WallOverCpu(*record);
     if (factor < kContended) continue;
-    findings->push_back({Level::kWarning,
-                         Format("{}: wall time was {:.2f} times the CPU time: other processes took the "
-                                "processor, so milliseconds there are too high; close them and measure "
-                                "again",
-                                record->what.Describe(), factor)});
+    findings->push_back(
+        {Level::kWarning,
+         Format("{}: wall time was {:.2f} times the CPU time: other processes took the "
+                "processor, so milliseconds there are too high; close them and measure "
+                "again",
+                record->what.Describe(), factor)});
   }
   for (const CellResult& cell : analysis.cells) {
     for (const ArmLatency& arm : cell.arms) {
       if (arm.ms.n < 2 || arm.ms.stddev / arm.ms.mean <= kVaries) continue;
-      findings->push_back({Level::kNote,
-                           Format("{} {} at {} varies: standard deviation {:.0f} % of the mean over {} "
-                                  "repetitions",
-                                  cell.model, arm.arm, cell.cell.Describe(),
-                                  arm.ms.stddev / arm.ms.mean * 100, arm.ms.n)});
+      findings->push_back(
+          {Level::kNote,
+           Format("{} {} at {} varies: standard deviation {:.0f} % of the mean over {} "
+                  "repetitions",
+                  cell.model, arm.arm, cell.cell.Describe(), arm.ms.stddev / arm.ms.mean * 100,
+                  arm.ms.n)});
     }
   }
 }
@@ -167,9 +172,9 @@ void Disturbances(const Analysis& analysis, const std::vector<const Record*>& re
 void Hypotheses(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const HypothesisResult& result : analysis.hypotheses) {
     if (result.written_before) continue;
-    findings->push_back({Level::kWarning,
-                         Format("hypothesis {} was written or changed after measuring had begun",
-                                result.hypothesis.id)});
+    findings->push_back(
+        {Level::kWarning, Format("hypothesis {} was written or changed after measuring had begun",
+                                 result.hypothesis.id)});
   }
 }
 

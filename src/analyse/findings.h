@@ -8,6 +8,7 @@
 namespace quantbench {
 
 // The rows of `analysis` must be gathered; `records` hold the raw samples.
-std::vector<Finding> FindFindings(const Analysis& analysis, const std::vector<const Record*>& records);
+std::vector<Finding> FindFindings(const Analysis& analysis,
+                                  const std::vector<const Record*>& records);
 
 }  // namespace quantbench

@@ -44,7 +44,8 @@ ArmLatency GatherArm(const Json& arm, const std::vector<LatencySamples>& origina
     for (const double ns : processes[i].WallPerPassNs()) pooled.push_back(ns * 1e-6);
     loads.push_back(static_cast<double>(processes[i].load_ns) * 1e-6);
     firsts.push_back(static_cast<double>(processes[i].first_run_ns) * 1e-6);
-    if (i < original.size()) logs.push_back(std::log(MeanPass(processes[i]) / MeanPass(original[i])));
+    if (i < original.size())
+      logs.push_back(std::log(MeanPass(processes[i]) / MeanPass(original[i])));
   }
   row.ms = Summarise(pooled);
   row.processes = static_cast<std::int64_t>(processes.size());
@@ -148,9 +149,10 @@ CellResult GatherCell(const Study& study, const Record& record) {
   for (const Json& arm : arms) {
     cell.arms.push_back(GatherArm(arm, original, record.what.cell.batch));
   }
-  std::stable_sort(cell.arms.begin(), cell.arms.end(), [&](const ArmLatency& a, const ArmLatency& b) {
-    return OrderOf(study, a.arm) < OrderOf(study, b.arm);
-  });
+  std::stable_sort(cell.arms.begin(), cell.arms.end(),
+                   [&](const ArmLatency& a, const ArmLatency& b) {
+                     return OrderOf(study, a.arm) < OrderOf(study, b.arm);
+                   });
   return cell;
 }
 

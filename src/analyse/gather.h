@@ -12,6 +12,7 @@ QuantizeResult GatherQuantize(const Record& record);
 void GatherSizes(const Record& record, std::vector<ArmSize>* sizes);
 CellResult GatherCell(const Study& study, const Record& record);
 // All arms of all models: agreement and differences need the original's answers beside the arm's.
-std::vector<ArmAccuracy> GatherAccuracy(const Study& study, const std::vector<const Record*>& records);
+std::vector<ArmAccuracy> GatherAccuracy(const Study& study,
+                                        const std::vector<const Record*>& records);
 
 }  // namespace quantbench

@@ -41,8 +41,8 @@ void Decide(const Expectation& expect, bool exact, Verdict* verdict) {
   }
   if (!value.valid()) {
     verdict->judgement = Judgement::kInconclusive;
-    verdict->explanation = Format("{} without an interval: measured in one process only",
-                                  Show(value));
+    verdict->explanation =
+        Format("{} without an interval: measured in one process only", Show(value));
     return;
   }
   const bool all = Inside(value.low, expect) && Inside(value.high, expect);
@@ -52,8 +52,9 @@ void Decide(const Expectation& expect, bool exact, Verdict* verdict) {
                               : Judgement::kInconclusive;
   verdict->explanation = Format("{}, expected {}", Show(value), expect.text);
   if (verdict->judgement == Judgement::kInconclusive) {
-    verdict->explanation += "; the interval reaches over the border: more processes or samples "
-                            "would narrow it";
+    verdict->explanation +=
+        "; the interval reaches over the border: more processes or samples "
+        "would narrow it";
   }
 }
 
@@ -94,7 +95,8 @@ class Court {
   }
 
   // The ratio of two arms of a cell. Between two variants it has no interval of its own yet.
-  static Interval RatioOf(const CellResult& cell, const std::string& over, const std::string& under) {
+  static Interval RatioOf(const CellResult& cell, const std::string& over,
+                          const std::string& under) {
     const ArmLatency* top = nullptr;
     const ArmLatency* bottom = nullptr;
     for (const ArmLatency& arm : cell.arms) {
@@ -145,7 +147,8 @@ class Court {
 
   [[nodiscard]] Interval Sqnr(const std::string& model) const {
     for (const QuantizeResult& row : analysis_.quantized) {
-      if (row.model == model && row.variant == hypothesis_.arms[0]) return {row.sqnr_db, kNaN, kNaN};
+      if (row.model == model && row.variant == hypothesis_.arms[0])
+        return {row.sqnr_db, kNaN, kNaN};
     }
     return {kNaN, kNaN, kNaN};
   }
@@ -219,8 +222,8 @@ void Summarise(HypothesisResult* result) {
     result->explanation = total == 0 ? "claimed nowhere" : result->verdicts.front().explanation;
   } else if (count(Judgement::kSupported) == total) {
     result->judgement = Judgement::kSupported;
-    result->explanation = total == 1 ? result->verdicts.front().explanation
-                                     : Format("holds at all {} places", total);
+    result->explanation =
+        total == 1 ? result->verdicts.front().explanation : Format("holds at all {} places", total);
   } else {
     result->judgement = Judgement::kInconclusive;
     result->explanation =

@@ -80,8 +80,8 @@ Interval WilsonInterval(std::int64_t successes, std::int64_t n) {
   const double p = static_cast<double>(successes) / count;
   const double z2 = kNormal975 * kNormal975;
   const double center = (p + z2 / (2 * count)) / (1 + z2 / count);
-  const double half = kNormal975 / (1 + z2 / count) *
-                      std::sqrt(p * (1 - p) / count + z2 / (4 * count * count));
+  const double half =
+      kNormal975 / (1 + z2 / count) * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count));
   return {p, std::max(0.0, center - half), std::min(1.0, center + half)};
 }
 
@@ -91,7 +91,8 @@ Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n
   const double b = static_cast<double>(gained);
   const double c = static_cast<double>(lost);
   const double difference = (b - c) / count;
-  // Half a discordant pair more on either side: without it the interval has no width when none differ.
+  // Half a discordant pair more on either side: without it the interval has no width when none
+  // differ.
   const double variance = (b + c + 1 - (b - c) * (b - c) / count) / (count * count);
   const double half = kNormal975 * std::sqrt(variance);
   return {difference, std::max(-1.0, difference - half), std::min(1.0, difference + half)};

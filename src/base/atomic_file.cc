@@ -1,15 +1,15 @@
 // Files that are complete or absent.
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/statvfs.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
@@ -27,9 +27,8 @@ Error WriteError(const fs::path& path, int error) {
   if (error == ENOSPC || error == EDQUOT) {
     struct statvfs disk {};
     statvfs(FolderOf(path).c_str(), &disk);
-    return {ErrorCode::kIo,
-            Format("{}: no space left on the device ({} free)", path.string(),
-                   FormatBytes(std::uint64_t{disk.f_bavail} * disk.f_frsize))};
+    return {ErrorCode::kIo, Format("{}: no space left on the device ({} free)", path.string(),
+                                   FormatBytes(std::uint64_t{disk.f_bavail} * disk.f_frsize))};
   }
   return {ErrorCode::kIo, Format("{}: cannot write: {}", path.string(), std::strerror(error))};
 }
@@ -59,9 +58,8 @@ Result<AtomicFile> AtomicFile::Create(const fs::path& path, IfExists if_exists) 
   static std::atomic<int> counter{0};
   std::error_code ignored;
   if (if_exists == IfExists::kFail && fs::exists(path, ignored)) return Exists(path);
-  const fs::path temporary =
-      FolderOf(path) /
-      Format(".{}.{}.{}.part", path.filename().string(), getpid(), counter.fetch_add(1));
+  const fs::path temporary = FolderOf(path) / Format(".{}.{}.{}.part", path.filename().string(),
+                                                     getpid(), counter.fetch_add(1));
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return WriteError(path, errno);
   return AtomicFile(fd, path, temporary, if_exists);
@@ -141,8 +139,8 @@ Status MakeFolders(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    return Error(ErrorCode::kIo, Format("{}: cannot make the folder: {}", path.string(),
-                                        error.message()));
+    return Error(ErrorCode::kIo,
+                 Format("{}: cannot make the folder: {}", path.string(), error.message()));
   }
   return Ok();
 }

@@ -1,4 +1,8 @@
 // Mapped files, and opening what an untrusted model names.
+#include <cerrno>
+#include <cstring>
+#include <string>
+
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
@@ -6,13 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <string>
-
-#include "base/open_beneath.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+
+#include "base/open_beneath.h"
 
 namespace quantbench {
 
@@ -26,7 +27,8 @@ struct MappedFileAccess {
 namespace {
 
 Error SystemError(std::string_view what) {
-  const ErrorCode code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  const ErrorCode code =
+      errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
   return {code, Format("{}: {}", Printable(what), std::strerror(errno))};
 }
 
@@ -40,9 +42,9 @@ Result<std::shared_ptr<const MappedFile>> Map(int fd, std::string_view name, boo
   }
   if (!S_ISREG(info.st_mode) || (single_link && info.st_nlink != 1)) {
     close(fd);
-    return Error(ErrorCode::kMalformed,
-                 Format("{}: {}", Printable(name),
-                        S_ISREG(info.st_mode) ? "has more than one hard link" : "not a regular file"));
+    return Error(ErrorCode::kMalformed, Format("{}: {}", Printable(name),
+                                               S_ISREG(info.st_mode) ? "has more than one hard link"
+                                                                     : "not a regular file"));
   }
   const auto size = static_cast<std::size_t>(info.st_size);
   void* data = nullptr;
@@ -65,7 +67,8 @@ Status CheckRelative(std::string_view relative) {
   std::string_view rest = relative;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
-    if (rest.substr(0, end) == "..") return Refused(relative, "leads out of the model's folder (..)");
+    if (rest.substr(0, end) == "..")
+      return Refused(relative, "leads out of the model's folder (..)");
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return Ok();
@@ -117,7 +120,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::OpenBeneath(
   const int root = open(base.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
   if (root < 0) return SystemError(base);
   int fd = OpenBeneathByKernel(root, name.c_str());
-  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) fd = OpenBeneathByComponents(root, name.c_str());
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+    fd = OpenBeneathByComponents(root, name.c_str());
   const int error = errno;
   close(root);
   if (fd < 0 && (error == ELOOP || error == EXDEV)) {

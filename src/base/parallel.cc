@@ -1,8 +1,6 @@
 // ParallelFor: fixed chunks over threads.
 #include "quantbench/base/parallel.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -10,6 +8,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sched.h>
 
 namespace quantbench {
 namespace {

@@ -1,17 +1,18 @@
 // Calibrating: the unfused graph runs over samples, watched tensors are outputs.
+#include "quantbench/calibrate.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "quantbench/base/format.h"
-#include "quantbench/calibrate.h"
 
 namespace quantbench {
 namespace {
 
-// Widens the range by the finite values of a tensor. `count` counts those only; the others are added
-// when the table is finished.
+// Widens the range by the finite values of a tensor. `count` counts those only; the others are
+// added when the table is finished.
 void Observe(std::span<const double> values, TensorRange* range) {
   for (const double value : values) {
     if (!std::isfinite(value)) {
@@ -49,19 +50,22 @@ Model Expose(const Model& model, std::span<const std::string> tensors) {
 // The watching of one group of tensors over all samples.
 class Watch {
  public:
-  Watch(const Dataset& dataset, const std::vector<InputSpec>& inputs, const CalibrateOptions& options)
+  Watch(const Dataset& dataset, const std::vector<InputSpec>& inputs,
+        const CalibrateOptions& options)
       : dataset_(dataset), inputs_(inputs), options_(options) {}
 
   // Samples are stacked to the model's own batch when that is fixed.
   [[nodiscard]] std::int64_t batch() const {
     for (const InputSpec& input : inputs_) {
-      if (input.batched && !input.dims.empty()) return std::max<std::int64_t>(1, input.dims.front());
+      if (input.batched && !input.dims.empty())
+        return std::max<std::int64_t>(1, input.dims.front());
     }
     return 1;
   }
 
   [[nodiscard]] Status Run(const Model& model, Engine& engine, std::span<const std::string> tensors,
-                           std::int64_t samples, CalibrationTable* table, Progress& progress) const {
+                           std::int64_t samples, CalibrationTable* table,
+                           Progress& progress) const {
     const Model exposed = Expose(model, tensors);
     QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(exposed));
     EngineModel engine_model{bytes, {}};

@@ -1,17 +1,20 @@
 // The program: the table of commands, the parser, and what no command caught.
 #include "quantbench/cli.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "cli/command.h"
+#include <signal.h>
+
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -31,12 +34,23 @@ constexpr std::string_view kSummary =
 constexpr std::string_view kExamples =
     "  quantbench run study.toml\n"
     "  quantbench inspect model.onnx\n"
-    "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o model.int8.onnx\n"
+    "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o "
+    "model.int8.onnx\n"
     "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
     "  quantbench eval model.onnx model.int8.onnx --data images.toml";
 constexpr std::string_view kExitCodes =
-    "Exit codes: 0 done; 1 a gate was missed; 2 usage or study error; 3 finished, but cases failed;\n"
+    "Exit codes: 0 done; 1 a gate was missed; 2 usage or study error; 3 finished, but cases "
+    "failed;\n"
     "4 machine or disk; 5 bad model or data refused; 70 our bug.";
+
+// Lists a command by the first line of its description; the rest belongs to its own help.
+class OneLineFormatter final : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* sub) const override {
+    const std::string description = sub->get_description();
+    return Format("  {:<10} {}\n", sub->get_name(), description.substr(0, description.find('\n')));
+  }
+};
 
 // The parser's own message, and the command that was probably meant.
 Error UsageError(const CLI::ParseError& error, int argc, char** argv) {
@@ -59,6 +73,7 @@ int Run(int argc, char** argv) {
   app.footer(std::string(kExitCodes));
   app.set_version_flag("--version", std::string("quantbench ") + QB_VERSION);
   app.require_subcommand(1);
+  app.formatter(std::make_shared<OneLineFormatter>());
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const CommandEntry& command : kCommands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));

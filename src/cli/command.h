@@ -10,10 +10,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/terminal.h"
 #include "quantbench/data.h"
 #include "quantbench/report.h"
 #include "quantbench/run.h"
+
+#include "cli/terminal.h"
 
 namespace quantbench {
 
@@ -64,12 +65,13 @@ struct InputFlags {
 // Sets the command's help: what it does, then examples, before the flags.
 void Describe(CLI::App& app, std::string_view summary, std::string_view examples);
 
-// Analyses the records in `results`, writes the report there, prints the summary and the page's path.
+// Analyses the records in `results`, writes the report there, prints the summary and the page's
+// path.
 int ShowReport(const Study& study, const std::filesystem::path& results, OutputFormat format,
                Terminal& terminal);
 
-// A study of files given on a command line: the first is the original, the others its variants. Lets
-// bench and eval speak through the same analysis and tables as `run`.
+// A study of files given on a command line: the first is the original, the others its variants.
+// Lets bench and eval speak through the same analysis and tables as `run`.
 Study AdHocStudy(const std::vector<std::string>& files);
 // A record of that study.
 Record AdHocRecord(Case what, CaseOutcome outcome);

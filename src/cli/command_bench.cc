@@ -1,8 +1,9 @@
 // quantbench bench: latency of models side by side.
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -80,24 +81,33 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
 
 Action AddBench(CLI::App& app) {
   auto flags = std::make_shared<BenchFlags>();
-  Describe(app,
-           "Measures the forward pass of models that take the same inputs, all of them in turn in each\n"
-           "process, so that a slow moment of the machine meets all alike. The first is the reference.",
-           "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
-           "  quantbench bench bert.onnx bert.int8.onnx --dim seq=128 --threads 1,2\n"
-           "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading");
+  Describe(
+      app,
+      "Measures the forward pass of models that take the same inputs, all of them in turn in each\n"
+      "process, so that a slow moment of the machine meets all alike. The first is the reference.",
+      "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
+      "  quantbench bench bert.onnx bert.int8.onnx --dim seq=128 --threads 1,2\n"
+      "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading");
   app.add_option("models", flags->models, "models, .onnx files")->required();
-  app.add_option("--batch", flags->batch, "batch sizes")->delimiter(',')->check(CLI::PositiveNumber);
-  app.add_option("--threads", flags->threads, "threads of the engine")->delimiter(',')->check(CLI::PositiveNumber);
+  app.add_option("--batch", flags->batch, "batch sizes")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", flags->threads, "threads of the engine")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   app.add_option("--data", flags->data, "real input instead of synthetic");
   app.add_option("--include", flags->include, "data-loading: also time the way from file to answer")
       ->check(CLI::IsMember({"data-loading"}));
-  app.add_option("--repetitions", flags->repetitions, "k, repetitions a process; more while they vary")
-      ->check(CLI::Range(2, 100000))->capture_default_str();
+  app.add_option("--repetitions", flags->repetitions,
+                 "k, repetitions a process; more while they vary")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
   app.add_option("--max-repetitions", flags->max_repetitions, "the most a process makes")
-      ->check(CLI::Range(2, 100000))->capture_default_str();
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
   app.add_option("--processes", flags->processes, "fresh processes a cell")
-      ->check(CLI::Range(1, 1000))->capture_default_str();
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   flags->input.Add(app);
   flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");

@@ -1,8 +1,9 @@
 // quantbench eval: accuracy of models on a data set, side by side.
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -56,19 +57,23 @@ int Eval(const EvalFlags& flags, Terminal& terminal) {
 Action AddEval(CLI::App& app) {
   auto flags = std::make_shared<EvalFlags>();
   Describe(app,
-           "Runs models over a data set: top-1 accuracy where there are labels, and agreement with the first\n"
+           "Runs models over a data set: top-1 accuracy where there are labels, and agreement with "
+           "the first\n"
            "model on the same samples.",
            "  quantbench eval model.onnx model.int8.onnx --data images.toml --metric top1\n"
            "  quantbench eval model.onnx model.int8.onnx --data images/ --limit 500");
   app.add_option("models", flags->models, "models, .onnx files")->required();
   app.add_option("--data", flags->data, "a .toml, an image folder, .npy, .npz or IDX")->required();
-  app.add_option("--metric", flags->metric, "what is counted")->check(CLI::IsMember({"top1"}))
+  app.add_option("--metric", flags->metric, "what is counted")
+      ->check(CLI::IsMember({"top1"}))
       ->capture_default_str();
   app.add_option("--batch", flags->batch, "samples at once, where the model allows it")
-      ->check(CLI::PositiveNumber)->capture_default_str();
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--limit", flags->limit, "only the first n samples")->check(CLI::PositiveNumber);
   app.add_option("--threads", flags->threads, "threads of the engine, 0: one a core")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   flags->input.Add(app);
   flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");

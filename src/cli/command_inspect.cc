@@ -1,10 +1,11 @@
 // quantbench inspect: what a model is.
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/base/format.h"
 #include "quantbench/measure.h"
 #include "quantbench/model.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -83,8 +84,8 @@ int Inspect(const InspectFlags& flags, Terminal& terminal) {
     return terminal.Fail(sound.error().Within(flags.model), format);
   }
   const ModelSize size = SizeOf(model.value());
-  terminal.Print(Render(std::vector<Table>{Facts(model.value(), size), Types(size), Ports(model.value()),
-                                           Operators(model.value())},
+  terminal.Print(Render(std::vector<Table>{Facts(model.value(), size), Types(size),
+                                           Ports(model.value()), Operators(model.value())},
                         format));
   return kExitDone;
 }

@@ -2,8 +2,9 @@
 #include <cmath>
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -47,7 +48,8 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
 
 std::string Decibels(const QuantizeOutcome& outcome) {
   if (!outcome.verified) return "not verified (--no-verify)";
-  if (std::isinf(outcome.sqnr_db)) return Format("equal to the original ({})", outcome.verify_source);
+  if (std::isinf(outcome.sqnr_db))
+    return Format("equal to the original ({})", outcome.verify_source);
   return Format("{:.1f} dB ({})", outcome.sqnr_db, outcome.verify_source);
 }
 
@@ -79,17 +81,21 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
   if (options.value().recipe.needs_calibration() && !options.value().calibrate) {
-    terminal.Note("no --calibrate: ranges come from synthetic input, so expect less accuracy than with real data");
+    terminal.Note(
+        "no --calibrate: ranges come from synthetic input, so expect less accuracy than with real "
+        "data");
   }
   const auto outcome = QuantizeModel(options.value(), flags.worker.Options(), terminal);
   if (!outcome.ok()) return terminal.Fail(outcome.error(), format);
-  terminal.Print(Render(std::vector<Table>{PlanTable(outcome.value().plan), Overview(outcome.value())}, format));
+  terminal.Print(Render(
+      std::vector<Table>{PlanTable(outcome.value().plan), Overview(outcome.value())}, format));
   return kExitDone;
 }
 
 std::string RecipeHelp() {
   std::string text = "Recipes:\n";
-  for (const RecipeEntry& recipe : Recipes()) text += Format("  {:<14} {}\n", recipe.name, recipe.summary);
+  for (const RecipeEntry& recipe : Recipes())
+    text += Format("  {:<14} {}\n", recipe.name, recipe.summary);
   return text;
 }
 
@@ -98,26 +104,35 @@ std::string RecipeHelp() {
 Action AddQuantize(CLI::App& app) {
   auto flags = std::make_shared<QuantizeFlags>();
   Describe(app,
-           "Writes a quantized copy of a model, says what became of every layer and why the rest stayed\n"
-           "float, then loads it and compares its outputs with the original's before it reports success.",
+           "Writes a quantized copy of a model, says what became of every layer and why the rest "
+           "stayed\n"
+           "float, then loads it and compares its outputs with the original's before it reports "
+           "success.",
            "  quantbench quantize model.onnx --recipe dynamic-int8 -o model.int8.onnx\n"
-           "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o model.int8.onnx\n"
+           "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o "
+           "model.int8.onnx\n"
            "  quantbench quantize model.onnx --keep-float '*classifier*' -o model.int8.onnx");
   app.footer(RecipeHelp());
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
   app.add_option("-o,--output", flags->output, "the quantized model")->required();
   app.add_option("--recipe", flags->recipe, "see below")->capture_default_str();
   app.add_option("--calibrate", flags->calibrate,
-                 "data to observe ranges on: a .toml, an image folder, .npy, .npz or IDX (default: synthetic)");
+                 "data to observe ranges on: a .toml, an image folder, .npy, .npz or IDX (default: "
+                 "synthetic)");
   app.add_option("--samples", flags->samples, "how many samples to calibrate with")
-      ->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--keep-float", flags->keep_float, "layers to leave alone: names, operator types, * and ?")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--keep-float", flags->keep_float,
+                 "layers to leave alone: names, operator types, * and ?")
       ->delimiter(',');
-  app.add_flag("--per-tensor", flags->per_tensor, "one scale a weight tensor instead of one a channel");
-  app.add_flag("--no-verify", flags->no_verify, "do not load and compare; for devices too small for it");
+  app.add_flag("--per-tensor", flags->per_tensor,
+               "one scale a weight tensor instead of one a channel");
+  app.add_flag("--no-verify", flags->no_verify,
+               "do not load and compare; for devices too small for it");
   app.add_flag("--force", flags->force, "replace an existing output");
   app.add_option("--threads", flags->threads, "threads of the quantizer, 0: one a core")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   flags->input.Add(app);
   flags->worker.Add(app);
   flags->print.Add(app, "--print");

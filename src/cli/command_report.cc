@@ -2,10 +2,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/analyse.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -24,9 +25,10 @@ int MakeReport(const ReportFlags& flags, Terminal& terminal) {
                            : std::filesystem::path(flags.results);
   std::error_code ignored;
   if (!std::filesystem::is_directory(results / "records", ignored)) {
-    return terminal.Fail(Error(ErrorCode::kNotFound,
-                               Format("{}: no records here; quantbench run makes them", results.string())),
-                         flags.output.format());
+    return terminal.Fail(
+        Error(ErrorCode::kNotFound,
+              Format("{}: no records here; quantbench run makes them", results.string())),
+        flags.output.format());
   }
   return ShowReport(study.value(), results, flags.output.format(), terminal);
 }
@@ -49,7 +51,8 @@ int ShowReport(const Study& study, const std::filesystem::path& results, OutputF
   if (!analysis.hypotheses.empty()) tables.push_back(HypothesisTable(analysis));
   terminal.Print(Render(tables, format));
   std::error_code ignored;
-  const std::string path = std::filesystem::absolute(report.value().html, ignored).lexically_normal();
+  const std::string path =
+      std::filesystem::absolute(report.value().html, ignored).lexically_normal();
   if (format == OutputFormat::kTable) {
     terminal.Print("\n" + path + "\n");
   } else {
@@ -60,11 +63,13 @@ int ShowReport(const Study& study, const std::filesystem::path& results, OutputF
 
 Action AddReport(CLI::App& app) {
   auto flags = std::make_shared<ReportFlags>();
-  Describe(app, "Writes the report of what was measured: one HTML page, Markdown, CSV tables, figures.",
+  Describe(app,
+           "Writes the report of what was measured: one HTML page, Markdown, CSV tables, figures.",
            "  quantbench report study.toml\n"
            "  quantbench report study.toml --results results-laptop -o md");
   app.add_option("study", flags->study, "the study, a TOML file")->required();
-  app.add_option("--results", flags->results, "folder of records and report (default: results beside the study)");
+  app.add_option("--results", flags->results,
+                 "folder of records and report (default: results beside the study)");
   flags->output.Add(app, "-o,--output");
   return [flags](Terminal& terminal) { return MakeReport(*flags, terminal); };
 }

@@ -2,9 +2,10 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/command.h"
 #include "quantbench/analyse.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -45,14 +46,16 @@ int Run(const RunFlags& flags, Terminal& terminal) {
 
 Action AddRun(CLI::App& app) {
   auto flags = std::make_shared<RunFlags>();
-  Describe(app,
-           "Quantizes, measures, evaluates and judges everything a study names, and writes its report.\n"
-           "Each finished case is kept at once; run again, and only what has no record is done.",
-           "  quantbench run study.toml\n"
-           "  quantbench run study.toml --results results-laptop\n"
-           "  quantbench run study.toml --dry-run");
+  Describe(
+      app,
+      "Quantizes, measures, evaluates and judges everything a study names, and writes its report.\n"
+      "Each finished case is kept at once; run again, and only what has no record is done.",
+      "  quantbench run study.toml\n"
+      "  quantbench run study.toml --results results-laptop\n"
+      "  quantbench run study.toml --dry-run");
   app.add_option("study", flags->study, "the study, a TOML file")->required();
-  app.add_option("--results", flags->results, "folder of records and report (default: results beside the study)");
+  app.add_option("--results", flags->results,
+                 "folder of records and report (default: results beside the study)");
   app.add_flag("--retry-failed", flags->retry_failed, "do cases again that failed before");
   app.add_flag("--dry-run", flags->dry_run, "list the cases and do nothing");
   flags->worker.Add(app);

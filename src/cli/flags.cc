@@ -2,9 +2,10 @@
 #include <charconv>
 #include <filesystem>
 
-#include "cli/command.h"
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
+
+#include "cli/command.h"
 
 namespace quantbench {
 namespace {
@@ -21,8 +22,7 @@ Result<std::pair<std::string, double>> ParsePair(const std::string& pair) {
       return std::pair{pair.substr(0, equals), value};
     }
   }
-  return Error(ErrorCode::kInvalidArgument,
-               Format("\"{}\" is not name=number", Printable(pair)));
+  return Error(ErrorCode::kInvalidArgument, Format("\"{}\" is not name=number", Printable(pair)));
 }
 
 }  // namespace

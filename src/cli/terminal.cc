@@ -1,11 +1,11 @@
 // Terminal: data to stdout, words to stderr, progress only where a person watches.
 #include "cli/terminal.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+
+#include <unistd.h>
 
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
@@ -93,9 +93,9 @@ int Terminal::Fail(const Error& error, OutputFormat format) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (format == OutputFormat::kJson) {
-    const Json json = Json::MakeObject().Set("error", Json::MakeObject()
-                                                          .Set("code", Name(error.code()))
-                                                          .Set("message", error.message()));
+    const Json json = Json::MakeObject().Set(
+        "error",
+        Json::MakeObject().Set("code", Name(error.code())).Set("message", error.message()));
     Print(json.Dump(2) + "\n");
   }
   return ExitCodeOf(error.code());

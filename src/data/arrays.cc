@@ -5,9 +5,10 @@
 #include <cstring>
 #include <set>
 
+#include "quantbench/base/format.h"
+
 #include "data/idx.h"
 #include "data/preprocess.h"
-#include "quantbench/base/format.h"
 
 namespace quantbench {
 namespace {
@@ -83,7 +84,8 @@ class ArrayDataset final : public Dataset {
   }
 
   static Result<Tensor> Constant(const Source& source) {
-    Shape shape(source.input.dims.begin() + (source.input.batched ? 1 : 0), source.input.dims.end());
+    Shape shape(source.input.dims.begin() + (source.input.batched ? 1 : 0),
+                source.input.dims.end());
     for (std::int64_t& dim : shape) dim = std::max<std::int64_t>(dim, 1);
     QB_TRY(const std::int64_t count, ElementCount(shape));
     return FromDoubles(source.input.type, shape,
@@ -101,7 +103,8 @@ Error InputError(const InputSpec& input, std::string_view why) {
 }
 
 // Which rule each input follows; names that the model does not have are errors.
-Result<std::vector<Source>> PlanSources(const DataSpec& spec, const std::vector<InputSpec>& inputs) {
+Result<std::vector<Source>> PlanSources(const DataSpec& spec,
+                                        const std::vector<InputSpec>& inputs) {
   std::set<std::string> known;
   std::vector<Source> sources;
   for (const InputSpec& input : inputs) {
@@ -143,14 +146,12 @@ Status ReadArrays(const DataSpec& spec, std::vector<Source>* sources, std::vecto
     source.array = arrays->size();
     QB_TRY(Tensor array, ReadArray(spec, source.rule.array));
     if (array.shape.empty() || array.shape.front() < 1) {
-      return Error(ErrorCode::kMalformed,
-                   Format("{}: an array of shape {} holds no samples", spec.path.string(),
-                          ToString(array.shape)));
+      return Error(ErrorCode::kMalformed, Format("{}: an array of shape {} holds no samples",
+                                                 spec.path.string(), ToString(array.shape)));
     }
     if (!arrays->empty() && arrays->front().shape.front() != array.shape.front()) {
-      return InputError(source.input,
-                        Format("has {} samples, another has {}", array.shape.front(),
-                               arrays->front().shape.front()));
+      return InputError(source.input, Format("has {} samples, another has {}", array.shape.front(),
+                                             arrays->front().shape.front()));
     }
     arrays->push_back(std::move(array));
   }
@@ -166,13 +167,12 @@ Result<std::vector<std::int64_t>> ReadLabels(const fs::path& path, std::int64_t 
   const std::string text = path.string();
   const std::string extension = path.extension().string();
   const bool idx = text.find("idx1") != std::string::npos || extension == ".idx";
-  QB_TRY(const Tensor tensor, idx                     ? ReadIdx(text)
-                              : extension == ".npz"   ? ReadNpz(path, "labels")
-                                                      : ReadNpy(path));
+  QB_TRY(const Tensor tensor, idx                   ? ReadIdx(text)
+                              : extension == ".npz" ? ReadNpz(path, "labels")
+                                                    : ReadNpy(path));
   if (!IsInteger(tensor.type) || tensor.elements() != samples) {
-    return Error(ErrorCode::kMalformed,
-                 Format("{}: {} labels of {} for {} samples", text, tensor.elements(),
-                        Name(tensor.type), samples));
+    return Error(ErrorCode::kMalformed, Format("{}: {} labels of {} for {} samples", text,
+                                               tensor.elements(), Name(tensor.type), samples));
   }
   QB_TRY(const std::vector<double> values, ToDoubles(tensor));
   std::vector<std::int64_t> labels;

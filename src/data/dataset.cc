@@ -3,10 +3,11 @@
 #include <cstring>
 #include <numeric>
 
-#include "data/arrays.h"
 #include "quantbench/base/format.h"
 #include "quantbench/base/random.h"
 #include "quantbench/data.h"
+
+#include "data/arrays.h"
 
 namespace quantbench {
 namespace {
@@ -101,7 +102,8 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DataSpec& spec,
     if (!opened.ok()) return opened.error().Within(Format("data {}", Printable(spec.id)));
     return Select(std::move(opened).value(), spec);
   }
-  std::string message = Format("data {}: unknown kind \"{}\"", Printable(spec.id), Printable(spec.kind));
+  std::string message =
+      Format("data {}: unknown kind \"{}\"", Printable(spec.id), Printable(spec.kind));
   if (const auto nearest = Nearest(spec.kind, names); !nearest.empty()) {
     message += Format("; did you mean \"{}\"?", nearest);
   }

@@ -16,7 +16,8 @@ namespace {
 constexpr std::int64_t kMostPixels = std::int64_t{64} << 20U;
 
 Error Corrupt(std::string_view name, std::string_view kind, std::string_view why) {
-  return {ErrorCode::kMalformed, Format("{}: corrupt {}: {}", Printable(name), kind, Printable(why))};
+  return {ErrorCode::kMalformed,
+          Format("{}: corrupt {}: {}", Printable(name), kind, Printable(why))};
 }
 
 Status CheckSize(std::string_view name, std::int64_t width, std::int64_t height) {
@@ -74,8 +75,8 @@ void CmykToRgb(const std::vector<std::uint8_t>& cmyk, Image* image) {
 }
 
 // Everything between setjmp and the last libjpeg call; `pixels` and `row` live outside the jump.
-bool ReadJpeg(jpeg_decompress_struct* info, JpegErrors* errors, std::string_view bytes, Image* image,
-              std::vector<std::uint8_t>* cmyk, std::string* refused) {
+bool ReadJpeg(jpeg_decompress_struct* info, JpegErrors* errors, std::string_view bytes,
+              Image* image, std::vector<std::uint8_t>* cmyk, std::string* refused) {
   if (setjmp(errors->jump) != 0) return false;  // NOLINT(cert-err52-cpp): libjpeg's only way out
   jpeg_create_decompress(info);
   jpeg_mem_src(info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
@@ -122,8 +123,8 @@ Result<Image> DecodeJpeg(std::string_view bytes, std::string_view name, int chan
 
 // --- PNG ---
 
-// libpng's simplified API handles every colour type; alpha is dropped as PIL's convert("RGB") does, so
-// it is read and left out rather than blended.
+// libpng's simplified API handles every colour type; alpha is dropped as PIL's convert("RGB") does,
+// so it is read and left out rather than blended.
 Result<Image> DecodePng(std::string_view bytes, std::string_view name, int channels) {
   png_image png{};
   png.version = PNG_IMAGE_VERSION;

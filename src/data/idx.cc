@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "data/inflate.h"
 #include "quantbench/base/format.h"
+
+#include "data/inflate.h"
 
 namespace quantbench {
 namespace {

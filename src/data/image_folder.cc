@@ -5,10 +5,11 @@
 #include <set>
 #include <system_error>
 
-#include "data/arrays.h"
-#include "data/preprocess.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+
+#include "data/arrays.h"
+#include "data/preprocess.h"
 
 namespace quantbench {
 namespace {
@@ -39,8 +40,8 @@ class ImageFolder final : public Dataset {
     image = ResizeAndCrop(std::move(image), spec_.preprocess);
     Preprocess preprocess = spec_.preprocess;
     preprocess.stored = "nhwc";
-    auto tensor = ToInput(PixelsOf(image, preprocess.channels == "bgr"), preprocess, 1.0 / 255.0,
-                          input_);
+    auto tensor =
+        ToInput(PixelsOf(image, preprocess.channels == "bgr"), preprocess, 1.0 / 255.0, input_);
     if (!tensor.ok()) return tensor.error().Within(path.string());
     Sample sample;
     sample.name = entry.file;
@@ -107,8 +108,8 @@ Result<std::vector<Entry>> ReadCsv(const fs::path& folder, const fs::path& csv) 
     const std::string& file = entry.value().file;
     std::error_code ignored;
     if (!fs::exists(folder / file, ignored)) {
-      return Error(ErrorCode::kMalformed, Format("{}:{}: \"{}\" does not exist", csv.string(), number,
-                                                 Printable(file)));
+      return Error(ErrorCode::kMalformed,
+                   Format("{}:{}: \"{}\" does not exist", csv.string(), number, Printable(file)));
     }
     if (!seen.insert(file).second) {
       return Error(ErrorCode::kMalformed,

@@ -18,13 +18,14 @@ constexpr int kRawWindow = -15;
 // Inflates until the stream ends; grows the output up to `limit`.
 Result<std::vector<std::byte>> Inflate(std::string_view bytes, int window, std::uint64_t limit) {
   z_stream stream{};
-  if (inflateInit2(&stream, window) != Z_OK) return Error(ErrorCode::kInternal, "zlib refused to start");
+  if (inflateInit2(&stream, window) != Z_OK)
+    return Error(ErrorCode::kInternal, "zlib refused to start");
   std::vector<std::byte> out;
   std::size_t used = 0;
   int status = Z_OK;
   while (status != Z_STREAM_END) {
-    const std::size_t chunk = std::min<std::uint64_t>(
-        std::max<std::size_t>(out.size(), 1U << 16U), limit + 1 - out.size());
+    const std::size_t chunk = std::min<std::uint64_t>(std::max<std::size_t>(out.size(), 1U << 16U),
+                                                      limit + 1 - out.size());
     const std::size_t before = out.size();
     out.resize(before + chunk);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);

@@ -12,7 +12,8 @@
 
 namespace quantbench {
 
-// A gzip stream (all its members). kMalformed when it is corrupt, truncated or inflates beyond `limit`.
+// A gzip stream (all its members). kMalformed when it is corrupt, truncated or inflates beyond
+// `limit`.
 Result<std::vector<std::byte>> Gunzip(std::string_view bytes, std::uint64_t limit);
 // A raw deflate stream of exactly `size` bytes.
 Result<std::vector<std::byte>> InflateRaw(std::string_view bytes, std::uint64_t size);

@@ -5,10 +5,11 @@
 #include <cstring>
 #include <utility>
 
-#include "data/inflate.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/data.h"
+
+#include "data/inflate.h"
 
 namespace quantbench {
 namespace {
@@ -78,18 +79,28 @@ Result<Header> ParseHeader(std::string_view text) {
 Result<DataType> TypeOf(std::string_view descr) {
   const std::string_view kind = descr.size() == 3 ? descr.substr(1) : "";
   constexpr auto kKinds = std::to_array<std::pair<std::string_view, DataType>>({
-      {"f4", DataType::kFloat32}, {"f8", DataType::kFloat64}, {"f2", DataType::kFloat16},
-      {"i1", DataType::kInt8},    {"i2", DataType::kInt16},   {"i4", DataType::kInt32},
-      {"i8", DataType::kInt64},   {"u1", DataType::kUint8},   {"u2", DataType::kUint16},
-      {"u4", DataType::kUint32},  {"u8", DataType::kUint64},  {"b1", DataType::kBool},
+      {"f4", DataType::kFloat32},
+      {"f8", DataType::kFloat64},
+      {"f2", DataType::kFloat16},
+      {"i1", DataType::kInt8},
+      {"i2", DataType::kInt16},
+      {"i4", DataType::kInt32},
+      {"i8", DataType::kInt64},
+      {"u1", DataType::kUint8},
+      {"u2", DataType::kUint16},
+      {"u4", DataType::kUint32},
+      {"u8", DataType::kUint64},
+      {"b1", DataType::kBool},
   });
   for (const auto& [name, type] : kKinds) {
     if (name == kind) return type;
   }
   if (descr.find('O') != std::string_view::npos) {
-    return Malformed("npy holds Python objects (pickle), which are never loaded; save a plain array");
+    return Malformed(
+        "npy holds Python objects (pickle), which are never loaded; save a plain array");
   }
-  return Error(ErrorCode::kUnsupported, Format("npy element type '{}' is not read", Printable(descr)));
+  return Error(ErrorCode::kUnsupported,
+               Format("npy element type '{}' is not read", Printable(descr)));
 }
 
 void SwapBytes(std::size_t width, std::vector<std::byte>* bytes) {
@@ -186,7 +197,9 @@ Result<ZipMember> ReadEntry(std::string_view directory) {
   if (directory.size() < 46 || !directory.starts_with(kEntryMagic)) {
     return Malformed("zip directory is truncated");
   }
-  const auto field = [&](std::size_t at, std::size_t n) { return LittleEndian(directory.substr(at, n)); };
+  const auto field = [&](std::size_t at, std::size_t n) {
+    return LittleEndian(directory.substr(at, n));
+  };
   ZipMember member;
   member.method = field(10, 2);
   member.crc = static_cast<std::uint32_t>(field(16, 4));
@@ -271,7 +284,8 @@ Result<Tensor> ReadNpz(const std::filesystem::path& path, std::string_view membe
   if (!found.ok()) return found.error().Within(path.string());
   auto bytes = ReadMember(file->text(), found.value());
   auto tensor = bytes.ok() ? ParseNpy(Text(bytes.value())) : Result<Tensor>(bytes.error());
-  if (!tensor.ok()) return tensor.error().Within(Format("{}: {}", path.string(), Printable(member)));
+  if (!tensor.ok())
+    return tensor.error().Within(Format("{}: {}", path.string(), Printable(member)));
   return tensor;
 }
 

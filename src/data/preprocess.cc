@@ -49,10 +49,11 @@ class Affine {
     if (n <= 1) return -1;
     const auto wanted = static_cast<std::int64_t>(n);
     if (!shape.empty() && shape.front() == wanted) return 0;
-    if (!shape.empty() && shape.back() == wanted) return static_cast<std::int64_t>(shape.size()) - 1;
+    if (!shape.empty() && shape.back() == wanted)
+      return static_cast<std::int64_t>(shape.size()) - 1;
     return Error(ErrorCode::kInvalidArgument,
-                 Format("preprocess has {} means or standard deviations, the sample has shape {}", n,
-                        ToString(shape)));
+                 Format("preprocess has {} means or standard deviations, the sample has shape {}",
+                        n, ToString(shape)));
   }
 
   [[nodiscard]] float Apply(double value, std::size_t channel) const {
@@ -109,7 +110,8 @@ Result<Tensor> Convert(Tensor sample, const InputSpec& input) {
     const auto [low, high] = IntegerRange(input.type);
     for (const double value : values) {
       if (value != std::trunc(value) || value < low || value > high) {
-        return Error(ErrorCode::kInvalidArgument, Format("{} is not a value of {}", value, Name(input.type)));
+        return Error(ErrorCode::kInvalidArgument,
+                     Format("{} is not a value of {}", value, Name(input.type)));
       }
     }
   }
@@ -151,10 +153,13 @@ Image ResizeAndCrop(Image image, const Preprocess& preprocess) {
       const int from_y = y + top;
       const int from_x = x + left;
       if (from_y < 0 || from_x < 0 || from_y >= image.height || from_x >= image.width) continue;
-      const std::size_t from = (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) +
-                                static_cast<std::size_t>(from_x)) * channels;
+      const std::size_t from =
+          (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) +
+           static_cast<std::size_t>(from_x)) *
+          channels;
       const std::size_t to = (static_cast<std::size_t>(y) * static_cast<std::size_t>(side) +
-                              static_cast<std::size_t>(x)) * channels;
+                              static_cast<std::size_t>(x)) *
+                             channels;
       std::copy_n(image.pixels.begin() + static_cast<std::ptrdiff_t>(from), channels,
                   crop.pixels.begin() + static_cast<std::ptrdiff_t>(to));
     }

@@ -1,8 +1,9 @@
 // Resizing: PIL's BILINEAR, whose support grows with the reduction, in PIL's own fixed point.
 //
-// PIL computes coefficients in double, normalizes them, rounds them to 22 fractional bits, and runs a
-// horizontal and then a vertical pass, each rounding to 8 bits. The same arithmetic here gives the same
-// pixels.   [Pillow 9.4, the behaviour of Image.resize; tests/data/preprocess holds expectations]
+// PIL computes coefficients in double, normalizes them, rounds them to 22 fractional bits, and runs
+// a horizontal and then a vertical pass, each rounding to 8 bits. The same arithmetic here gives
+// the same pixels.   [Pillow 9.4, the behaviour of Image.resize; tests/data/preprocess holds
+// expectations]
 #include <algorithm>
 #include <cmath>
 
@@ -39,7 +40,8 @@ Taps MakeTaps(int in, int out) {
       weights.push_back(distance < 1.0 ? 1.0 - distance : 0.0);
       sum += weights.back();
     }
-    const std::size_t base = static_cast<std::size_t>(position) * static_cast<std::size_t>(taps.widest);
+    const std::size_t base =
+        static_cast<std::size_t>(position) * static_cast<std::size_t>(taps.widest);
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const double weight = sum != 0 ? weights[i] / sum : 0;
       taps.weights[base + i] = static_cast<std::int32_t>(0.5 + weight * (1 << kFractionBits));
@@ -59,7 +61,8 @@ std::uint8_t ToByte(std::int32_t sum) {
 void Pass(const std::uint8_t* in, std::size_t step, const Taps& taps, std::uint8_t* out,
           std::size_t out_step) {
   for (std::size_t position = 0; position < taps.first.size(); ++position) {
-    const std::int32_t* weights = taps.weights.data() + position * static_cast<std::size_t>(taps.widest);
+    const std::int32_t* weights =
+        taps.weights.data() + position * static_cast<std::size_t>(taps.widest);
     std::int32_t sum = 1 << (kFractionBits - 1);
     for (int i = 0; i < taps.count[position]; ++i) {
       sum += in[static_cast<std::size_t>(taps.first[position] + i) * step] * weights[i];
@@ -73,13 +76,15 @@ void Pass(const std::uint8_t* in, std::size_t step, const Taps& taps, std::uint8
 Image ResizeBilinear(const Image& image, int width, int height) {
   const auto channels = static_cast<std::size_t>(image.channels);
   Image wide{width, image.height, image.channels, {}};
-  wide.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(image.height) * channels);
+  wide.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(image.height) *
+                     channels);
   if (width == image.width) {
     wide.pixels = image.pixels;
   } else {
     const Taps taps = MakeTaps(image.width, width);
     for (std::size_t row = 0; row < static_cast<std::size_t>(image.height); ++row) {
-      const std::uint8_t* in = image.pixels.data() + row * static_cast<std::size_t>(image.width) * channels;
+      const std::uint8_t* in =
+          image.pixels.data() + row * static_cast<std::size_t>(image.width) * channels;
       std::uint8_t* out = wide.pixels.data() + row * static_cast<std::size_t>(width) * channels;
       for (std::size_t c = 0; c < channels; ++c) Pass(in + c, channels, taps, out + c, channels);
     }

@@ -22,9 +22,8 @@ std::string Lower(std::string_view text) {
 
 bool Mentions(std::string_view name, std::initializer_list<std::string_view> words) {
   const std::string lower = Lower(name);
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return lower.find(word) != std::string::npos;
-  });
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
 enum class Fill : std::uint8_t { kNormal, kTokens, kOnes, kZeros };
@@ -49,7 +48,8 @@ Shape ResolveShape(const InputSpec& input, const SyntheticSpec& spec,
       const std::string place = Format("{}:{}", input.name, axis);
       if (const auto found = spec.dims.find(place); found != spec.dims.end()) {
         size = found->second;
-      } else if (const auto named = spec.dims.find(name); !name.empty() && named != spec.dims.end()) {
+      } else if (const auto named = spec.dims.find(name);
+                 !name.empty() && named != spec.dims.end()) {
         size = named->second;
       } else {
         const bool sequence = Mentions(name, {"seq", "len", "token", "time"}) ||
@@ -113,15 +113,15 @@ Result<std::unique_ptr<Dataset>> MakeSynthetic(const SyntheticSpec& spec,
                                                const std::vector<InputSpec>& inputs,
                                                std::vector<std::string>* notes) {
   if (spec.samples < 1 || spec.vocabulary < 1) {
-    return Error(ErrorCode::kInvalidArgument, "synthetic data needs at least one sample and one token");
+    return Error(ErrorCode::kInvalidArgument,
+                 "synthetic data needs at least one sample and one token");
   }
   std::vector<Shape> shapes;
   for (const InputSpec& input : inputs) {
     shapes.push_back(ResolveShape(input, spec, notes));
     if (input.type == DataType::kString || !IsKnown(input.type)) {
-      return Error(ErrorCode::kUnsupported,
-                   Format("input \"{}\" of {} has no synthetic values", Printable(input.name),
-                          Name(input.type)));
+      return Error(ErrorCode::kUnsupported, Format("input \"{}\" of {} has no synthetic values",
+                                                   Printable(input.name), Name(input.type)));
     }
     QB_TRY(const std::uint64_t bytes, ByteCount(input.type, shapes.back()));
     if (bytes > (std::uint64_t{4} << 30U)) {

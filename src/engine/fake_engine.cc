@@ -18,7 +18,8 @@ class FakeSession final : public Session {
   [[nodiscard]] Status Run() override {
     const std::int64_t run = runs_++;
     if (behaviour_.on_run) behaviour_.on_run(run);
-    if (run == behaviour_.fail_at_run) return Error(ErrorCode::kEngine, "the fake was told to fail");
+    if (run == behaviour_.fail_at_run)
+      return Error(ErrorCode::kEngine, "the fake was told to fail");
     return Ok();
   }
   [[nodiscard]] Result<std::vector<NamedTensor>> Fetch() override { return behaviour_.results; }

@@ -1,7 +1,8 @@
 // ONNX Runtime behind the Engine interface.
-#include "engine/onnxruntime_session.h"
 #include "quantbench/base/format.h"
 #include "quantbench/engine.h"
+
+#include "engine/onnxruntime_session.h"
 
 namespace quantbench {
 namespace {
@@ -14,7 +15,8 @@ class OrtEngine final : public Engine {
  public:
   // Throws Ort::Exception.
   explicit OrtEngine(std::string version)
-      : version_(std::move(version)), env_(ORT_LOGGING_LEVEL_FATAL, "quantbench", Discard, nullptr) {
+      : version_(std::move(version)),
+        env_(ORT_LOGGING_LEVEL_FATAL, "quantbench", Discard, nullptr) {
     env_.DisableTelemetryEvents();
   }
 

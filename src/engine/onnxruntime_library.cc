@@ -1,12 +1,12 @@
 // The ONNX Runtime library, opened at run time.
 #include "engine/onnxruntime_library.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+
+#include <dlfcn.h>
 
 #include "quantbench/base/format.h"
 #include "quantbench/engine.h"
@@ -39,8 +39,9 @@ Result<OpenLibrary> OpenFirst(std::string_view flag) {
                           candidate.source, reason == nullptr ? "no reason given" : reason));
     }
   }
-  return Error(ErrorCode::kUnavailable,
-               Format("no ONNX Runtime library found; looked at {}; ./dev setup places one", tried));
+  return Error(
+      ErrorCode::kUnavailable,
+      Format("no ONNX Runtime library found; looked at {}; ./dev setup places one", tried));
 }
 
 // Telemetry is on by default from 1.30 on and starts with the environment: this must come first.
@@ -51,8 +52,7 @@ void SilenceTelemetry() {
 Result<std::string> Initialize(std::string_view flag) {
   SilenceTelemetry();
   QB_TRY(const OpenLibrary library, OpenFirst(flag));
-  const auto get_base =
-      reinterpret_cast<GetApiBase>(dlsym(library.handle, "OrtGetApiBase"));
+  const auto get_base = reinterpret_cast<GetApiBase>(dlsym(library.handle, "OrtGetApiBase"));
   if (get_base == nullptr) {
     return Error(ErrorCode::kUnavailable,
                  Format("engine {}: not an ONNX Runtime library", library.path));

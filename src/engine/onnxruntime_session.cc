@@ -97,8 +97,7 @@ Status CheckFit(const NamedTensor& input, const Port& port) {
 
 Result<NamedTensor> CopyOut(const std::string& name, const Ort::Value& value) {
   if (!value.IsTensor()) {
-    return Error(ErrorCode::kUnsupported,
-                 Format("output \"{}\" is not a tensor", Printable(name)));
+    return Error(ErrorCode::kUnsupported, Format("output \"{}\" is not a tensor", Printable(name)));
   }
   const auto info = value.GetTensorTypeAndShapeInfo();
   NamedTensor named;
@@ -114,8 +113,7 @@ Result<NamedTensor> CopyOut(const std::string& name, const Ort::Value& value) {
 
 }  // namespace
 
-OrtSession::OrtSession(const Ort::Env& env, const EngineModel& model,
-                       const SessionOptions& options)
+OrtSession::OrtSession(const Ort::Env& env, const EngineModel& model, const SessionOptions& options)
     : session_(env, model.bytes.data(), model.bytes.size(), OptionsOf(model, options)),
       memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)) {
   const Ort::AllocatorWithDefaultOptions allocator;
@@ -124,15 +122,16 @@ OrtSession::OrtSession(const Ort::Env& env, const EngineModel& model,
         PortOf(session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
   }
   for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) {
-    outputs_.push_back(PortOf(session_.GetOutputNameAllocated(i, allocator).get(),
-                              session_.GetOutputTypeInfo(i)));
+    outputs_.push_back(
+        PortOf(session_.GetOutputNameAllocated(i, allocator).get(), session_.GetOutputTypeInfo(i)));
   }
 }
 
 Status OrtSession::CheckInputs(std::span<const NamedTensor> inputs) const {
   for (const Port& port : inputs_) {
-    const auto given = std::find_if(inputs.begin(), inputs.end(),
-                                    [&](const NamedTensor& input) { return input.name == port.name; });
+    const auto given = std::find_if(inputs.begin(), inputs.end(), [&](const NamedTensor& input) {
+      return input.name == port.name;
+    });
     if (given == inputs.end()) {
       return Error(ErrorCode::kInvalidArgument,
                    Format("input \"{}\" is not given", Printable(port.name)));
@@ -150,17 +149,15 @@ Status OrtSession::CheckInputs(std::span<const NamedTensor> inputs) const {
   return Ok();
 }
 
-Status OrtSession::Bind(std::span<const NamedTensor> inputs,
-                        std::span<const std::string> outputs) {
+Status OrtSession::Bind(std::span<const NamedTensor> inputs, std::span<const std::string> outputs) {
   QB_OK(CheckInputs(inputs));
   try {
     binding_ = std::make_unique<Ort::IoBinding>(session_);
     bound_.assign(inputs.begin(), inputs.end());
     for (NamedTensor& input : bound_) {
       const Ort::Value value = Ort::Value::CreateTensor(
-          memory_, input.tensor.bytes.data(), input.tensor.bytes.size(),
-          input.tensor.shape.data(), input.tensor.shape.size(),
-          static_cast<ONNXTensorElementDataType>(input.tensor.type));
+          memory_, input.tensor.bytes.data(), input.tensor.bytes.size(), input.tensor.shape.data(),
+          input.tensor.shape.size(), static_cast<ONNXTensorElementDataType>(input.tensor.type));
       binding_->BindInput(input.name.c_str(), value);
     }
     bound_outputs_.assign(outputs.begin(), outputs.end());

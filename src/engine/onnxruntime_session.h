@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/onnxruntime_library.h"
 #include "quantbench/engine.h"
+
+#include "engine/onnxruntime_library.h"
 
 namespace quantbench {
 
@@ -29,7 +30,7 @@ class OrtSession final : public Session {
   Ort::RunOptions run_options_;
   Ort::MemoryInfo memory_;
   std::unique_ptr<Ort::IoBinding> binding_;
-  std::vector<NamedTensor> bound_;        // the memory the engine reads from
+  std::vector<NamedTensor> bound_;  // the memory the engine reads from
   std::vector<std::string> bound_outputs_;
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;

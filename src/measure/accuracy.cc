@@ -14,14 +14,15 @@ Status AppendClasses(const NamedTensor& output, std::int64_t batch, std::int64_t
                      std::vector<std::int32_t>* classes) {
   const Shape& shape = output.tensor.shape;
   if (shape.size() < 2 || shape.front() != batch || shape.back() < 1) {
-    return Error(ErrorCode::kUnsupported,
-                 Format("output \"{}\" of shape {} has no batch and class axes: no class can be read",
-                        Printable(output.name), ToString(shape)));
+    return Error(
+        ErrorCode::kUnsupported,
+        Format("output \"{}\" of shape {} has no batch and class axes: no class can be read",
+               Printable(output.name), ToString(shape)));
   }
   QB_TRY(const std::vector<double> values, ToDoubles(output.tensor));
   const auto width = static_cast<std::size_t>(shape.back());
-  const std::size_t rows = values.size() / width / static_cast<std::size_t>(batch) *
-                           static_cast<std::size_t>(samples);
+  const std::size_t rows =
+      values.size() / width / static_cast<std::size_t>(batch) * static_cast<std::size_t>(samples);
   for (std::size_t row = 0; row < rows; ++row) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * width);
     const auto end = begin + static_cast<std::ptrdiff_t>(width);
@@ -40,9 +41,8 @@ Status AppendLabels(const Dataset& dataset, const std::vector<std::int64_t>& ind
   for (const std::int64_t index : indices) {
     QB_TRY(const Sample sample, dataset.Get(index));
     if (sample.label < 0 || sample.label > std::numeric_limits<std::int32_t>::max()) {
-      return Error(ErrorCode::kMalformed,
-                   Format("sample {}: label {} is not a class", Printable(sample.name),
-                          sample.label));
+      return Error(ErrorCode::kMalformed, Format("sample {}: label {} is not a class",
+                                                 Printable(sample.name), sample.label));
     }
     labels->push_back(static_cast<std::int32_t>(sample.label));
   }

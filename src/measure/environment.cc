@@ -1,13 +1,13 @@
 // The machine: read-only probes of processor, memory and system, for the record.
-#include <sys/resource.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <sstream>
 #include <string>
+
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"

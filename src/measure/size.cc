@@ -62,9 +62,9 @@ Result<ModelSize> ModelSize::FromJson(const Json& json) {
   size.file_bytes = static_cast<std::uint64_t>(file);
   size.external_bytes = static_cast<std::uint64_t>(external);
   for (const auto& [name, share] : json["by_type"].AsObject()) {
-    size.by_type[name] = {share["tensors"].AsInt(), share["elements"].AsInt(),
-                          static_cast<std::uint64_t>(std::max<std::int64_t>(
-                              0, share["bytes"].AsInt()))};
+    size.by_type[name] = {
+        share["tensors"].AsInt(), share["elements"].AsInt(),
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, share["bytes"].AsInt()))};
   }
   return size;
 }

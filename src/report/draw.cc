@@ -1,15 +1,16 @@
 // Drawing: gnuplot runs the scripts; they and their data stay beside the pictures for restyling.
+#include <array>
+#include <cerrno>
+#include <system_error>
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <system_error>
-
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+
 #include "report/figures.h"
 
 extern char** environ;
@@ -23,7 +24,8 @@ std::string Script(const Figure& figure) {
   return Format(
       "# {}: gnuplot {}.gp draws the figure again.\n"
       "set encoding utf8\n"
-      "set terminal pngcairo noenhanced size 1000,600 font \"DejaVu Sans,12\" background \"#ffffff\"\n"
+      "set terminal pngcairo noenhanced size 1000,600 font \"DejaVu Sans,12\" background "
+      "\"#ffffff\"\n"
       "set output '{}.png'\n{}"
       "set terminal svg noenhanced size 1000,600 font \"sans-serif,14\" background \"#ffffff\"\n"
       "set output '{}.svg'\nreplot\nset output\n",
@@ -36,8 +38,8 @@ int RunGnuplot(const fs::path& folder, const std::string& script) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC,
-                                   0644);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "gnuplot.log",
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
   std::string program = "gnuplot";
   std::string argument = script;
   std::array<char*, 3> arguments = {program.data(), argument.data(), nullptr};
@@ -53,8 +55,8 @@ int RunGnuplot(const fs::path& folder, const std::string& script) {
 
 }  // namespace
 
-Result<std::vector<fs::path>> DrawFigures(const std::vector<Figure>& figures, const fs::path& folder,
-                                          std::string* missing) {
+Result<std::vector<fs::path>> DrawFigures(const std::vector<Figure>& figures,
+                                          const fs::path& folder, std::string* missing) {
   QB_OK(MakeFolders(folder));
   std::vector<fs::path> drawn;
   std::error_code ignored;
@@ -68,8 +70,8 @@ Result<std::vector<fs::path>> DrawFigures(const std::vector<Figure>& figures, co
     }
     if (code != 0) {
       const auto log = ReadFile(folder / "gnuplot.log", 1U << 20U);
-      return Error(ErrorCode::kInternal,
-                   Format("gnuplot refused {}: {}", figure.name, Printable(log.ok() ? log.value() : "")));
+      return Error(ErrorCode::kInternal, Format("gnuplot refused {}: {}", figure.name,
+                                                Printable(log.ok() ? log.value() : "")));
     }
     drawn.push_back(folder / (figure.name + ".png"));
     drawn.push_back(folder / (figure.name + ".svg"));

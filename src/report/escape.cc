@@ -49,7 +49,8 @@ std::string EscapeMarkdown(std::string_view text) {
 
 std::string EscapeCsv(std::string_view text) {
   std::string field = Printable(text, kLongest);
-  const bool formula = !field.empty() && std::string_view("=+-@").find(field[0]) != std::string_view::npos;
+  const bool formula =
+      !field.empty() && std::string_view("=+-@").find(field[0]) != std::string_view::npos;
   if (formula && !IsNumber(field)) field.insert(field.begin(), '\'');
   if (field.find_first_of(",\"\n\r") == std::string::npos) return field;
   std::string quoted = "\"";
@@ -80,9 +81,10 @@ std::size_t DisplayWidth(std::string_view text) {
       point = (point << 6U) | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
     }
     const bool combining = point >= 0x300 && point <= 0x36F;
-    const bool wide = (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
-                      (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
-                      (point >= 0xFF00 && point <= 0xFF60) || (point >= 0x1F300 && point <= 0x1FAFF);
+    const bool wide =
+        (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
+        (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
+        (point >= 0xFF00 && point <= 0xFF60) || (point >= 0x1F300 && point <= 0x1FAFF);
     width += combining ? 0 : wide ? 2 : 1;
     i += length;
   }

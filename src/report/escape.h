@@ -15,7 +15,8 @@ std::string EscapeCsv(std::string_view text);
 // A double-quoted gnuplot string.
 std::string EscapeGnuplot(std::string_view text);
 
-// Columns a terminal needs for UTF-8 text (wide and combining characters of the common ranges counted).
+// Columns a terminal needs for UTF-8 text (wide and combining characters of the common ranges
+// counted).
 std::size_t DisplayWidth(std::string_view text);
 
 }  // namespace quantbench

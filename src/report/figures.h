@@ -11,7 +11,7 @@
 namespace quantbench {
 
 struct Figure {
-  std::string name;     // file stem
+  std::string name;  // file stem
   std::string title;
   std::string caption;  // made from the data
   std::string script;   // gnuplot commands without terminal and output

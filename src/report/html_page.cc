@@ -1,7 +1,9 @@
-// The report as one HTML file: figures inside, nothing fetched, no script, readable on paper and phone.
+// The report as one HTML file: figures inside, nothing fetched, no script, readable on paper and
+// phone.
 #include <string>
 
 #include "quantbench/base/format.h"
+
 #include "report/escape.h"
 #include "report/page.h"
 
@@ -33,8 +35,8 @@ void Heading(std::string_view title, std::string* page) {
 void AppendTable(const Table& table, std::string* page) {
   if (table.rows.empty()) return;
   Heading(table.title, page);
-  *page += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + EscapeHtml(table.title) +
-           "\"><table><thead><tr>";
+  *page += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
+           EscapeHtml(table.title) + "\"><table><thead><tr>";
   for (const Column& column : table.columns) {
     *page += Format("<th scope=\"col\"{}>{}</th>", column.numeric ? " class=\"n\"" : "",
                     EscapeHtml(column.title));
@@ -65,11 +67,13 @@ std::string Inline(std::string svg, const Figure& figure) {
   if (begin == std::string::npos) return "";
   svg.erase(0, begin);
   for (const std::string_view attribute : {"id=\"", "xlink:href=\"#", "url(#"}) {
-    for (std::size_t at = svg.find(attribute); at != std::string::npos; at = svg.find(attribute, at + 1)) {
+    for (std::size_t at = svg.find(attribute); at != std::string::npos;
+         at = svg.find(attribute, at + 1)) {
       svg.insert(at + attribute.size(), figure.name + "-");
     }
   }
-  svg.insert(4, Format(" role=\"img\" aria-label=\"{}\"", EscapeHtml(figure.title + ". " + figure.caption)));
+  svg.insert(4, Format(" role=\"img\" aria-label=\"{}\"",
+                       EscapeHtml(figure.title + ". " + figure.caption)));
   return svg;
 }
 

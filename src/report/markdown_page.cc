@@ -1,5 +1,6 @@
 // The report as Markdown, figures linked as PNG files beside it.
 #include "quantbench/base/format.h"
+
 #include "report/escape.h"
 #include "report/page.h"
 
@@ -24,7 +25,8 @@ std::string TableOnly(Table table) {
 
 }  // namespace
 
-std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figure>& figures, bool drawn) {
+std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figure>& figures,
+                               bool drawn) {
   const Study& study = analysis.study;
   std::string page = Format("# {}\n\n", EscapeMarkdown(study.title));
   for (std::size_t i = 0; i < study.authors.size(); ++i) {
@@ -45,14 +47,17 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
   for (const Finding& finding : analysis.findings) findings.push_back(finding.text);
   Section("Findings", Paragraphs(findings), &page);
   if (!study.text.empty()) Section("From the authors", EscapeMarkdown(study.text) + "\n", &page);
-  Section("Models", [&] {
-    std::string text;
-    for (const StudyModel& model : study.models) {
-      text += Format("- {}: {}\n", EscapeMarkdown(model.id),
-                     EscapeMarkdown(model.why.empty() ? "no reason given" : model.why));
-    }
-    return text;
-  }(), &page);
+  Section(
+      "Models",
+      [&] {
+        std::string text;
+        for (const StudyModel& model : study.models) {
+          text += Format("- {}: {}\n", EscapeMarkdown(model.id),
+                         EscapeMarkdown(model.why.empty() ? "no reason given" : model.why));
+        }
+        return text;
+      }(),
+      &page);
   for (const Table& table : {LatencyTable(analysis), AccuracyTable(analysis), SizeTable(analysis),
                              QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);

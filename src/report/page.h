@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "quantbench/report.h"
+
 #include "report/figures.h"
 
 namespace quantbench {

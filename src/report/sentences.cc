@@ -4,6 +4,7 @@
 #include <set>
 
 #include "quantbench/base/format.h"
+
 #include "report/page.h"
 
 namespace quantbench {
@@ -27,8 +28,10 @@ std::string SpeedPhrase(const CellResult* cell, const std::string& arm) {
     const std::string where = cell->cell.Describe();
     if (!speedup.valid()) return Format(", {:.2f} times as fast at {}", speedup.estimate, where);
     if (speedup.low <= 1 && speedup.high >= 1) {
-      return Format(", no clear difference in speed at {} ({:.2f} times as fast, 95 % interval {:.2f} to "
-                    "{:.2f})", where, speedup.estimate, speedup.low, speedup.high);
+      return Format(
+          ", no clear difference in speed at {} ({:.2f} times as fast, 95 % interval {:.2f} to "
+          "{:.2f})",
+          where, speedup.estimate, speedup.low, speedup.high);
     }
     return Format(", {:.2f} times {} at {} (95 % interval {:.2f} to {:.2f})",
                   speedup.estimate >= 1 ? speedup.estimate : 1 / speedup.estimate,
@@ -39,13 +42,15 @@ std::string SpeedPhrase(const CellResult* cell, const std::string& arm) {
   return "";
 }
 
-std::string AccuracyPhrase(const Analysis& analysis, const std::string& model, const std::string& arm) {
+std::string AccuracyPhrase(const Analysis& analysis, const std::string& model,
+                           const std::string& arm) {
   for (const ArmAccuracy& row : analysis.accuracies) {
     if (row.model != model || row.arm != arm || row.outcome != Outcome::kOk) continue;
     const Interval& d = row.difference;
     if (d.valid()) {
-      return Format(", top-1 {:.2f} % ({:+.2f} points, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
-                    row.top1.estimate * 100, d.estimate * 100, d.low * 100, d.high * 100, row.rows);
+      return Format(
+          ", top-1 {:.2f} % ({:+.2f} points, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
+          row.top1.estimate * 100, d.estimate * 100, d.low * 100, d.high * 100, row.rows);
     }
     if (row.agreement.valid()) {
       return Format(", the same answer as the original on {:.2f} % of {} rows",
@@ -61,8 +66,8 @@ std::vector<std::string> AnswerSentences(const Analysis& analysis) {
   std::vector<std::string> sentences;
   for (const ArmSize& size : analysis.sizes) {
     if (size.arm == kOriginal) continue;
-    sentences.push_back(Format("{} {}: {:.2f} times smaller ({}){}{}.", size.model, size.arm, size.ratio,
-                               FormatBytes(size.size.total_bytes()),
+    sentences.push_back(Format("{} {}: {:.2f} times smaller ({}){}{}.", size.model, size.arm,
+                               size.ratio, FormatBytes(size.size.total_bytes()),
                                SpeedPhrase(FirstCell(analysis, size.model), size.arm),
                                AccuracyPhrase(analysis, size.model, size.arm)));
   }
@@ -79,15 +84,24 @@ std::string MethodText(const Analysis& analysis) {
   std::string engine;
   for (const std::string& name : engines) engine += (engine.empty() ? "" : ", ") + name;
   return Format(
-      "Latency is the time of one forward pass of {}, inputs bound beforehand, warm-up passes excluded. "
-      "Each cell was measured in {} fresh process{}; in each process all arms were loaded and measured in "
-      "turn, one repetition of every arm a round, in an order shuffled anew each round, so that a change "
-      "of the machine's speed meets all arms alike. A process made at least {} repetitions of each arm and "
-      "up to {} while the standard error of a mean was above {:.1f} %; passes shorter than {} were timed "
-      "in groups of that length, so the standard deviation of very short passes is that of group means. "
-      "\"Times faster\" is the ratio of the original's mean to the arm's, process by process; its 95 % "
-      "interval is Student's t over the processes. Accuracy compares the same samples through all arms; "
-      "the interval of a difference is that of paired proportions, that of one arm is Wilson's. Sizes are "
+      "Latency is the time of one forward pass of {}, inputs bound beforehand, warm-up passes "
+      "excluded. "
+      "Each cell was measured in {} fresh process{}; in each process all arms were loaded and "
+      "measured in "
+      "turn, one repetition of every arm a round, in an order shuffled anew each round, so that a "
+      "change "
+      "of the machine's speed meets all arms alike. A process made at least {} repetitions of each "
+      "arm and "
+      "up to {} while the standard error of a mean was above {:.1f} %; passes shorter than {} were "
+      "timed "
+      "in groups of that length, so the standard deviation of very short passes is that of group "
+      "means. "
+      "\"Times faster\" is the ratio of the original's mean to the arm's, process by process; its "
+      "95 % "
+      "interval is Student's t over the processes. Accuracy compares the same samples through all "
+      "arms; "
+      "the interval of a difference is that of paired proportions, that of one arm is Wilson's. "
+      "Sizes are "
       "bytes of the files. quantbench {}.",
       engine.empty() ? "the engine" : engine, study.processes, study.processes == 1 ? "" : "es",
       study.latency.repetitions, study.latency.max_repetitions,

@@ -6,6 +6,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/base/json.h"
 #include "quantbench/report.h"
+
 #include "report/escape.h"
 
 namespace quantbench {
@@ -21,7 +22,8 @@ std::string Padded(const std::string& text, std::size_t width, bool right) {
 std::vector<std::size_t> Widths(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
   }
   return widths;
 }
@@ -39,7 +41,8 @@ std::vector<Row> Cells(const Table& table, Escape escape) {
 }
 
 std::string RenderPlain(const Table& table) {
-  const std::vector<Row> rows = Cells(table, [](const std::string& text) { return Printable(text, 400); });
+  const std::vector<Row> rows =
+      Cells(table, [](const std::string& text) { return Printable(text, 400); });
   const std::vector<std::size_t> widths = Widths(rows);
   std::string text = table.title.empty() ? "" : table.title + "\n";
   for (std::size_t r = 0; r < rows.size(); ++r) {

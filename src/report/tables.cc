@@ -46,7 +46,8 @@ std::string TypeShares(const ModelSize& size) {
   std::sort(types.rbegin(), types.rend());
   std::string text;
   for (const auto& [bytes, name] : types) {
-    const double share = total > 0 ? 100.0 * static_cast<double>(bytes) / static_cast<double>(total) : 0;
+    const double share =
+        total > 0 ? 100.0 * static_cast<double>(bytes) / static_cast<double>(total) : 0;
     if (share < 0.5) continue;
     text += Format("{}{} {:.0f} %", text.empty() ? "" : ", ", name, share);
   }
@@ -98,7 +99,9 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
   const ArmAccuracy* accuracy = AccuracyOf(analysis, model, arm);
   const bool scored = accuracy != nullptr && accuracy->outcome == Outcome::kOk;
   std::vector<std::string> row = {model, arm};
-  row.push_back(size == nullptr ? "-" : Format("{:.3f}", static_cast<double>(size->size.total_bytes()) * 1e-6));
+  row.push_back(size == nullptr
+                    ? "-"
+                    : Format("{:.3f}", static_cast<double>(size->size.total_bytes()) * 1e-6));
   row.push_back(size == nullptr ? "-" : Number(size->ratio));
   row.push_back(latency == nullptr ? "-" : Number(latency->ms.mean));
   row.push_back(latency == nullptr ? "-" : Number(latency->ms.stddev));
@@ -115,9 +118,9 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
 Table SummaryTable(const Analysis& analysis) {
   Table table;
   table.title = "Summary";
-  table.columns = {{"model", false},     {"arm", false},          {"MB"},
-                   {"times smaller"},    {"mean ms"},             {"std ms"},
-                   {"times faster"},     {"95 %", true},          {"top-1 %"},
+  table.columns = {{"model", false},         {"arm", false}, {"MB"},
+                   {"times smaller"},        {"mean ms"},    {"std ms"},
+                   {"times faster"},         {"95 %", true}, {"top-1 %"},
                    {"change, points, 95 %"}, {"agreement %"}};
   for (const StudyModel& model : analysis.study.models) {
     for (const std::string& arm : ArmsOf(analysis)) {
@@ -131,8 +134,13 @@ Table SummaryTable(const Analysis& analysis) {
 Table SizeTable(const Analysis& analysis) {
   Table table;
   table.title = "Size";
-  table.columns = {{"model", false}, {"arm", false},       {"bytes"}, {"MB"}, {"times smaller"},
-                   {"parameters"},   {"weights by type", false}};
+  table.columns = {{"model", false},
+                   {"arm", false},
+                   {"bytes"},
+                   {"MB"},
+                   {"times smaller"},
+                   {"parameters"},
+                   {"weights by type", false}};
   for (const ArmSize& row : analysis.sizes) {
     const std::uint64_t bytes = row.size.total_bytes();
     table.rows.push_back({row.model, row.arm, Format("{}", bytes),
@@ -145,8 +153,8 @@ Table SizeTable(const Analysis& analysis) {
 Table LatencyTable(const Analysis& analysis) {
   Table table;
   table.title = "Latency";
-  table.columns = {{"model", false}, {"cell", false}, {"arm", false},  {"mean ms"},
-                   {"std ms"},       {"median ms"},   {"min ms"},      {"n"},
+  table.columns = {{"model", false}, {"cell", false},  {"arm", false}, {"mean ms"},
+                   {"std ms"},       {"median ms"},    {"min ms"},     {"n"},
                    {"samples/s"},    {"times faster"}, {"95 %"},       {"load ms"},
                    {"remark", false}};
   for (const CellResult& cell : analysis.cells) {
@@ -158,11 +166,11 @@ Table LatencyTable(const Analysis& analysis) {
       const bool fine = arm.outcome == Outcome::kOk;
       const Summary& ms = arm.ms;
       const auto show = [&](double value) { return fine ? Number(value) : std::string("-"); };
-      table.rows.push_back({cell.model, cell.cell.Describe(), arm.arm, show(ms.mean), show(ms.stddev),
-                            show(ms.median), show(ms.min), fine ? Format("{}", ms.n) : "-",
-                            show(arm.samples_per_s), show(arm.speedup.estimate),
-                            fine && arm.arm != kOriginal ? Range(arm.speedup) : "-",
-                            show(arm.load_ms), OutcomeText(arm.outcome, arm.reason)});
+      table.rows.push_back(
+          {cell.model, cell.cell.Describe(), arm.arm, show(ms.mean), show(ms.stddev),
+           show(ms.median), show(ms.min), fine ? Format("{}", ms.n) : "-", show(arm.samples_per_s),
+           show(arm.speedup.estimate), fine && arm.arm != kOriginal ? Range(arm.speedup) : "-",
+           show(arm.load_ms), OutcomeText(arm.outcome, arm.reason)});
     }
   }
   return table;
@@ -171,10 +179,9 @@ Table LatencyTable(const Analysis& analysis) {
 Table AccuracyTable(const Analysis& analysis) {
   Table table;
   table.title = "Accuracy";
-  table.columns = {{"model", false},        {"arm", false},   {"data", false},
-                   {"n"},                   {"correct"},      {"top-1 %"},
-                   {"95 %"},                {"change, points"}, {"change, 95 %"},
-                   {"agreement %"},         {"remark", false}};
+  table.columns = {{"model", false}, {"arm", false},  {"data", false},  {"n"},
+                   {"correct"},      {"top-1 %"},     {"95 %"},         {"change, points"},
+                   {"change, 95 %"}, {"agreement %"}, {"remark", false}};
   for (const ArmAccuracy& row : analysis.accuracies) {
     const bool fine = row.outcome == Outcome::kOk;
     const bool compared = fine && !std::isnan(row.difference.estimate);
@@ -191,13 +198,14 @@ Table AccuracyTable(const Analysis& analysis) {
 Table HypothesisTable(const Analysis& analysis) {
   Table table;
   table.title = "Hypotheses";
-  table.columns = {{"id", false}, {"claim", false}, {"expected", false}, {"verdict", false},
-                   {"because", false}, {"frozen before measuring", false}};
+  table.columns = {{"id", false},      {"claim", false},   {"expected", false},
+                   {"verdict", false}, {"because", false}, {"frozen before measuring", false}};
   for (const HypothesisResult& result : analysis.hypotheses) {
-    table.rows.push_back({result.hypothesis.id, result.hypothesis.text,
-                          Format("{} {}", Name(result.hypothesis.metric), result.hypothesis.expect.text),
-                          std::string(Name(result.judgement)), result.explanation,
-                          result.written_before ? "yes" : "no"});
+    table.rows.push_back(
+        {result.hypothesis.id, result.hypothesis.text,
+         Format("{} {}", Name(result.hypothesis.metric), result.hypothesis.expect.text),
+         std::string(Name(result.judgement)), result.explanation,
+         result.written_before ? "yes" : "no"});
   }
   return table;
 }
@@ -205,15 +213,20 @@ Table HypothesisTable(const Analysis& analysis) {
 Table QuantizationTable(const Analysis& analysis) {
   Table table;
   table.title = "Quantization";
-  table.columns = {{"model", false},    {"variant", false}, {"layers"},   {"quantized"},
-                   {"output SQNR dB"},  {"seconds"},        {"main reason for float", false},
+  table.columns = {{"model", false},
+                   {"variant", false},
+                   {"layers"},
+                   {"quantized"},
+                   {"output SQNR dB"},
+                   {"seconds"},
+                   {"main reason for float", false},
                    {"remark", false}};
   for (const QuantizeResult& row : analysis.quantized) {
     const bool fine = row.outcome == Outcome::kOk;
-    const std::string reason = row.float_reasons.empty()
-                                   ? ""
-                                   : Format("{} × {}", row.float_reasons.front().second,
-                                            row.float_reasons.front().first);
+    const std::string reason =
+        row.float_reasons.empty()
+            ? ""
+            : Format("{} × {}", row.float_reasons.front().second, row.float_reasons.front().first);
     table.rows.push_back({row.model, row.variant, fine ? Format("{}", row.layers) : "-",
                           fine ? Format("{}", row.quantized) : "-", Number(row.sqnr_db),
                           fine ? Number(row.seconds) : "-", reason,
@@ -225,8 +238,9 @@ Table QuantizationTable(const Analysis& analysis) {
 Table PlanTable(const Plan& plan) {
   Table table;
   table.title = "Layers";
-  table.columns = {{"layer", false}, {"operator", false}, {"became", false}, {"form", false},
-                   {"weights", false}, {"bytes before"}, {"bytes after"}, {"why float", false}};
+  table.columns = {{"layer", false}, {"operator", false}, {"became", false},
+                   {"form", false},  {"weights", false},  {"bytes before"},
+                   {"bytes after"},  {"why float", false}};
   for (const LayerPlan& layer : plan.layers) {
     std::string weights = "-";
     if (!layer.weight.empty() && layer.scheme != Scheme::kKeepFloat) {

@@ -2,6 +2,7 @@
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
+
 #include "report/page.h"
 
 namespace quantbench {

@@ -1,8 +1,8 @@
 // The store: a folder of immutable record files.
-#include <unistd.h>
-
 #include <algorithm>
 #include <system_error>
+
+#include <unistd.h>
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
@@ -46,7 +46,8 @@ void Quarantine(const fs::path& folder, const fs::path& path, const Error& error
 Result<Store> Store::Open(const fs::path& folder) {
   QB_OK(MakeFolders(folder / kRecords));
   if (access((folder / kRecords).c_str(), W_OK) != 0) {
-    return Error(ErrorCode::kIo, Format("{}: the results folder cannot be written", folder.string()));
+    return Error(ErrorCode::kIo,
+                 Format("{}: the results folder cannot be written", folder.string()));
   }
   return Store(folder);
 }
@@ -86,8 +87,8 @@ Result<std::vector<Record>> Store::ReadAll(std::vector<std::string>* problems) c
     if (record.ok()) {
       records.push_back(std::move(record).value());
     } else if (record.error().code() == ErrorCode::kUnsupported) {
-      problems->push_back(Format("{}: {}; left out", path.filename().string(),
-                                 record.error().message()));
+      problems->push_back(
+          Format("{}: {}; left out", path.filename().string(), record.error().message()));
     } else {
       Quarantine(folder_, path, record.error(), problems);
     }

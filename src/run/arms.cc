@@ -83,10 +83,7 @@ Result<InputSource> InputSourceFromJson(const Json& json) {
 }
 
 Json ArmFailure(std::string_view arm, Outcome outcome, std::string_view reason) {
-  return Json::MakeObject()
-      .Set("arm", arm)
-      .Set("outcome", Name(outcome))
-      .Set("reason", reason);
+  return Json::MakeObject().Set("arm", arm).Set("outcome", Name(outcome)).Set("reason", reason);
 }
 
 }  // namespace quantbench

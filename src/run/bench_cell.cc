@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "quantbench/base/format.h"
 #include "quantbench/base/clock.h"
+#include "quantbench/base/format.h"
 #include "quantbench/base/random.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/run.h"
+
 #include "run/arms.h"
 #include "run/protocol.h"
 
@@ -60,8 +61,7 @@ std::vector<WorkerArm> LoadArms(const Json& request, Engine& engine, const Cell&
   for (const std::size_t index : order) {
     WorkerArm& arm = arms[index];
     arm.id = wanted[index]["arm"].AsString();
-    auto loaded =
-        LoadArm(engine, wanted[index]["path"].AsString(), static_cast<int>(cell.threads));
+    auto loaded = LoadArm(engine, wanted[index]["path"].AsString(), static_cast<int>(cell.threads));
     if (loaded.ok()) {
       arm.loaded = std::move(loaded).value();
     } else {
@@ -95,8 +95,10 @@ Status TryOnce(Session& session, const CellInput& input) {
 
 Json Describe(const WorkerArm& arm, const LatencySamples* samples) {
   if (samples == nullptr) return ArmFailure(arm.id, Outcome::kFailed, arm.failure);
-  return Json::MakeObject().Set("arm", arm.id).Set("outcome", "ok").Set("samples",
-                                                                       samples->ToJson());
+  return Json::MakeObject()
+      .Set("arm", arm.id)
+      .Set("outcome", "ok")
+      .Set("samples", samples->ToJson());
 }
 
 // Folds one process's reply into the record's arms: {"arm", "outcome", "reason", "processes"}.
@@ -105,8 +107,10 @@ void Merge(const Json& reply, Json::Array* arms) {
     const auto same = [&](const Json& arm) { return arm["arm"] == from["arm"]; };
     auto into = std::find_if(arms->begin(), arms->end(), same);
     if (into == arms->end()) {
-      arms->push_back(Json::MakeObject().Set("arm", from["arm"]).Set("outcome", "ok").Set(
-          "processes", Json::Array{}));
+      arms->push_back(Json::MakeObject()
+                          .Set("arm", from["arm"])
+                          .Set("outcome", "ok")
+                          .Set("processes", Json::Array{}));
       into = arms->end() - 1;
     }
     if (from.Has("samples")) {

@@ -8,6 +8,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/measure.h"
+
 #include "run/arms.h"
 #include "run/protocol.h"
 
@@ -76,7 +77,8 @@ Result<Json> Judge(const std::vector<OutputValues>& outputs) {
     }
     const double db = SqnrDb(output.reference, output.other);
     // JSON has no infinity: an exact output has no figure and says so.
-    Json entry = Json::MakeObject().Set("output", output.name).Set("exact", std::isinf(db) && db > 0);
+    Json entry =
+        Json::MakeObject().Set("output", output.name).Set("exact", std::isinf(db) && db > 0);
     entry.Set("sqnr_db", db);
     if (db <= worst_db) {
       worst_db = db;

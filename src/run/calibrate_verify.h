@@ -16,8 +16,8 @@ struct Verification {
   double sqnr_db = 0;  // of the worst output; infinity when every output is equal
   std::string source;  // what both models were fed
 };
-// Loads options.model and options.output in a worker and compares their outputs. An output with NaN or
-// of another shape, or a model that does not load or run, is an error.
+// Loads options.model and options.output in a worker and compares their outputs. An output with NaN
+// or of another shape, or a model that does not load or run, is an error.
 Result<Verification> VerifyByWorker(const QuantizeOptions& options, const WorkerOptions& worker,
                                     Progress& progress);
 

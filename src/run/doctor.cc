@@ -1,7 +1,4 @@
 // Doctor: what this device can do for a study, and what would disturb it.
-#include <sys/sysinfo.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -9,6 +6,9 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"
@@ -50,10 +50,10 @@ DoctorItem EngineItem(const WorkerOptions& worker) {
     where = Format(" ({}: {})", candidate.source, candidate.path);
     break;
   }
-  return {"engine",
-          Format("{} {}{}", engine.reply["name"].AsString(), engine.reply["version"].AsString(),
-                 where),
-          true, ""};
+  return {
+      "engine",
+      Format("{} {}{}", engine.reply["name"].AsString(), engine.reply["version"].AsString(), where),
+      true, ""};
 }
 
 DoctorItem IntegerItem(const Json& environment) {
@@ -93,7 +93,8 @@ DoctorItem MemoryItem() {
   const std::uint64_t free = bytes(info.freeram) + bytes(info.bufferram);
   const bool swapping = info.totalswap > 0 && info.freeswap < info.totalswap / 2;
   return {"memory", Format("{} of {} free", FormatBytes(free), FormatBytes(bytes(info.totalram))),
-          !swapping, swapping ? "more than half of the swap is in use: times will be disturbed" : ""};
+          !swapping,
+          swapping ? "more than half of the swap is in use: times will be disturbed" : ""};
 }
 
 DoctorItem TemperatureItem() {
@@ -127,8 +128,9 @@ std::vector<DoctorItem> Examine(const WorkerOptions& worker) {
   items.push_back(MemoryItem());
   items.push_back(GovernorItem(environment));
   const bool guest = environment["virtual_machine"].AsBool();
-  items.push_back({"virtual machine", guest ? "yes" : "no", true,
-                   guest ? "a neighbour can take the processor: trust ratios, not milliseconds" : ""});
+  items.push_back(
+      {"virtual machine", guest ? "yes" : "no", true,
+       guest ? "a neighbour can take the processor: trust ratios, not milliseconds" : ""});
   items.push_back(LoadItem());
   items.push_back(TemperatureItem());
   items.push_back(EnergyItem());

@@ -4,15 +4,17 @@
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/run.h"
+
 #include "run/arms.h"
 #include "run/protocol.h"
 
 namespace quantbench {
 namespace {
 
-// The batch a model accepts: the wanted one, or what it fixes. A remainder that would not fill a fixed
-// batch is left out.
-void FitBatch(const std::vector<InputSpec>& inputs, std::int64_t samples, EvaluateOptions* options) {
+// The batch a model accepts: the wanted one, or what it fixes. A remainder that would not fill a
+// fixed batch is left out.
+void FitBatch(const std::vector<InputSpec>& inputs, std::int64_t samples,
+              EvaluateOptions* options) {
   for (const InputSpec& input : inputs) {
     if (!input.batched || input.dims.empty()) continue;
     if (input.dims.front() < 0) return;

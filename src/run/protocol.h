@@ -1,8 +1,10 @@
-// Protocol between parent and worker: one request, then progress lines and one answer, as JSON lines.
+// Protocol between parent and worker: one request, then progress lines and one answer, as JSON
+// lines.
 //   request:  {"op": "bench", "engine": "", ...}  until the parent shuts its side down
 //   progress: {"step": "measuring", "done": 3, "total": 10}
 //   answer:   {"reply": {...}, "peak_bytes": n}
-//             {"error": {"code": "engine", "message": "...", "out_of_memory": false}, "peak_bytes": n}
+//             {"error": {"code": "engine", "message": "...", "out_of_memory": false}, "peak_bytes":
+//             n}
 #pragma once
 
 #include "quantbench/base/json.h"

@@ -8,6 +8,7 @@
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
+
 #include "run/calibrate_verify.h"
 
 namespace quantbench {
@@ -55,13 +56,14 @@ class Replacement {
 Status CheckPaths(const QuantizeOptions& options) {
   std::error_code error;
   if (fs::equivalent(options.model, options.output, error) && !error) {
-    return Error(ErrorCode::kInvalidArgument,
-                 Format("{}: output and input are the same file; quantbench never quantizes in place",
-                        options.output.string()));
+    return Error(
+        ErrorCode::kInvalidArgument,
+        Format("{}: output and input are the same file; quantbench never quantizes in place",
+               options.output.string()));
   }
   if (fs::exists(options.output, error) && !options.force) {
-    return Error(ErrorCode::kInvalidArgument, Format("{}: exists already; --force replaces it",
-                                                     options.output.string()));
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("{}: exists already; --force replaces it", options.output.string()));
   }
   const fs::path folder = options.output.parent_path();
   if (!folder.empty() && !fs::is_directory(folder, error)) {
@@ -122,8 +124,8 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
   Replacement replacement(options.output);
   QB_OK(Convert(options, table ? &*table : nullptr, &outcome, progress));
   if (auto reopened = Reopen(options, &outcome); !reopened.ok()) {
-    return Error(ErrorCode::kInternal, "the written model is not sound: " +
-                                           reopened.error().message());
+    return Error(ErrorCode::kInternal,
+                 "the written model is not sound: " + reopened.error().message());
   }
   outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (options.verify) {

@@ -6,6 +6,7 @@
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
+
 #include "run/study_case.h"
 
 namespace quantbench {
@@ -38,9 +39,9 @@ Status Freeze(const Study& study, const fs::path& results) {
   bool changed = frozen.is_null();
   for (const Hypothesis& hypothesis : study.hypotheses) {
     if (hashes.Has(hypothesis.id)) continue;
-    hashes.Set(hypothesis.id, Json::MakeObject()
-                                  .Set("sha256", Sha256(hypothesis.ToJson().Dump()))
-                                  .Set("time", UtcNow()));
+    hashes.Set(
+        hypothesis.id,
+        Json::MakeObject().Set("sha256", Sha256(hypothesis.ToJson().Dump())).Set("time", UtcNow()));
     changed = true;
   }
   if (!changed) return Ok();

@@ -1,15 +1,16 @@
 // Workers, the child's side: read the request, do it, answer.
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <exception>
 #include <new>
 #include <string>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
+
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -78,11 +79,10 @@ bool TellsOfMemory(const std::string& message) {
 }
 
 Json ErrorMessage(const Error& error) {
-  return Json::MakeObject().Set("error",
-                                Json::MakeObject()
-                                    .Set("code", Name(error.code()))
-                                    .Set("message", error.message())
-                                    .Set("out_of_memory", TellsOfMemory(error.message())));
+  return Json::MakeObject().Set("error", Json::MakeObject()
+                                             .Set("code", Name(error.code()))
+                                             .Set("message", error.message())
+                                             .Set("out_of_memory", TellsOfMemory(error.message())));
 }
 
 Json Answer(const std::string& text) {

@@ -7,6 +7,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+
 #include "run/arms.h"
 
 namespace quantbench {

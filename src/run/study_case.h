@@ -14,8 +14,9 @@ namespace quantbench {
 struct StudyContext {
   const Study* study = nullptr;
   const RunStudyOptions* options = nullptr;
-  Json environment;                                 // with the engine's name and version
-  std::map<std::string, std::string> model_hashes;  // SHA-256 of the file by model id, "" unreadable
+  Json environment;  // with the engine's name and version
+  std::map<std::string, std::string>
+      model_hashes;  // SHA-256 of the file by model id, "" unreadable
 
   [[nodiscard]] std::filesystem::path ArmPath(const StudyModel& model, std::string_view arm) const;
 };

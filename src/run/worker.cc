@@ -1,4 +1,9 @@
 // Workers, the parent's side: start one, hand it a request, read its reply, classify how it ended.
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,14 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <string>
-
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
+
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -63,8 +64,7 @@ Result<Child> Start(const WorkerOptions& options) {
       pipe2(words.data(), O_CLOEXEC) != 0) {
     return Error(ErrorCode::kIo, Format("cannot start a worker: {}", std::strerror(errno)));
   }
-  const std::string program =
-      options.program.empty() ? "/proc/self/exe" : options.program.string();
+  const std::string program = options.program.empty() ? "/proc/self/exe" : options.program.string();
   const pid_t pid = fork();
   if (pid == 0) BecomeWorker(program.c_str(), channel[1], words[1], options.memory_bytes);
   const int fork_error = errno;
@@ -91,8 +91,8 @@ bool Send(int channel, std::string_view text) {
 
 // What came from a worker until its channel closed.
 struct Heard {
-  Json answer;           // the last line that was not progress; null when none came
-  std::string words;     // the end of its stderr
+  Json answer;        // the last line that was not progress; null when none came
+  std::string words;  // the end of its stderr
   bool timed_out = false;
 };
 
@@ -110,7 +110,8 @@ class Listener {
         kill(child_.pid, SIGKILL);
         break;
       }
-      if (poll(polls.data(), polls.size(), static_cast<int>(std::min<std::int64_t>(left_ms, 1000))) < 0) {
+      if (poll(polls.data(), polls.size(),
+               static_cast<int>(std::min<std::int64_t>(left_ms, 1000))) < 0) {
         continue;  // EINTR: the loop ends by the deadline at the latest
       }
       if (polls[0].revents != 0 && !ReadChannel()) polls[0].fd = -1;
@@ -207,8 +208,8 @@ WorkerResult Classify(const Heard& heard, int status, const WorkerOptions& optio
                      "the worker was killed from outside (SIGKILL), most likely by the kernel for "
                      "lack of memory");
     }
-    return Failure(Outcome::kCrashed, Format("the engine's worker crashed: {}{}",
-                                             strsignal(signal), LastWords(heard.words)));
+    return Failure(Outcome::kCrashed, Format("the engine's worker crashed: {}{}", strsignal(signal),
+                                             LastWords(heard.words)));
   }
   if (WEXITSTATUS(status) == 127) {
     return Failure(Outcome::kFailed, "the worker program could not be started");

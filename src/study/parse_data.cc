@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 5> kKinds = {"image-folder", "npy", "npz", "idx", "synthetic"};
+constexpr std::array<std::string_view, 5> kKinds = {"image-folder", "npy", "npz", "idx",
+                                                    "synthetic"};
 
 // A string that must be one of a few.
 template <std::size_t N>

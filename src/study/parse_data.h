@@ -5,6 +5,7 @@
 #include <string>
 
 #include "quantbench/data.h"
+
 #include "study/reader.h"
 
 namespace quantbench {

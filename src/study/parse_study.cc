@@ -7,6 +7,7 @@
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/study.h"
+
 #include "study/parse_data.h"
 #include "study/reader.h"
 
@@ -37,7 +38,8 @@ class Parser {
       const toml::table* table = node.as_table();
       if (table == nullptr) return diagnostics_->Note(node.source(), "[data.X] must be a table");
       CheckId(id, *table, "data");
-      study_.data[id] = ParseData(*table, id, Format("[data.{}]", Printable(id)), folder_, diagnostics_);
+      study_.data[id] =
+          ParseData(*table, id, Format("[data.{}]", Printable(id)), folder_, diagnostics_);
     });
     ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
     ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
@@ -62,8 +64,9 @@ class Parser {
 
   void CheckId(const std::string& id, const toml::table& table, const std::string& kind) {
     if (!IsId(id)) {
-      diagnostics_->Note(table.source(), Format("{} id \"{}\" may hold letters, digits, _, - and . only",
-                                                kind, Printable(id)));
+      diagnostics_->Note(
+          table.source(),
+          Format("{} id \"{}\" may hold letters, digits, _, - and . only", kind, Printable(id)));
     }
     if (!ids_[kind].insert(id).second) {
       diagnostics_->Note(table.source(), Format("{} id \"{}\" is used twice", kind, Printable(id)));
@@ -137,8 +140,10 @@ class Parser {
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
       if (!size || *size < 1) {
-        return diagnostics_->Note(node.source(), Format("dimension \"{}\" must be a whole number of "
-                                                        "at least 1", Printable(name)));
+        return diagnostics_->Note(node.source(),
+                                  Format("dimension \"{}\" must be a whole number of "
+                                         "at least 1",
+                                         Printable(name)));
       }
       model.dims[name] = *size;
     });
@@ -285,9 +290,9 @@ class Parser {
     const bool alone = hypothesis.metric == Metric::kAccuracy || hypothesis.metric == Metric::kSqnr;
     const std::size_t wanted = alone ? 1 : 2;
     if (hypothesis.arms.size() != wanted) {
-      reader->Mistake("arms", Format("metric \"{}\" compares {} arm{}, not {}",
-                                     Name(hypothesis.metric), wanted, wanted == 1 ? "" : "s",
-                                     hypothesis.arms.size()));
+      reader->Mistake(
+          "arms", Format("metric \"{}\" compares {} arm{}, not {}", Name(hypothesis.metric), wanted,
+                         wanted == 1 ? "" : "s", hypothesis.arms.size()));
     }
     for (const std::string& arm : hypothesis.arms) {
       CheckKnown(reader, "arms", arm, ArmIds(), "variant");

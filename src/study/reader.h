@@ -57,7 +57,8 @@ class Reader {
   void Doubles(std::string_view key, std::vector<double>* values);
   void Ints(std::string_view key, std::vector<std::int64_t>* values, std::int64_t low);
   // Calls `read` with the sub-table and its name.
-  void Table(std::string_view key, const std::function<void(const toml::table&, std::string)>& read);
+  void Table(std::string_view key,
+             const std::function<void(const toml::table&, std::string)>& read);
   // Calls `read` for each key and value of a sub-table with free keys.
   void FreeTable(std::string_view key,
                  const std::function<void(const std::string&, const toml::node&)>& read);

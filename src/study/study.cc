@@ -71,7 +71,8 @@ Result<double> TakeNumber(std::string_view* text) {
   double value = 0;
   const auto parsed = std::from_chars(text->data(), text->data() + text->size(), value);
   if (parsed.ec != std::errc()) {
-    return Error(ErrorCode::kInvalidArgument, "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
+    return Error(ErrorCode::kInvalidArgument,
+                 "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
   }
   // from_chars takes "0." of "0..1" as a whole; the range's dots are given back.
   std::size_t used = static_cast<std::size_t>(parsed.ptr - text->data());
@@ -111,13 +112,14 @@ Result<Expectation> ParseExpectation(std::string_view text) {
     const bool equal = rest.substr(1).starts_with('=');
     rest.remove_prefix(equal ? 2 : 1);
     QB_TRY(const double bound, TakeNumber(&rest));
-    const double inside = equal ? bound
-                                : std::nextafter(bound, below ? expectation.low : expectation.high);
+    const double inside =
+        equal ? bound : std::nextafter(bound, below ? expectation.low : expectation.high);
     (below ? expectation.high : expectation.low) = inside;
   } else {
     QB_TRY(expectation.low, TakeNumber(&rest));
     if (!rest.starts_with("..")) {
-      return Error(ErrorCode::kInvalidArgument, "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
+      return Error(ErrorCode::kInvalidArgument,
+                   "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
     }
     rest.remove_prefix(2);
     QB_TRY(expectation.high, TakeNumber(&rest));
@@ -196,14 +198,16 @@ std::vector<Case> Expand(const Study& study) {
   std::vector<Case> cases;
   for (const StudyModel& model : study.models) {
     for (const StudyVariant& variant : study.variants) {
-      if (AppliesTo(variant, model)) cases.push_back({CaseKind::kQuantize, model.id, variant.id, {}});
+      if (AppliesTo(variant, model))
+        cases.push_back({CaseKind::kQuantize, model.id, variant.id, {}});
     }
   }
   for (const StudyModel& model : study.models) {
     if (model.data.empty()) continue;
     cases.push_back({CaseKind::kEvaluate, model.id, std::string(kOriginal), {}});
     for (const StudyVariant& variant : study.variants) {
-      if (AppliesTo(variant, model)) cases.push_back({CaseKind::kEvaluate, model.id, variant.id, {}});
+      if (AppliesTo(variant, model))
+        cases.push_back({CaseKind::kEvaluate, model.id, variant.id, {}});
     }
   }
   for (const StudyModel& model : study.models) {

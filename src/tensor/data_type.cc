@@ -66,7 +66,8 @@ Result<DataType> ParseDataType(std::string_view name) {
   for (const TypeEntry& entry : kTypes) {
     if (entry.name == name) return entry.type;
   }
-  return Error(ErrorCode::kInvalidArgument, Format("\"{}\" is not an element type", Printable(name)));
+  return Error(ErrorCode::kInvalidArgument,
+               Format("\"{}\" is not an element type", Printable(name)));
 }
 
 int BitsPerElement(DataType type) {

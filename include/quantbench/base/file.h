@@ -20,7 +20,8 @@ class MappedFile {
  public:
   // kNotFound, or kIo with the reason. Directories, pipes and devices are refused. Empty files map
   // to an empty span.
-  [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> Open(const std::filesystem::path& path);
+  [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> Open(
+      const std::filesystem::path& path);
   // Opens `relative` strictly beneath `folder`: no absolute path, no "..", no symbolic link in any
   // component, a regular file with one hard link. kMalformed names the rule that was broken.
   [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> OpenBeneath(
@@ -73,7 +74,8 @@ class AtomicFile {
   [[nodiscard]] Status Commit();
 
  private:
-  AtomicFile(int fd, std::filesystem::path path, std::filesystem::path temporary, IfExists if_exists)
+  AtomicFile(int fd, std::filesystem::path path, std::filesystem::path temporary,
+             IfExists if_exists)
       : fd_(fd), path_(std::move(path)), temporary_(std::move(temporary)), if_exists_(if_exists) {}
   int fd_;
   std::filesystem::path path_;

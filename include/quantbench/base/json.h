@@ -21,18 +21,19 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}                                             // NOLINT(google-explicit-constructor)
-  Json(bool value) : value_(value) {}                                 // NOLINT(google-explicit-constructor)
-  Json(int value) : value_(std::int64_t{value}) {}                    // NOLINT(google-explicit-constructor)
-  Json(std::int64_t value) : value_(value) {}                         // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t value);                                          // NOLINT(google-explicit-constructor)
-  Json(double value) : value_(value) {}                               // NOLINT(google-explicit-constructor)
-  Json(const char* value) : value_(std::string(value)) {}             // NOLINT(google-explicit-constructor)
-  Json(std::string_view value) : value_(std::string(value)) {}        // NOLINT(google-explicit-constructor)
-  Json(std::string value) : value_(std::move(value)) {}               // NOLINT(google-explicit-constructor)
-  Json(Array value) : value_(std::move(value)) {}                     // NOLINT(google-explicit-constructor)
-  Json(Object value) : value_(std::move(value)) {}                    // NOLINT(google-explicit-constructor)
+  Json() = default;                                        // null
+  Json(std::nullptr_t) {}                                  // NOLINT(google-explicit-constructor)
+  Json(bool value) : value_(value) {}                      // NOLINT(google-explicit-constructor)
+  Json(int value) : value_(std::int64_t{value}) {}         // NOLINT(google-explicit-constructor)
+  Json(std::int64_t value) : value_(value) {}              // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t value);                               // NOLINT(google-explicit-constructor)
+  Json(double value) : value_(value) {}                    // NOLINT(google-explicit-constructor)
+  Json(const char* value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
+  Json(std::string_view value)
+      : value_(std::string(value)) {}                    // NOLINT(google-explicit-constructor)
+  Json(std::string value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Json(Array value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Json(Object value) : value_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
   // An array from any range of convertible values.
   template <typename T>
   static Json List(const std::vector<T>& values) {
@@ -46,17 +47,20 @@ class Json {
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   [[nodiscard]] bool is_bool() const { return std::holds_alternative<bool>(value_); }
   [[nodiscard]] bool is_integer() const { return std::holds_alternative<std::int64_t>(value_); }
-  [[nodiscard]] bool is_number() const { return is_integer() || std::holds_alternative<double>(value_); }
+  [[nodiscard]] bool is_number() const {
+    return is_integer() || std::holds_alternative<double>(value_);
+  }
   [[nodiscard]] bool is_string() const { return std::holds_alternative<std::string>(value_); }
   [[nodiscard]] bool is_array() const { return std::holds_alternative<Array>(value_); }
   [[nodiscard]] bool is_object() const { return std::holds_alternative<Object>(value_); }
 
   [[nodiscard]] bool AsBool(bool fallback = false) const;
-  [[nodiscard]] std::int64_t AsInt(std::int64_t fallback = 0) const;  // a double with an integral value counts
-  [[nodiscard]] double AsDouble(double fallback = 0) const;           // null counts as NaN
-  [[nodiscard]] const std::string& AsString() const;                  // "" when not a string
-  [[nodiscard]] const Array& AsArray() const;                         // empty when not an array
-  [[nodiscard]] const Object& AsObject() const;                       // empty when not an object
+  [[nodiscard]] std::int64_t AsInt(
+      std::int64_t fallback = 0) const;  // a double with an integral value counts
+  [[nodiscard]] double AsDouble(double fallback = 0) const;  // null counts as NaN
+  [[nodiscard]] const std::string& AsString() const;         // "" when not a string
+  [[nodiscard]] const Array& AsArray() const;                // empty when not an array
+  [[nodiscard]] const Object& AsObject() const;              // empty when not an object
 
   // The member of that key, or null.
   [[nodiscard]] const Json& operator[](std::string_view key) const;
@@ -69,7 +73,8 @@ class Json {
   // Errors name `where` and the key: "record r1: key \"mean_ns\" is missing".
   [[nodiscard]] Result<double> RequireDouble(std::string_view key, std::string_view where) const;
   [[nodiscard]] Result<std::int64_t> RequireInt(std::string_view key, std::string_view where) const;
-  [[nodiscard]] Result<std::string> RequireString(std::string_view key, std::string_view where) const;
+  [[nodiscard]] Result<std::string> RequireString(std::string_view key,
+                                                  std::string_view where) const;
 
   // `indent` < 0: one line. NaN and infinities become null. Invalid UTF-8 becomes U+FFFD. Numbers
   // are written so that they read back to the same value. ASCII control characters are escaped.

@@ -1,4 +1,5 @@
-// ParallelFor: fixed chunks over threads, so that results do not depend on how many threads there are.
+// ParallelFor: fixed chunks over threads, so that results do not depend on how many threads there
+// are.
 #pragma once
 
 #include <cstdint>

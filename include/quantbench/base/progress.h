@@ -1,4 +1,5 @@
-// Progress: how long work tells its caller how far it is; only `cli` turns that into something seen.
+// Progress: how long work tells its caller how far it is; only `cli` turns that into something
+// seen.
 #pragma once
 
 #include <cstdint>

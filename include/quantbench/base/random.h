@@ -6,7 +6,8 @@
 
 namespace quantbench {
 
-// SplitMix64 [Steele, Lea, Flood 2014]: passes BigCrush, one addition and two multiplications a draw.
+// SplitMix64 [Steele, Lea, Flood 2014]: passes BigCrush, one addition and two multiplications a
+// draw.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}

@@ -81,16 +81,16 @@ inline Status Ok() {
   if (!result.ok()) return result.error();            \
   declaration = std::move(result).value()
 // The same for a Status.  QB_OK(WriteFile(path, bytes));
-#define QB_OK(expression)                                       \
-  do {                                                          \
-    if (auto qb_status = (expression); !qb_status.ok()) {       \
-      return qb_status.error();                                 \
-    }                                                           \
+#define QB_OK(expression)                                 \
+  do {                                                    \
+    if (auto qb_status = (expression); !qb_status.ok()) { \
+      return qb_status.error();                           \
+    }                                                     \
   } while (false)
 #define QB_CONCAT(a, b) QB_CONCAT_INNER(a, b)
 #define QB_CONCAT_INNER(a, b) a##b
 
-// A programmer's error (an index, a shape contract inside a room): says so and aborts, in release too.
+// A programmer's error (an index, a shape contract inside a room): says so and aborts, in release
+// too.
 #define QB_CHECK(condition, why) \
-  ((condition) ? (void)0         \
-               : ::quantbench::CheckFailed(#condition, why, __FILE__, __LINE__))
+  ((condition) ? (void)0 : ::quantbench::CheckFailed(#condition, why, __FILE__, __LINE__))
