@@ -29,7 +29,7 @@ struct Preprocess {
   std::vector<double> std;
   std::string channels = "rgb";  // of image files: "rgb", "bgr" or "gray"
   std::string layout = "nchw";   // what the model wants of images: "nchw" or "nhwc"
-  std::string stored = "";  // how a 3-d array sample is stored: "nhwc" is transposed to `layout`
+  std::string stored;  // how a 3-d array sample is stored: "nhwc" is transposed to `layout`
 
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };

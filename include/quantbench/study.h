@@ -23,6 +23,7 @@ struct StudyModel {
   std::filesystem::path path;  // resolved against the study's folder
   std::string why;
   std::string data;  // id of a [data.X]; empty: synthetic input only, no accuracy
+  std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
   DimValues dims;    // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
@@ -32,7 +33,7 @@ struct StudyVariant {
   std::string id;
   std::string why;
   Recipe recipe;
-  std::string calibrate_data;  // empty: the model's own data
+  std::string calibrate_data;  // empty: the model's
   std::int64_t calibrate_samples = 128;
   std::string observer = "minmax";
   std::vector<std::string> models;  // empty: all

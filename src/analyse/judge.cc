@@ -76,7 +76,7 @@ class Court {
   }
 
  private:
-  Verdict Start(const std::string& model, std::string where) const {
+  [[nodiscard]] Verdict Start(const std::string& model, std::string where) const {
     Verdict verdict;
     verdict.hypothesis = hypothesis_.id;
     verdict.model = model;

@@ -163,8 +163,7 @@ Result<CalibrationTable> Calibrate(const Model& model, Engine& engine, const Dat
                    Format("the model has no tensor \"{}\"", Printable(tensor)));
     }
   }
-  const std::vector<InputSpec> inputs = InputsOf(model);
-  const Watch watch(dataset, inputs, options);
+  const Watch watch(dataset, options.inputs, options);
   CalibrationTable table;
   table.observer = options.observer;
   table.samples = std::min(options.samples, dataset.size());

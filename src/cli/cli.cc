@@ -57,6 +57,7 @@ Error UsageError(const CLI::ParseError& error, int argc, char** argv) {
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::vector<std::string_view> names;
+  names.reserve(kCommands.size());
   for (const CommandEntry& command : kCommands) names.push_back(command.name);
   const std::string_view word = argc > 1 ? argv[1] : "";
   const bool known = std::find(names.begin(), names.end(), word) != names.end();

@@ -22,6 +22,8 @@ struct Taps {
   int widest = 0;
 };
 
+// Truncating x + 0.5 is what PIL does, and what makes the pixels equal.
+// NOLINTBEGIN(bugprone-incorrect-roundings)
 Taps MakeTaps(int in, int out) {
   const double scale = static_cast<double>(in) / out;
   const double filter_scale = std::max(scale, 1.0);
@@ -51,6 +53,7 @@ Taps MakeTaps(int in, int out) {
   }
   return taps;
 }
+// NOLINTEND(bugprone-incorrect-roundings)
 
 std::uint8_t ToByte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));

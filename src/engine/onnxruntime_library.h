@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#define ORT_API_MANUAL_INIT
+#define ORT_API_MANUAL_INIT  // NOLINT(readability-identifier-naming)
 #include <onnxruntime_cxx_api.h>
 #undef ORT_API_MANUAL_INIT
 

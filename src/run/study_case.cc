@@ -26,7 +26,8 @@ bool AppliesTo(const StudyVariant& variant, const StudyModel& model) {
 // The data a variant is calibrated with; absent: synthetic.
 std::optional<DataSpec> CalibrationData(const Study& study, const StudyModel& model,
                                         const StudyVariant& variant) {
-  const std::string& id = variant.calibrate_data.empty() ? model.data : variant.calibrate_data;
+  const std::string& own = model.calibrate.empty() ? model.data : model.calibrate;
+  const std::string& id = variant.calibrate_data.empty() ? own : variant.calibrate_data;
   const auto found = study.data.find(id);
   if (found == study.data.end()) return std::nullopt;
   return found->second;

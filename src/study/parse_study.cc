@@ -136,6 +136,7 @@ class Parser {
     reader.String("path", &path, Need::kRequired);
     reader.String("why", &model.why);
     reader.String("data", &model.data);
+    reader.String("calibrate", &model.calibrate);
     reader.Int("vocabulary", &model.vocabulary, 1);
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
@@ -157,6 +158,9 @@ class Parser {
     });
     if (!model.id.empty()) CheckId(model.id, table, "model");
     if (!model.data.empty()) CheckKnown(&reader, "data", model.data, DataIds(), "data set");
+    if (!model.calibrate.empty()) {
+      CheckKnown(&reader, "calibrate", model.calibrate, DataIds(), "data set");
+    }
     if (!path.empty()) {
       model.path = Resolve(folder_, path);
       std::error_code ignored;

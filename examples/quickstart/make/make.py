@@ -53,9 +53,12 @@ def accuracy(model, inputs, labels):
 
 
 def export(model, example, path, names, dynamic):
-    """The step from PyTorch to quantbench: one call, with free dimensions named."""
+    """The step from PyTorch to quantbench: one call, with free dimensions named.
+
+    PRESERVE keeps BatchNormalization apart, as many published models have it; quantbench folds it.
+    """
     torch.onnx.export(model, example, str(path), input_names=names, output_names=["logits"],
-                      dynamic_axes=dynamic, opset_version=13, do_constant_folding=False,
+                      dynamic_axes=dynamic, opset_version=13,
                       training=torch.onnx.TrainingMode.PRESERVE)
 
 

@@ -21,19 +21,22 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
+  // Conversions are implicit on purpose: Set("n", 3) reads as JSON does.
+  // NOLINTBEGIN(google-explicit-constructor)
   Json() = default;                                        // null
-  Json(std::nullptr_t) {}                                  // NOLINT(google-explicit-constructor)
-  Json(bool value) : value_(value) {}                      // NOLINT(google-explicit-constructor)
-  Json(int value) : value_(std::int64_t{value}) {}         // NOLINT(google-explicit-constructor)
-  Json(std::int64_t value) : value_(value) {}              // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t value);                               // NOLINT(google-explicit-constructor)
-  Json(double value) : value_(value) {}                    // NOLINT(google-explicit-constructor)
-  Json(const char* value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
+  Json(std::nullptr_t) {}
+  Json(bool value) : value_(value) {}
+  Json(int value) : value_(std::int64_t{value}) {}
+  Json(std::int64_t value) : value_(value) {}
+  Json(std::uint64_t value);
+  Json(double value) : value_(value) {}
+  Json(const char* value) : value_(std::string(value)) {}
   Json(std::string_view value)
-      : value_(std::string(value)) {}                    // NOLINT(google-explicit-constructor)
-  Json(std::string value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Json(Array value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Json(Object value) : value_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
+      : value_(std::string(value)) {}
+  Json(std::string value) : value_(std::move(value)) {}
+  Json(Array value) : value_(std::move(value)) {}
+  Json(Object value) : value_(std::move(value)) {}
+  // NOLINTEND(google-explicit-constructor)
   // An array from any range of convertible values.
   template <typename T>
   static Json List(const std::vector<T>& values) {

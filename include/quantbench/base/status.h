@@ -54,7 +54,7 @@ class [[nodiscard]] Result {
   [[nodiscard]] const Error& error() const { return *error_; }
   [[nodiscard]] const T& value() const& { return *value_; }
   [[nodiscard]] T& value() & { return *value_; }
-  [[nodiscard]] T&& value() && { return *std::move(value_); }
+  [[nodiscard]] T value() && { return *std::move(value_); }
 
  private:
   std::optional<T> value_;

@@ -1,0 +1,113 @@
+// Rendering: every format, and hostile text in each.
+#include <gtest/gtest.h>
+
+#include "quantbench/base/json.h"
+#include "quantbench/report.h"
+#include "report/escape.h"
+#include "report/page.h"
+
+namespace quantbench {
+namespace {
+
+Table Sample() {
+  return {"T", {{"name", false}, {"ms"}}, {{"größe", "1.5"}, {"漢", "-"}}};
+}
+
+TEST(Render, AlignsByDisplayWidth) {
+  EXPECT_EQ(Render(Sample(), OutputFormat::kTable),
+            "T\nname    ms\n-----  ---\ngröße  1.5\n漢       -\n");
+}
+
+TEST(Render, MakesMarkdown) {
+  EXPECT_EQ(Render(Sample(), OutputFormat::kMarkdown),
+            "### T\n\n| name | ms |\n| --- | ---: |\n| größe | 1.5 |\n| 漢 | - |\n");
+}
+
+TEST(Render, MakesCsvThatIsNoFormula) {
+  Table table = Sample();
+  table.rows = {{"=cmd|' /C calc'!A0", "-1.5"}, {"a,\"b\"", "+x"}};
+  EXPECT_EQ(Render(table, OutputFormat::kCsv),
+            "name,ms\r\n'=cmd|' /C calc'!A0,-1.5\r\n\"a,\"\"b\"\"\",'+x\r\n");
+}
+
+TEST(Render, MakesOneJsonDocument) {
+  const auto json = Json::Parse(Render(std::vector<Table>{Sample()}, OutputFormat::kJson));
+  ASSERT_TRUE(json.ok());
+  const Json& rows = json.value()["T"];
+  EXPECT_EQ(rows.AsArray()[0]["ms"].AsDouble(), 1.5);
+  EXPECT_TRUE(rows.AsArray()[1]["ms"].is_null());
+}
+
+TEST(Escape, LeavesNoMarkupBehind) {
+  const std::string evil = "<script>alert('x')</script>\"|`a`\x1b[31m";
+  EXPECT_EQ(EscapeHtml(evil).find('<'), std::string::npos);
+  EXPECT_EQ(EscapeHtml(evil).find('"'), std::string::npos);
+  EXPECT_EQ(EscapeHtml(evil).find('\x1b'), std::string::npos);
+  EXPECT_EQ(EscapeMarkdown(evil).find("<script"), std::string::npos);
+  EXPECT_EQ(EscapeGnuplot("`rm -rf`\"").find('`'), std::string::npos);
+}
+
+TEST(HtmlPage, EscapesWhatStudiesSayAndNeedsNoNetwork) {
+  Analysis analysis;
+  analysis.study.title = "<img src=x onerror=alert(1)>";
+  analysis.study.authors = {"</title><script>"};
+  StudyModel model;
+  model.id = "m";
+  model.why = "\"><script src=//evil>";
+  analysis.study.models.push_back(model);
+  analysis.findings.push_back({Finding::Level::kWarning, "<b>bold</b>"});
+  const std::string page = RenderHtmlPage(analysis, {}, {});
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("<img"), std::string::npos);
+  EXPECT_EQ(page.find("<b>"), std::string::npos);
+  EXPECT_EQ(page.find("http://"), std::string::npos);
+  EXPECT_EQ(page.find("https://"), std::string::npos);
+  EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
+}
+
+Analysis OneModel() {
+  Analysis analysis;
+  StudyModel model;
+  model.id = "m";
+  analysis.study.models.push_back(model);
+  StudyVariant variant;
+  variant.id = "q";
+  analysis.study.variants.push_back(variant);
+  ModelSize before;
+  before.file_bytes = 4'000'000;
+  ModelSize after;
+  after.file_bytes = 1'000'000;
+  analysis.sizes = {{"m", "original", before, 1}, {"m", "q", after, 4}};
+  CellResult cell;
+  cell.model = "m";
+  ArmLatency original;
+  original.arm = "original";
+  original.ms = {10, 2, 0.1, 2, 1.9, 2.1};
+  original.ratio = original.speedup = {1, 1, 1};
+  ArmLatency quantized = original;
+  quantized.arm = "q";
+  quantized.ms = {10, 1, 0.1, 1, 0.9, 1.1};
+  quantized.ratio = {0.5, 0.49, 0.51};
+  quantized.speedup = {2, 1.96, 2.04};
+  cell.arms = {original, quantized};
+  analysis.cells = {cell};
+  return analysis;
+}
+
+TEST(Sentences, SayWhatWasBought) {
+  const auto sentences = AnswerSentences(OneModel());
+  ASSERT_EQ(sentences.size(), 1U);
+  EXPECT_EQ(sentences[0],
+            "m q: 4.00 times smaller (1.00 MB), 2.00 times faster at batch 1, 1 thread (95 % interval 1.96 to 2.04).");
+}
+
+TEST(Figures, HoldTheMeasuredNumbers) {
+  const std::vector<Figure> figures = MakeFigures(OneModel());
+  ASSERT_EQ(figures.size(), 2U);
+  EXPECT_NE(figures[0].data.find("\"m\" 4.000000 1.000000"), std::string::npos) << figures[0].data;
+  EXPECT_NE(figures[1].data.find("1 2.000000 0.100000"), std::string::npos) << figures[1].data;
+  EXPECT_NE(figures[1].script.find("yerrorlines"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quantbench

@@ -1,0 +1,155 @@
+// Studies: what is accepted, and every mistake with its place.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "quantbench/study.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StudyTest : public ::testing::Test {
+ protected:
+  StudyTest()
+      : folder_(fs::temp_directory_path() / ("qb_study_test." + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+    std::ofstream(folder_ / "m.onnx") << "x";
+    std::ofstream(folder_ / "d.npy") << "x";
+  }
+  ~StudyTest() override { fs::remove_all(folder_); }
+  Result<Study> Parse(const std::string& text) { return ParseStudy(text, "s.toml", folder_); }
+  // The message of a study that must be refused.
+  std::string Refusal(const std::string& text) {
+    const auto study = Parse(text);
+    return study.ok() ? "accepted" : study.error().message();
+  }
+  fs::path folder_;
+};
+
+const std::string kHead = "[study]\ntitle = \"t\"\n[[model]]\nid = \"m\"\npath = \"m.onnx\"\n";
+
+TEST_F(StudyTest, ReadsEverythingAStudySays) {
+  const auto study = Parse(R"(
+[study]
+title = "T"
+authors = ["a", "b"]
+repetitions = 7
+processes = 2
+include = "data-loading"
+
+[[model]]
+id = "m"
+path = "m.onnx"
+why = "w"
+data = "d"
+dims = { seq = 8 }
+constants = { sr = 16000 }
+
+[[variant]]
+id = "v"
+recipe = { base = "static-int8", per_channel = false, keep_float = ["Gemm"] }
+calibrate = { samples = 3 }
+
+[data.d]
+kind = "npy"
+path = "d.npy"
+inputs = { ids = "d.npy", mask = { nonzero_of = "ids" }, sr = 16000 }
+preprocess = { scale = 0.5, mean = [1, 2], std = 3 }
+
+[sweep]
+batch = [1, 4]
+threads = [1, 2]
+dims = { seq = [8, 16] }
+
+[[hypothesis]]
+id = "H"
+text = "faster"
+metric = "latency.ratio"
+arms = ["v", "original"]
+where = { batch = 4, model = "m" }
+expect = "<= 0.5"
+)");
+  ASSERT_TRUE(study.ok()) << study.error().message();
+  const Study& s = study.value();
+  EXPECT_EQ(s.latency.repetitions, 7);
+  EXPECT_EQ(s.models[0].path, folder_ / "m.onnx");
+  EXPECT_EQ(s.models[0].constants.at("sr"), 16000);
+  EXPECT_FALSE(s.variants[0].recipe.per_channel);
+  EXPECT_EQ(s.variants[0].calibrate_samples, 3);
+  EXPECT_EQ(s.data.at("d").inputs.at("mask").nonzero_of, "ids");
+  EXPECT_EQ(*s.data.at("d").inputs.at("sr").constant, 16000);
+  EXPECT_EQ(s.data.at("d").preprocess.mean, (std::vector<double>{1, 2}));
+  EXPECT_EQ(*s.hypotheses[0].batch, 4);
+  // One quantization, two evaluations, 2 x 2 x 2 cells, each with and without data loading.
+  EXPECT_EQ(Expand(s).size(), 1U + 2U + 16U);
+}
+
+TEST_F(StudyTest, NamesTheMisspeltKeyWithItsPlaceAndTheNearestOne) {
+  EXPECT_EQ(Refusal("[study]\ntitle = \"t\"\nrepetition = 5\n[[model]]\nid = \"m\"\npath = \"m.onnx\"\n"),
+            "s.toml:3:1: unknown key \"repetition\" in [study]; did you mean \"repetitions\"?");
+}
+
+TEST_F(StudyTest, FindsEveryMistakeInOneGo) {
+  const std::string refusal = Refusal(
+      "[study]\ntitel = \"t\"\nrepetitions = \"many\"\n"
+      "[[model]]\nid = \"a b\"\npath = \"missing.onnx\"\ndata = \"imges\"\n"
+      "[[variant]]\nid = \"v\"\nrecipe = \"static-int9\"\n"
+      "[data.images]\nkind = \"npz\"\npath = \"d.npy\"\n");
+  for (const char* expected :
+       {"s.toml:2:1: unknown key \"titel\"", "[study] needs the key \"title\"",
+        "s.toml:3:15: \"repetitions\" in [study] must be a whole number", "model id \"a b\"",
+        "missing.onnx does not exist", "no data set \"imges\"; did you mean \"images\"",
+        "s.toml:10:10: "}) {
+    EXPECT_NE(refusal.find(expected), std::string::npos) << expected << "\nin\n" << refusal;
+  }
+}
+
+TEST_F(StudyTest, RefusesEachKindOfMistake) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"[study]\ntitle = \"t\"\n", "at least one [[model]]"},
+      {kHead + "[[model]]\nid = \"m\"\npath = \"m.onnx\"\n", "used twice"},
+      {kHead + "[[variant]]\nid = \"original\"\nrecipe = \"float16\"\n", "the model as given"},
+      {kHead + "[[variant]]\nid = \"v\"\n", "needs the key \"recipe\""},
+      {kHead + "[sweep]\nbatch = []\n", "list of whole numbers"},
+      {kHead + "[sweep]\nbatch = [0]\n", "at least 1"},
+      {kHead + "[sweep]\nbatch = [1, \"x\"]\n", "list of whole numbers"},
+      {kHead + "[data.d]\nkind = \"npy\"\n", "needs the key \"path\""},
+      {kHead + "[data.d]\nkind = \"npy\"\npath = \"d.npy\"\npreprocess = { std = [0] }\n", "is 0"},
+      {kHead + "[data.d]\nkind = \"imagefolder\"\npath = \"d.npy\"\n", "did you mean \"image-folder\""},
+      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"latency\"\nexpect = \"< 1\"\n",
+       "unknown metric \"latency\""},
+      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"accuracy\"\narms = [\"original\"]\n"
+               "expect = \"about 1\"\n", "an expectation is like"},
+      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"size.ratio\"\narms = [\"original\"]\n"
+               "expect = \"> 1\"\n", "compares 2 arms, not 1"},
+      {kHead + "[model]\nid = \"x\"\n", "s.toml:6"},
+      {"title = = 3\n", "s.toml:1:"},
+      {kHead + "[sweep]\nbatch = [1,2,3,4,5,6,7,8,9,10]\nthreads = [1,2,3,4,5,6,7,8,9,10]\ndims = { a = "
+               "[1,2,3,4,5,6,7,8,9,10], b = [1,2,3,4,5,6,7,8,9,10], c = [1,2] }\n", "20000 cells"},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_NE(Refusal(text).find(expected), std::string::npos) << expected << "\nin\n" << Refusal(text);
+  }
+}
+
+TEST(ParseExpectation, ReadsBoundsAndRanges) {
+  EXPECT_EQ(ParseExpectation("<= 0.667").value().high, 0.667);
+  EXPECT_EQ(ParseExpectation(">=1.5").value().low, 1.5);
+  EXPECT_LT(ParseExpectation("< 1").value().high, 1);
+  EXPECT_GT(ParseExpectation("> 1").value().low, 1);
+  const auto range = ParseExpectation("0.2..0.3").value();
+  EXPECT_EQ(range.low, 0.2);
+  EXPECT_EQ(range.high, 0.3);
+  EXPECT_EQ(ParseExpectation("-1..1").value().low, -1);
+  for (const char* bad : {"", "1", "<", "0.3..0.2", "<= 1 or so", "..", "=1"}) {
+    EXPECT_FALSE(ParseExpectation(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace quantbench

@@ -1,0 +1,207 @@
+// Commands of the real program: results, errors in one line, documented exit codes, nothing lost.
+#include "end_to_end/program.h"
+#include "quantbench/base/json.h"
+
+namespace quantbench::testing {
+namespace {
+
+using CommandLine = ProgramTest;
+const std::string kCnn = kQuickstart + "models/glyph_cnn.onnx";
+const std::string kMlp = kQuickstart + "models/glyph_mlp.onnx";
+const std::string kGlyphs = "kind = \"idx\"\npath = \"" + kQuickstart +
+                            "data/glyph-test-images.idx3.gz\"\nlabels = \"" + kQuickstart +
+                            "data/glyph-test-labels.idx1.gz\"\npreprocess = { scale = "
+                            "0.00392156862745098, mean = 0.2, std = 0.3 }\n";
+
+// A refused command: the code, one line of words, that line.
+void ExpectRefusal(const Ran& ran, int code, const std::string& words) {
+  EXPECT_EQ(ran.code, code) << ran.err;
+  EXPECT_NE(ran.err.find(words), std::string::npos) << ran.err;
+  EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+  EXPECT_TRUE(ran.out.empty()) << ran.out;
+}
+
+TEST_F(CommandLine, HelpShowsExamplesFirst) {
+  const Ran ran = Run("--help");
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_LT(ran.out.find("Examples:"), ran.out.find("Usage:"));
+  for (const char* command : {"run", "inspect", "quantize", "bench", "eval", "report", "doctor"}) {
+    EXPECT_EQ(Run(std::string(command) + " --help").code, 0) << command;
+    EXPECT_NE(ran.out.find(command), std::string::npos);
+  }
+  EXPECT_NE(Run("quantize --help").out.find("static-int8"), std::string::npos);
+}
+
+TEST_F(CommandLine, WrongUsageIsTwoAndNamesTheNearestCommand) {
+  ExpectRefusal(Run("quantise"), 2, "did you mean \"quantize\"");
+  ExpectRefusal(Run(""), 2, "subcommand");
+  ExpectRefusal(Run("bench " + kCnn + " --batch 0"), 2, "--batch");
+  ExpectRefusal(Run("inspect x.onnx -o yaml"), 2, "yaml");
+  ExpectRefusal(Run("quantize " + kCnn + " --recipe static-int9 -o x.onnx"), 2, "static-int8");
+  ExpectRefusal(Run("bench " + kCnn + " --dim seq"), 2, "\"seq\" is not name=number");
+}
+
+TEST_F(CommandLine, InspectPrintsEveryFormat) {
+  EXPECT_NE(Run("inspect " + kCnn).out.find("[batch, 1, 28, 28]"), std::string::npos);
+  const auto json = Json::Parse(Run("inspect " + kCnn + " -o json").out);
+  ASSERT_TRUE(json.ok());
+  EXPECT_FALSE(json.value()["Operators"].AsArray().empty());
+  EXPECT_NE(Run("inspect " + kCnn + " -o md").out.find("| --- |"), std::string::npos);
+  EXPECT_NE(Run("inspect " + kCnn + " -o csv").out.find("\r\n"), std::string::npos);
+}
+
+TEST_F(CommandLine, BadModelsAreRefusedInOneLine) {
+  ExpectRefusal(Run("inspect missing.onnx"), 2, "missing.onnx: No such file");
+  Put("empty.onnx", "");
+  ExpectRefusal(Run("inspect empty.onnx"), 5, "empty");
+  Put("zip.onnx", std::string("PK\x03\x04", 4) + std::string(100, 'x'));
+  ExpectRefusal(Run("inspect zip.onnx"), 5, "PyTorch checkpoint");
+  const std::string good = Read(kCnn);
+  for (const std::size_t size : {std::size_t{10}, good.size() / 3, good.size() - 1}) {
+    Put("cut.onnx", good.substr(0, size));
+    const Ran ran = Run("inspect cut.onnx");
+    EXPECT_EQ(ran.code, 5) << size;
+    EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+    EXPECT_EQ(Run("quantize cut.onnx --recipe float16 -o out.onnx").code, 5);
+    EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
+  }
+}
+
+TEST_F(CommandLine, AnOperatorTheEngineDoesNotKnowIsAOneLineError) {
+  std::string model = Read(kMlp);
+  const std::size_t at = model.find("Relu");
+  ASSERT_NE(at, std::string::npos);
+  for (std::size_t i = model.find("Relu"); i != std::string::npos; i = model.find("Relu", i + 1)) {
+    model.replace(i, 4, "Wulu");
+  }
+  Put("unknown.onnx", model);
+  ExpectRefusal(Run("bench unknown.onnx"), 5, "Wulu");
+}
+
+TEST_F(CommandLine, JsonOutputIsOneDocumentEvenForErrors) {
+  const Ran ran = Run("inspect missing.onnx -o json");
+  EXPECT_EQ(ran.code, 2);
+  const auto json = Json::Parse(ran.out);
+  ASSERT_TRUE(json.ok()) << ran.out;
+  EXPECT_EQ(json.value()["error"]["code"].AsString(), "not-found");
+}
+
+TEST_F(CommandLine, QuantizeVerifiesAndTellsWhatBecameWhat) {
+  Put("glyphs.toml", kGlyphs);
+  for (const char* recipe : {"dynamic-int8", "static-int8", "float16"}) {
+    const Ran ran = Run("quantize " + kCnn + " --recipe " + recipe + " --calibrate glyphs.toml --samples 16 -o " +
+                        recipe + ".onnx --print json");
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const auto json = Json::Parse(ran.out);
+    ASSERT_TRUE(json.ok());
+    EXPECT_GE(json.value()["Layers"].AsArray().size(), 10U);
+    std::string sqnr;
+    for (const Json& row : json.value()["Result"].AsArray()) {
+      if (row["what"].AsString() == "output SQNR, worst output") sqnr = row["value"].AsString();
+    }
+    EXPECT_GE(std::atof(sqnr.c_str()), 15) << recipe << ": " << sqnr;
+    EXPECT_LT(fs::file_size(folder_ / (std::string(recipe) + ".onnx")), fs::file_size(kCnn) * 2 / 3);
+  }
+}
+
+TEST_F(CommandLine, QuantizeNeverOverwritesUnasked) {
+  Put("out.onnx", "precious");
+  ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o out.onnx"), 2, "--force");
+  EXPECT_EQ(Read(folder_ / "out.onnx"), "precious");
+  fs::copy(kMlp, folder_ / "in.onnx");
+  ExpectRefusal(Run("quantize in.onnx --recipe float16 -o ./in.onnx --force"), 2, "in place");
+  EXPECT_EQ(Read(folder_ / "in.onnx"), Read(kMlp));
+  EXPECT_EQ(Run("quantize " + kMlp + " --recipe float16 -o out.onnx --force").code, 0);
+  EXPECT_NE(Read(folder_ / "out.onnx"), "precious");
+}
+
+TEST_F(CommandLine, AFailedReplacementBringsTheOldFileBack) {
+  Put("out.onnx", "precious");
+  const Ran ran = Run("quantize " + kMlp + " --recipe float16 -o out.onnx --force --engine /nonexistent.so");
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_EQ(Read(folder_ / "out.onnx"), "precious");
+  EXPECT_FALSE(fs::exists(folder_ / "out.onnx.previous"));
+}
+
+TEST_F(CommandLine, NoVerifyIsSaid) {
+  const Ran ran = Run("quantize " + kMlp + " --recipe dynamic-int8 --no-verify -o out.onnx");
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_NE(ran.out.find("not verified"), std::string::npos);
+}
+
+TEST_F(CommandLine, OutputsThatCannotBeWrittenAreMachineErrors) {
+  ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o missing/out.onnx"), 2, "does not exist");
+  if (geteuid() != 0) {
+    fs::create_directories(folder_ / "locked");
+    fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+    ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o locked/out.onnx"), 4, "cannot write");
+  }
+  const Ran full = Run("quantize " + kMlp + " --recipe float16 --no-verify -o out.onnx", "ulimit -f 100;");
+  EXPECT_NE(full.code, 0);
+  EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
+}
+
+TEST_F(CommandLine, BenchMeasuresAllArmsAndFormats) {
+  ASSERT_EQ(Run("quantize " + kMlp + " --recipe dynamic-int8 -o q.onnx").code, 0);
+  const Ran ran = Run("bench " + kMlp + " q.onnx --batch 1,4 --processes 2 --repetitions 3 --max-repetitions 3 -o json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = Json::Parse(ran.out);
+  ASSERT_TRUE(json.ok()) << ran.out;
+  ASSERT_EQ(json.value().AsArray().size(), 4U);
+  for (const Json& row : json.value().AsArray()) {
+    EXPECT_EQ(row["n"].AsInt(), 6);
+    EXPECT_GT(row["mean ms"].AsDouble(), 0);
+    EXPECT_GE(row["mean ms"].AsDouble(), row["min ms"].AsDouble());
+  }
+}
+
+TEST_F(CommandLine, BenchKeepsGoingWhenAnArmFails) {
+  Put("broken.onnx", "no model");
+  const Ran ran = Run("bench " + kMlp + " broken.onnx --processes 1 --repetitions 2 -o csv");
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.out.find("broken.onnx"), std::string::npos);
+  EXPECT_NE(ran.out.find("failed"), std::string::npos);
+}
+
+TEST_F(CommandLine, AWorkerOutOfMemoryOrTimeIsAnOutcome) {
+  const Ran slow = Run("bench " + kMlp + " --batch 1,100000 --timeout 1 --processes 1 --repetitions 100000");
+  EXPECT_EQ(slow.code, 3) << slow.err;
+  EXPECT_NE(slow.out.find("timed-out"), std::string::npos) << slow.out;
+}
+
+TEST_F(CommandLine, EvalAgreesWithTheFrameworkThatTrained) {
+  Put("glyphs.toml", kGlyphs);
+  const Ran ran = Run("eval " + kCnn + " --data glyphs.toml -o json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = Json::Parse(ran.out);
+  ASSERT_TRUE(json.ok());
+  const Json& row = json.value().AsArray()[0];
+  EXPECT_EQ(row["n"].AsInt(), 2700);
+  EXPECT_NEAR(row["top-1 %"].AsDouble(), 96.85, 0.1);  // torch: examples/quickstart/README.md
+}
+
+TEST_F(CommandLine, DataMistakesNameTheFile) {
+  Put("glyphs.toml", "kind = \"idx\"\npath = \"missing.gz\"\nlabel = \"x\"\n");
+  const Ran ran = Run("eval " + kCnn + " --data glyphs.toml");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("glyphs.toml:2:8: "), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("did you mean \"labels\""), std::string::npos) << ran.err;
+  ExpectRefusal(Run("eval " + kCnn + " --data nowhere"), 2, "nowhere");
+}
+
+TEST_F(CommandLine, DoctorFindsTheEngineOrSaysWhatToDo) {
+  const Ran ran = Run("doctor -o json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("onnxruntime"), std::string::npos);
+  const Ran none = Run("doctor --engine /nonexistent/libonnxruntime.so");
+  EXPECT_EQ(none.code, 4);
+  EXPECT_NE(none.out.find("./dev setup"), std::string::npos);
+}
+
+TEST_F(CommandLine, AClosedPipeIsNoCrash) {
+  const Ran ran = Run("inspect " + kCnn + " | head -n 1");
+  EXPECT_EQ(ran.code, 0);
+}
+
+}  // namespace
+}  // namespace quantbench::testing

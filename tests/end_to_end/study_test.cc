@@ -1,0 +1,130 @@
+// Whole studies through the real program: records, resume, verdicts, report.
+#include <csignal>
+
+#include "end_to_end/program.h"
+#include "quantbench/base/json.h"
+
+namespace quantbench::testing {
+namespace {
+
+using StudyRun = ProgramTest;
+
+std::string SmallStudy() {
+  return "[study]\ntitle = \"small\"\nrepetitions = 2\nmax_repetitions = 2\nprocesses = 2\n"
+         "evaluate_samples = 200\n"
+         "[[model]]\nid = \"mlp\"\npath = \"" + kQuickstart + "models/glyph_mlp.onnx\"\ndata = \"glyphs\"\n"
+         "[[variant]]\nid = \"dyn\"\nrecipe = \"dynamic-int8\"\n"
+         "[data.glyphs]\nkind = \"idx\"\npath = \"" + kQuickstart + "data/glyph-test-images.idx3.gz\"\n"
+         "labels = \"" + kQuickstart + "data/glyph-test-labels.idx1.gz\"\n"
+         "preprocess = { scale = 0.00392156862745098, mean = 0.2, std = 0.3 }\n"
+         "[sweep]\nbatch = [1, 2]\n"
+         "[[hypothesis]]\nid = \"H1\"\ntext = \"three times smaller\"\nmetric = \"size.ratio\"\n"
+         "arms = [\"original\", \"dyn\"]\nexpect = \">= 3\"\n";
+}
+
+TEST_F(StudyRun, EndsWithAReportAndResumesWithoutDoingAnythingAgain) {
+  Put("study.toml", SmallStudy());
+  const Ran first = Run("run study.toml --results out");
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.err.find("5 cases: 5 done now, 0 had a record, 0 failed"), std::string::npos) << first.err;
+  EXPECT_NE(first.out.find("supported"), std::string::npos) << first.out;
+  const std::string html = Read(folder_ / "out" / "report.html");
+  EXPECT_NE(html.find("</html>"), std::string::npos);
+  EXPECT_NE(html.find("<svg"), std::string::npos);
+  EXPECT_LT(html.size(), 1'000'000U);
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "report.md"));
+  EXPECT_EQ(Read(folder_ / "out" / "figures" / "size.png").substr(1, 3), "PNG");
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "tables" / "latency.csv"));
+  const Ran second = Run("run study.toml --results out");
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_NE(second.err.find("0 done now, 5 had a record"), std::string::npos) << second.err;
+  EXPECT_EQ(Run("report study.toml --results out -o json").code, 0);
+}
+
+TEST_F(StudyRun, DoesOnlyWhatHasNoRecordAfterAKill) {
+  Put("study.toml", SmallStudy());
+  const std::string program = "'" QB_BINARY "' run study.toml --results out";
+  // Killed as soon as two records are there: the rest must be done later, those two not again.
+  const std::string script = "cd '" + folder_.string() + "' && " + program +
+                             " >/dev/null 2>&1 & pid=$!; while kill -0 $pid 2>/dev/null; do "
+                             "[ \"$(ls '" + folder_.string() + "/out/records' 2>/dev/null | grep -c json)\" -ge 2 ] && "
+                             "kill -9 $pid; done; wait $pid 2>/dev/null; true";
+  ASSERT_EQ(std::system(("bash -c \"" + [&] {
+              std::string escaped;
+              for (const char c : script) {
+                if (c == '"' || c == '$' || c == '\\') escaped += '\\';
+                escaped += c;
+              }
+              return escaped;
+            }() + "\" 2>/dev/null").c_str()), 0);
+  const Ran again = Run("run study.toml --results out");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.err.find("5 done now"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("0 failed"), std::string::npos) << again.err;
+  std::size_t records = 0;
+  for (const auto& file : fs::directory_iterator(folder_ / "out" / "records")) {
+    EXPECT_EQ(file.path().extension(), ".json");
+    ++records;
+  }
+  EXPECT_EQ(records, 5U);
+}
+
+TEST_F(StudyRun, AMisspeltKeyIsNamedWithItsPlace) {
+  std::string study = SmallStudy();
+  study.replace(study.find("repetitions"), 11, "repetitons_");
+  Put("study.toml", study);
+  const Ran ran = Run("run study.toml");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("study.toml:3:1: unknown key \"repetitons_\" in [study]; did you mean \"repetitions\"?"),
+            std::string::npos) << ran.err;
+  EXPECT_FALSE(fs::exists(folder_ / "results"));
+}
+
+// The engine of one model fails; the study goes on, says so, and ends with code 3.
+TEST_F(StudyRun, GoesOnWhenAModelCannotBeUsed) {
+  Put("bad.onnx", "this is no model");
+  Put("study.toml", SmallStudy() + "[[model]]\nid = \"bad\"\npath = \"bad.onnx\"\n");
+  const Ran ran = Run("run study.toml --results out");
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.err.find("measure bad"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("mlp"), std::string::npos);
+  EXPECT_NE(Read(folder_ / "out" / "report.html").find("bad.onnx"), std::string::npos);
+}
+
+// A library that is an engine by name only and dies when it is opened.
+TEST_F(StudyRun, ACrashingEngineIsTheOutcomeOfACase) {
+  Put("crash.c", "#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { abort(); }\n");
+  ASSERT_EQ(std::system(("cc -shared -fPIC -o '" + (folder_ / "crash.so").string() + "' '" +
+                         (folder_ / "crash.c").string() + "'").c_str()), 0);
+  const Ran ran = Run("bench " + kQuickstart + "models/glyph_mlp.onnx --engine ./crash.so --batch 1,2 --processes 1");
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.out.find("crashed"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Aborted"), std::string::npos) << ran.out;
+}
+
+TEST_F(StudyRun, HypothesesWrittenLaterAreMarked) {
+  Put("study.toml", SmallStudy());
+  ASSERT_EQ(Run("run study.toml --results out").code, 0);
+  std::string changed = SmallStudy();
+  changed.replace(changed.find(">= 3"), 4, ">= 2");
+  Put("study.toml", changed);
+  const Ran ran = Run("report study.toml --results out -o json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = Json::Parse(ran.out);
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(json.value()["Hypotheses"].AsArray()[0]["frozen before measuring"].AsString(), "no");
+}
+
+TEST_F(StudyRun, DamagedRecordsAreSetAsideAndDoneAgain) {
+  Put("study.toml", SmallStudy());
+  ASSERT_EQ(Run("run study.toml --results out").code, 0);
+  const fs::path victim = fs::directory_iterator(folder_ / "out" / "records")->path();
+  std::ofstream(victim, std::ios::trunc) << "{";
+  const Ran ran = Run("run study.toml --results out");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("quarantine"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("1 done now, 4 had a record"), std::string::npos) << ran.err;
+}
+
+}  // namespace
+}  // namespace quantbench::testing

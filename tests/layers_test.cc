@@ -1,0 +1,137 @@
+// The floor plan, checked: rooms enter other rooms by their doors only, and only those that
+// CMakeLists.txt lets them use; every third-party library is a guest of one room.
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+// Room -> the rooms it may use, directly or through those, from the qb_room() lines.
+std::map<std::string, Names> ReadFloorPlan(const std::string& cmake) {
+  std::map<std::string, Names> plan;
+  const std::regex line(R"(qb_room\((\w+)([^)]*)\))");
+  for (std::sregex_iterator it(cmake.begin(), cmake.end(), line), end; it != end; ++it) {
+    Names& uses = plan[(*it)[1]];
+    std::istringstream words((*it)[2].str());
+    bool reading = false;
+    for (std::string word; words >> word;) {
+      if (word == "USES") {
+        reading = true;
+      } else if (word == "LINKS" || word == "TEST_LINKS") {
+        reading = false;
+      } else if (reading) {
+        uses.insert(word);
+        uses.insert(plan[word].begin(), plan[word].end());
+      }
+    }
+  }
+  return plan;
+}
+
+// Header prefix of a guest -> the room it lives in.
+const std::vector<std::pair<std::string, std::string>> kGuests = {
+    {"fmt/", "base"},       {"nlohmann/", "base"}, {"toml++", "study"},  {"protozero/", "model"},
+    {"jpeglib.h", "data"},  {"png.h", "data"},     {"zlib.h", "data"},   {"onnxruntime", "engine"},
+    {"hwy/", "quantize"},   {"CLI/", "cli"},       {"onnx/", "test"},    {"google/", "test"},
+};
+
+struct Violation {
+  int line;
+  std::string what;
+};
+
+// What is wrong in one source text of a room. `room` "door" is include/quantbench.
+std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std::string& room,
+                             const std::string& text, bool is_test) {
+  static const std::regex kQuoted(R"re(^#include "(\w+)/([\w/]+)\.h")re");
+  static const std::regex kAngled(R"(^#include <([^>]+)>)");
+  static const std::regex kPrints(R"(std::(cout|cerr)|\bf?printf\()");
+  std::vector<Violation> violations;
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    std::smatch match;
+    if (std::regex_search(line, match, kQuoted)) {
+      const std::string folder = match[1];
+      const std::string rest = match[2];
+      const std::string door = rest.substr(0, rest.find('/'));
+      const bool may = room == "door" || door == room || (plan.contains(room) && plan.at(room).contains(door));
+      if (folder == "quantbench" ? !may : folder != room && !is_test) {
+        violations.push_back({number, "may not enter " + folder + "/" + rest});
+      }
+    }
+    if (std::regex_search(line, match, kAngled) && !is_test) {
+      for (const auto& [prefix, host] : kGuests) {
+        if (match[1].str().rfind(prefix, 0) == 0 && room != host) {
+          violations.push_back({number, match[1].str() + " is a guest of " + host});
+        }
+      }
+    }
+    const bool prints = std::regex_search(line, kPrints) && line.find("snprintf") == std::string::npos;
+    if (prints && room != "cli" && !is_test && line.find("check failed") == std::string::npos) {
+      violations.push_back({number, "prints"});
+    }
+  }
+  return violations;
+}
+
+std::string Read(const fs::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+const fs::path kRoot = QB_SOURCE_DIR;
+
+TEST(Layers, RoomsKeepToTheFloorPlan) {
+  const auto plan = ReadFloorPlan(Read(kRoot / "CMakeLists.txt"));
+  ASSERT_EQ(plan.size(), 14U);
+  int checked = 0;
+  for (const auto& [room, uses] : plan) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / "src" / room)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.path().extension() != ".cc" && entry.path().extension() != ".h") continue;
+      const bool is_test = name.find("_test.") != std::string::npos || name.find("oracle") != std::string::npos;
+      for (const Violation& v : Check(plan, room, Read(entry.path()), is_test)) {
+        ADD_FAILURE() << entry.path() << ":" << v.line << ": " << v.what;
+      }
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 100);
+}
+
+TEST(Layers, DoorsShowNoGuest) {
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "include")) {
+    if (entry.path().extension() != ".h" || entry.path().filename() == "format.h") continue;
+    for (const Violation& v : Check({}, "door", Read(entry.path()), false)) {
+      ADD_FAILURE() << entry.path() << ":" << v.line << ": " << v.what;
+    }
+  }
+}
+
+TEST(Layers, TheCheckerSeesEveryKindOfViolation) {
+  const std::map<std::string, Names> plan = {{"base", {}}, {"model", {"base"}}, {"report", {"base"}}};
+  const auto count = [&](const std::string& room, const std::string& text) {
+    return Check(plan, room, text, false).size();
+  };
+  EXPECT_EQ(count("model", "#include \"quantbench/base/status.h\"\n#include \"model/wire.h\"\n"), 0U);
+  EXPECT_EQ(count("report", "#include \"quantbench/model.h\"\n"), 1U);
+  EXPECT_EQ(count("report", "#include \"model/wire.h\"\n"), 1U);
+  EXPECT_EQ(count("report", "#include <toml++/toml.h>\n"), 1U);
+  EXPECT_EQ(count("report", "  std::cout << 1;\n"), 1U);
+  EXPECT_EQ(count("model", "#include <protozero/pbf_reader.hpp>\n"), 0U);
+}
+
+}  // namespace
