@@ -82,11 +82,16 @@ struct LayerPlan {
   Scheme scheme = Scheme::kKeepFloat;
   std::string reason;    // why it stayed float; empty when quantized
   std::string weight;    // initializer that is quantized; empty: none
+  std::vector<std::string> other_weights;  // float16: further ones of this layer, stored the same way
   DataType weight_type = DataType::kUndefined;
   std::int64_t weight_axis = -1;          // of the per-channel scales; -1: per tensor
   std::uint64_t weight_bytes_before = 0;
   std::uint64_t weight_bytes_after = 0;   // scales and zero points included
   std::string form;      // what is emitted: "QDQ", "DynamicQuantizeLinear+MatMulInteger", ...
+  bool output_quantized = false;  // static: its output leaves as codes, not as float
+  std::string absorbed_by;        // static: a Relu or Clip that the output range of this layer replaces
+
+  friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
 };
 
 // A quantized activation tensor (static scheme).
@@ -94,6 +99,8 @@ struct ActivationPlan {
   std::string tensor;
   DataType type = DataType::kUint8;
   QuantParams params;
+
+  friend bool operator==(const ActivationPlan&, const ActivationPlan&) = default;
 };
 
 // Everything Apply needs. Data: can be printed, compared, written, edited.
@@ -107,6 +114,7 @@ struct Plan {
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Plan> FromJson(const Json& json);
+  friend bool operator==(const Plan&, const Plan&) = default;
 };
 
 // Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into the
