@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "model/fields.h"
 #include "model/same.h"
@@ -27,6 +28,12 @@ void AppendFields(const Bytes& origin, std::uint32_t field, Rope* rope) {
   for (wire::Reader reader(wire::Text(origin.view)); reader.Next();) {
     if (reader.field() == field) rope->Append(reader.encoded());
   }
+}
+
+bool Has(const Bytes& origin, std::uint32_t field) {
+  Rope found;
+  AppendFields(origin, field, &found);
+  return found.size() > 0;
 }
 
 Rope EncodeOpset(const Opset& opset) {
@@ -141,17 +148,24 @@ Rope Encoder::Encode(const Attribute& attribute) {
   const AttributeType type = attribute.type;
   Rope rope;
   rope.TextField(field::kName, attribute.name);
-  // Values that do not match the type are kept: what was read is never dropped.
-  if (type == AttributeType::kFloat || attribute.f != 0) rope.FloatField(field::kF, attribute.f);
-  if (type == AttributeType::kInt || attribute.i != 0) rope.IntField(field::kI, attribute.i);
-  if (type == AttributeType::kString || !attribute.s.empty()) {
+  // Values that do not match the type are kept: what was read is never dropped. A reference to an
+  // attribute of the function around it has a type, but no value.
+  const auto wants = [&, refers = Has(attribute.origin, field::kReference)](AttributeType which) {
+    return type == which && !refers;
+  };
+  if (wants(AttributeType::kFloat) || attribute.f != 0) rope.FloatField(field::kF, attribute.f);
+  if (wants(AttributeType::kInt) || attribute.i != 0) rope.IntField(field::kI, attribute.i);
+  if (wants(AttributeType::kString) || !attribute.s.empty()) {
     rope.TextField(field::kS, attribute.s);
   }
+  // A single value comes once; more of them do not match the type and go where lists go.
+  bool one = type == AttributeType::kTensor;
   for (const Initializer& tensor : attribute.tensors) {
-    rope.MessageField(type == AttributeType::kTensor ? field::kT : field::kTensors, Encode(tensor));
+    rope.MessageField(std::exchange(one, false) ? field::kT : field::kTensors, Encode(tensor));
   }
+  one = type == AttributeType::kGraph;
   for (const Graph& body : attribute.graphs) {
-    rope.MessageField(type == AttributeType::kGraph ? field::kG : field::kGraphs, Encode(body));
+    rope.MessageField(std::exchange(one, false) ? field::kG : field::kGraphs, Encode(body));
   }
   for (const float value : attribute.floats) rope.FloatField(field::kFloats, value);
   for (const std::int64_t value : attribute.ints) rope.IntField(field::kInts, value);

@@ -59,6 +59,7 @@ enum : std::uint32_t {
   kTypeProto = 14,
   kTypeProtos = 15,
   kType = 20,
+  kReference = 21,
   kSparseTensor = 22,
   kSparseTensors = 23
 };

@@ -25,32 +25,45 @@ class Pages {
   // has at most kBatch bytes, so no more than that stays in memory.
   template <typename Use>
   Status ForEachBatch(std::span<const Bytes> pieces, const Use& use) const {
-    std::vector<Part> parts;
-    std::vector<const void*> owners;
-    std::size_t size = 0;
-    const auto flush = [&]() -> Status {
-      QB_OK(use(std::span<const Part>(parts)));
-      for (std::size_t i = 0; i < parts.size(); ++i) Release(owners[i], parts[i]);
-      parts.clear();
-      owners.clear();
-      size = 0;
-      return Ok();
-    };
+    Batch batch;
     for (const Bytes& piece : pieces) {
-      for (std::size_t at = 0; at < piece.size();) {
-        parts.push_back(piece.view.subspan(at, std::min(kBatch - size, piece.size() - at)));
-        owners.push_back(piece.owner.get());
-        at += parts.back().size();
-        size += parts.back().size();
-        if (size == kBatch || parts.size() == kParts) QB_OK(flush());
+      for (Part rest = piece.view; !rest.empty();) {
+        rest = batch.Take(piece.owner.get(), rest);
+        if (!batch.full()) continue;
+        if (Status done = Flush(use, &batch); !done.ok()) return done;
       }
     }
-    return flush();
+    return Flush(use, &batch);
   }
 
  private:
   static constexpr std::size_t kBatch = 8U << 20U;
   static constexpr std::size_t kParts = 512;
+
+  struct Batch {
+    std::vector<Part> parts;
+    std::vector<const void*> owners;  // of each part
+    std::size_t size = 0;
+
+    // Takes what there is room for and returns the rest.
+    Part Take(const void* owner, Part piece) {
+      parts.push_back(piece.first(std::min(kBatch - size, piece.size())));
+      owners.push_back(owner);
+      size += parts.back().size();
+      return piece.subspan(parts.back().size());
+    }
+    [[nodiscard]] bool full() const { return size == kBatch || parts.size() == kParts; }
+  };
+
+  template <typename Use>
+  Status Flush(const Use& use, Batch* batch) const {
+    QB_OK(use(std::span<const Part>(batch->parts)));
+    for (std::size_t i = 0; i < batch->parts.size(); ++i) {
+      Release(batch->owners[i], batch->parts[i]);
+    }
+    *batch = {};
+    return Ok();
+  }
 
   void Release(const void* owner, Part part) const {
     const auto file = files_.find(owner);

@@ -38,12 +38,11 @@ void ExpectType(const wire::Reader& reader, Message message, wire::Type type) {
                          NameOf(message), static_cast<int>(reader.type()), static_cast<int>(type))};
 }
 
-// Numbers of a repeated field that came packed: how wide each is, 0 for varints.
+// Floats and doubles of a repeated field that came packed.
 void CheckPacked(const wire::Reader& reader, std::size_t width) {
-  if (width > 0 && reader.Bytes().size() % width != 0) {
-    throw WireError{Format("field {} packs numbers of {} bytes into {}", reader.field(), width,
-                           reader.Bytes().size())};
-  }
+  if (reader.Bytes().size() % width == 0) return;
+  throw WireError{Format("field {} packs numbers of {} bytes into {}", reader.field(), width,
+                         reader.Bytes().size())};
 }
 
 // Of a tensor's numbers only the last byte is looked at: it ends a number.
@@ -60,25 +59,15 @@ void CheckNumbers(const wire::Reader& reader, Message message, Kind kind) {
   switch (kind) {
     case Kind::kInts:
       if (!packed) ExpectType(reader, message, wire::Type::kVarint);
-      reader.ForEachVarint([](std::uint64_t) {});
-      break;
+      return reader.ForEachVarint([](std::uint64_t) {});
     case Kind::kPayload:
-      if (packed)
-        CheckPayload(reader);
-      else
-        ExpectType(reader, message, wire::Type::kVarint);
-      break;
+      return packed ? CheckPayload(reader) : ExpectType(reader, message, wire::Type::kVarint);
     case Kind::kFloats:
-      if (packed)
-        CheckPacked(reader, sizeof(float));
-      else
-        ExpectType(reader, message, wire::Type::kFixed32);
-      break;
+      return packed ? CheckPacked(reader, sizeof(float))
+                    : ExpectType(reader, message, wire::Type::kFixed32);
     default:
-      if (packed)
-        CheckPacked(reader, sizeof(double));
-      else
-        ExpectType(reader, message, wire::Type::kFixed64);
+      return packed ? CheckPacked(reader, sizeof(double))
+                    : ExpectType(reader, message, wire::Type::kFixed64);
   }
 }
 

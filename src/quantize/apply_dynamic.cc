@@ -1,0 +1,123 @@
+// Applying dynamic-int8: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
+// Add].
+#include "quantbench/base/format.h"
+
+#include "quantize/emitter.h"
+#include "quantize/opset.h"
+
+namespace quantbench {
+namespace {
+
+// Codes, scale and zero point of an activation, computed while the model runs; one node however
+// many layers read it.
+Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
+  return emitter->Once("activation " + tensor, [&]() -> Result<Names> {
+    Names names = {emitter->Fresh(tensor + "_quantized"), emitter->Fresh(tensor + "_scale"),
+                   emitter->Fresh(tensor + "_zero_point")};
+    emitter->Add(MakeNode("DynamicQuantizeLinear", "", {tensor}, names));
+    return names;
+  });
+}
+
+// Scales as they multiply the product: [N] for a matrix, [1, C, 1, 1] for a convolution, [] for
+// one.
+Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count) {
+  if (layer.channels == Channels::kNone) return {};
+  const auto channels = static_cast<std::int64_t>(count);
+  return node.Is("Conv") ? Shape{1, channels, 1, 1} : Shape{channels};
+}
+
+Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
+  const Initializer& weight = *layer.weight;
+  const Model& model = emitter->model();
+  QB_TRY(const auto maxima, ChannelMaxima(model, weight, layer.channels, emitter->threads()));
+  std::vector<float> scales = SymmetricScales(maxima);
+  CodeLayout layout{layer.channels};
+  layout.transpose = layer.transposed;
+  layout.negate = layer.weight_factor < 0;
+  layout.offset = node.Is("Conv");  // the engine's ConvInteger is slow on signed weights
+  QB_TRY(Tensor codes, QuantizeWeights(model, weight, scales, layout, emitter->threads()));
+  for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
+  emitter->Replaced(weight.name);
+  const Shape shape = ScaleShape(node, layer, scales.size());
+  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+               emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
+}
+
+// The bias as it is added to the product; empty: none.
+Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
+  if (layer.bias == nullptr) return std::string();
+  const bool is_convolution = node.Is("Conv");
+  if (!is_convolution && layer.bias_factor == 1) return layer.bias->name;
+  QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
+  std::vector<float> bias(values.values().begin(), values.values().end());
+  for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
+  const auto count = static_cast<std::int64_t>(bias.size());
+  const Shape shape = is_convolution ? Shape{1, count, 1, 1} : layer.bias->dims;
+  emitter->Replaced(layer.bias->name);
+  return emitter->AddInitializer(layer.bias->name + "_added", Tensor::OfFloats(shape, bias));
+}
+
+// The integer product of codes: int32.
+std::string Product(const PlannedNode& planned, const Names& activation, const Names& weight,
+                    Emitter* emitter) {
+  const std::string output = planned.name + "_product";
+  if (!planned.node->Is("Conv")) {
+    return emitter->Add("MatMulInteger", {activation[0], weight[0], activation[2]}, output);
+  }
+  return emitter->Add(
+      "ConvInteger",
+      {activation[0], weight[0], activation[2], emitter->ZeroPoint(DataType::kUint8, 128)}, output,
+      planned.node->attributes);
+}
+
+Status EmitLayer(const PlannedNode& planned, Emitter* emitter) {
+  const Node& node = *planned.node;
+  QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
+  layer.ForgetAdder();  // it stays where it is: the engine fuses it
+  QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
+                                           [&] { return Weight(node, layer, emitter); }));
+  QB_TRY(const std::string bias, Bias(node, layer, emitter));
+  QB_TRY(const Names activation, Activation(node.inputs[0], emitter));
+  const std::string product = Product(planned, activation, weight, emitter);
+  const std::string floats =
+      emitter->Add("Cast", {product}, planned.name + "_float",
+                   {Attribute::Int("to", static_cast<std::int64_t>(DataType::kFloat32))});
+  const std::string scale =
+      emitter->Add("Mul", {activation[1], weight[1]}, planned.name + "_scales");
+  const std::string& output = node.outputs[0];
+  if (bias.empty()) {
+    emitter->Add(MakeNode("Mul", planned.name, {floats, scale}, {output}));
+  } else {
+    const std::string scaled = emitter->Add("Mul", {floats, scale}, planned.name + "_scaled");
+    emitter->Add(MakeNode("Add", planned.name, {scaled, bias}, {output}));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads) {
+  Emitter emitter(model, plan, threads);
+  QB_TRY(const auto nodes, emitter.PlannedNodes());
+  bool uses_integers = false;
+  for (const PlannedNode& planned : nodes) {
+    if (planned.plan == nullptr) {
+      emitter.Add(*planned.node);
+    } else if (planned.node->Is("Gather")) {
+      QB_OK(EmitEmbedding(planned, &emitter));
+    } else {
+      QB_OK(EmitLayer(planned, &emitter));
+      uses_integers = true;
+    }
+  }
+  if (uses_integers) {
+    if (const std::string reason = WhyNotOpset(model, kDynamicOpset); !reason.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "the plan " + reason);
+    }
+    RaiseOpset(kDynamicOpset, &model);
+  }
+  return std::move(emitter).Finish(std::move(model));
+}
+
+}  // namespace quantbench

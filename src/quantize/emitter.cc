@@ -1,0 +1,104 @@
+// Emitter: names, nodes, initializers.
+#include "quantize/emitter.h"
+
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+
+Node MakeNode(std::string_view op_type, std::string name, std::vector<std::string> inputs,
+              std::vector<std::string> outputs, std::vector<Attribute> attributes,
+              std::string_view domain) {
+  Node node;
+  node.op_type = op_type;
+  node.name = std::move(name);
+  node.inputs = std::move(inputs);
+  node.outputs = std::move(outputs);
+  node.attributes = std::move(attributes);
+  node.domain = domain;
+  return node;
+}
+
+Emitter::Emitter(const Model& model, const Plan& plan, int threads)
+    : model_(&model),
+      plan_(&plan),
+      threads_(threads),
+      index_(model.graph),
+      names_(model.graph),
+      refs_(ListNodes(model.graph)) {}
+
+Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
+  std::map<std::string_view, const LayerPlan*> plans;
+  for (const LayerPlan& layer : plan_->layers) plans.emplace(layer.layer, &layer);
+  std::vector<PlannedNode> nodes;
+  for (const NodeRef& ref : refs_) {
+    const auto found = plans.find(ref.name);
+    const LayerPlan* plan = found == plans.end() ? nullptr : found->second;
+    if (plan != nullptr) plans.erase(found);
+    if (plan != nullptr && plan->op_type != ref.node->op_type) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("the plan's layer \"{}\" is a {}, the model's a {}", Printable(ref.name),
+                          Printable(plan->op_type), Printable(ref.node->op_type)));
+    }
+    if (ref.index < 0) continue;
+    const bool changes = plan != nullptr && plan->scheme != Scheme::kKeepFloat;
+    nodes.push_back({ref.node, changes ? plan : nullptr, ref.name});
+  }
+  if (!plans.empty()) {
+    return Error(ErrorCode::kInvalidArgument, Format("the plan's layer \"{}\" is not in the model",
+                                                     Printable(plans.begin()->first)));
+  }
+  return nodes;
+}
+
+Result<WeightedLayer> Emitter::Inspect(const PlannedNode& planned) const {
+  const bool per_channel = planned.plan->weight_axis >= 0;
+  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {}, per_channel);
+  if (!layer.reason.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan quantizes layer \"{}\" of the model, but {}",
+                        Printable(planned.name), layer.reason));
+  }
+  return layer;
+}
+
+std::string Emitter::Add(std::string_view op_type, std::vector<std::string> inputs,
+                         std::string_view output, std::vector<Attribute> attributes) {
+  std::string name = Fresh(output);
+  Add(MakeNode(op_type, "", std::move(inputs), {name}, std::move(attributes)));
+  return name;
+}
+
+std::string Emitter::AddInitializer(std::string_view wanted, Tensor tensor) {
+  initializers_.push_back(Initializer::Of(Fresh(wanted), std::move(tensor)));
+  return initializers_.back().name;
+}
+
+std::string Emitter::ZeroPoint(DataType type, std::int32_t value) {
+  const std::string name = Format("zero_point_{}_{}", Name(type), value);
+  const auto made = Once(name, [&]() -> Result<Names> {
+    return Names{AddInitializer(
+        name, Tensor::Of<std::uint8_t>(type, {}, {static_cast<std::uint8_t>(value)}))};
+  });
+  return made.value()[0];
+}
+
+std::string Emitter::ZeroPoints(DataType type, const Shape& shape) {
+  const std::string name = Format("zero_points_{}{}", Name(type), ToString(shape));
+  const auto made = Once(name, [&]() -> Result<Names> {
+    QB_TRY(Tensor zeros, Tensor::Make(type, shape));
+    return Names{AddInitializer(name, std::move(zeros))};
+  });
+  return made.value()[0];
+}
+
+Model Emitter::Finish(Model model) && {
+  Graph& graph = model.graph;
+  graph.nodes = std::move(nodes_);
+  for (Initializer& initializer : initializers_) {
+    graph.initializers.push_back(std::move(initializer));
+  }
+  RemoveUnread(replaced_, &graph);
+  return model;
+}
+
+}  // namespace quantbench

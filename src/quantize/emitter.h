@@ -1,0 +1,95 @@
+// Emitter: collects the nodes and initializers of the rewritten graph.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "quantbench/quantize.h"
+
+#include "quantize/graph_edit.h"
+#include "quantize/weighted_layer.h"
+
+namespace quantbench {
+
+// A planned node: the layer's plan, null for a node that passes through unchanged.
+struct PlannedNode {
+  const Node* node = nullptr;
+  const LayerPlan* plan = nullptr;
+  std::string name;  // the layer's
+};
+
+using Names = std::vector<std::string>;
+
+class Emitter {
+ public:
+  // `model` is viewed until Finish.
+  Emitter(const Model& model, const Plan& plan, int threads);
+
+  // The outer graph's nodes with their plans; kInvalidArgument for a plan of a layer that is not
+  // there, or that is of another operator.
+  [[nodiscard]] Result<std::vector<PlannedNode>> PlannedNodes() const;
+
+  [[nodiscard]] const Model& model() const { return *model_; }
+  [[nodiscard]] const Plan& plan() const { return *plan_; }
+  [[nodiscard]] const GraphIndex& index() const { return index_; }
+  [[nodiscard]] int threads() const { return threads_; }
+  // As planned: a plan that asks the impossible of this model is kInvalidArgument.
+  [[nodiscard]] Result<WeightedLayer> Inspect(const PlannedNode& planned) const;
+
+  [[nodiscard]] std::string Fresh(std::string_view wanted) { return names_.Fresh(wanted); }
+  void Add(Node node) { nodes_.push_back(std::move(node)); }
+  // A nameless node of one output, which gets a fresh name and is returned.
+  [[nodiscard]] std::string Add(std::string_view op_type, std::vector<std::string> inputs,
+                                std::string_view output, std::vector<Attribute> attributes = {});
+  // The name it got.
+  [[nodiscard]] std::string AddInitializer(std::string_view wanted, Tensor tensor);
+  // A zero point of one byte, made once.
+  [[nodiscard]] std::string ZeroPoint(DataType type, std::int32_t value);
+  // Zeros of that shape, made once: one scale per channel wants one zero point per channel.
+  [[nodiscard]] std::string ZeroPoints(DataType type, const Shape& shape);
+  // What `make` named the first time it was asked for under that key: codes and scales of a weight
+  // that several layers read, the quantized form of an activation.
+  template <typename Make>
+  [[nodiscard]] Result<Names> Once(const std::string& key, const Make& make) {
+    const auto found = made_.find(key);
+    if (found != made_.end()) return found->second;
+    QB_TRY(Names names, make());
+    return made_.emplace(key, std::move(names)).first->second;
+  }
+  // An initializer that the new graph may no longer read.
+  void Replaced(std::string_view initializer) { replaced_.emplace(initializer); }
+
+  // The model with what was collected. The rest of `model` is moved over.
+  [[nodiscard]] Model Finish(Model model) &&;
+
+ private:
+  const Model* model_;
+  const Plan* plan_;
+  int threads_;
+  GraphIndex index_;
+  NameSource names_;
+  std::vector<NodeRef> refs_;
+  std::vector<Node> nodes_;
+  std::vector<Initializer> initializers_;
+  std::map<std::string, Names> made_;
+  std::unordered_set<std::string> replaced_;
+};
+
+// A node of the ONNX domain, or of `domain`.
+[[nodiscard]] Node MakeNode(std::string_view op_type, std::string name,
+                            std::vector<std::string> inputs, std::vector<std::string> outputs,
+                            std::vector<Attribute> attributes = {}, std::string_view domain = "");
+
+[[nodiscard]] Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads);
+[[nodiscard]] Result<Model> ApplyStatic(Model model, const Plan& plan, int threads);
+[[nodiscard]] Result<Model> ApplyHalf(Model model, const Plan& plan, int threads);
+
+// Gather of a table as int8 codes with one scale a row:
+// out = Cast(Gather(codes, i)) * Gather(scales, i).
+[[nodiscard]] Status EmitEmbedding(const PlannedNode& planned, Emitter* emitter);
+
+}  // namespace quantbench

@@ -1,0 +1,183 @@
+// Parameters of static layers: scales first, since a bias may widen them; then the codes.
+#include "quantize/static_parameters.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <limits>
+
+#include "quantbench/base/format.h"
+
+#include "quantize/opset.h"
+
+namespace quantbench {
+namespace {
+
+constexpr double kInt32Max = std::numeric_limits<std::int32_t>::max();
+constexpr double kInt32Min = std::numeric_limits<std::int32_t>::min();
+
+// One number an output; empty without a bias.
+Result<std::vector<double>> BiasOf(const WeightedLayer& layer, const Model& model) {
+  if (layer.bias == nullptr) return std::vector<double>();
+  QB_TRY(const FloatValues values, FloatValues::Of(model, *layer.bias));
+  std::vector<double> bias(values.values().begin(), values.values().end());
+  if (bias.size() == 1) bias.assign(static_cast<std::size_t>(layer.outputs), bias[0]);
+  for (double& value : bias) {
+    value *= layer.bias_factor;
+    if (std::isfinite(value)) continue;
+    return Error(ErrorCode::kMalformed,
+                 Format("initializer \"{}\" holds NaN or infinities", Printable(layer.bias->name)));
+  }
+  return bias;
+}
+
+// Widens scales that are too fine for the bias; true when any was.
+bool FitBias(std::span<const double> bias, float input_scale, std::vector<float>* scales) {
+  bool widened = false;
+  for (std::size_t c = 0; c < bias.size(); ++c) {
+    float& scale = (*scales)[scales->size() == 1 ? 0 : c];
+    const double product = double{input_scale} * scale;
+    const double smallest = SmallestBiasScale(bias[c]);
+    if (product >= smallest) continue;
+    scale = static_cast<float>(std::min(smallest / input_scale, double{FLT_MAX}));
+    widened = true;
+  }
+  return widened;
+}
+
+// Names of codes, scales and zero points.
+Result<Names> AddWeight(const WeightedLayer& layer, std::span<const float> scales,
+                        Emitter* emitter) {
+  const Initializer& weight = *layer.weight;
+  CodeLayout layout{layer.channels};
+  layout.negate = layer.weight_factor < 0;
+  // Gemm's alpha is in the scale already: codes are those of the weights as they are.
+  std::vector<float> own(scales.begin(), scales.end());
+  for (float& scale : own) scale = static_cast<float>(scale / std::abs(layer.weight_factor));
+  QB_TRY(Tensor codes, QuantizeWeights(emitter->model(), weight, own, layout, emitter->threads()));
+  emitter->Replaced(weight.name);
+  const auto count = static_cast<std::int64_t>(scales.size());
+  const Shape shape = layer.channels == Channels::kNone ? Shape{} : Shape{count};
+  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+               emitter->AddInitializer(weight.name + "_scale",
+                                       Tensor::OfFloats(shape, {scales.begin(), scales.end()})),
+               emitter->ZeroPoints(DataType::kInt8, shape)};
+}
+
+// A weight that several layers read has one set of codes, unless a bias asks for scales of its own:
+// `owner` is then the layer, else empty.
+Result<Names> SharedWeight(const WeightedLayer& layer, std::span<const float> scales,
+                           const std::string& owner, Emitter* emitter) {
+  return emitter->Once(Format("weight {} {}", layer.weight->name, owner),
+                       [&] { return AddWeight(layer, scales, emitter); });
+}
+
+std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, float input_scale,
+                    std::span<const float> scales, QdqWriter* writer) {
+  Emitter& emitter = writer->emitter();
+  std::vector<float> bias_scales;
+  for (const float scale : scales) bias_scales.push_back(std::max(input_scale * scale, FLT_MIN));
+  std::vector<std::int32_t> codes;
+  for (std::size_t c = 0; c < bias.size(); ++c) {
+    const double steps = std::nearbyint(bias[c] / bias_scales[scales.size() == 1 ? 0 : c]);
+    codes.push_back(static_cast<std::int32_t>(std::clamp(steps, kInt32Min, kInt32Max)));
+  }
+  const bool is_whole = layer.channels == Channels::kNone;
+  const Shape shape = is_whole ? Shape{} : Shape{static_cast<std::int64_t>(bias_scales.size())};
+  const std::string& base = layer.bias->name;
+  emitter.Replaced(base);
+  const std::string stored = emitter.AddInitializer(
+      base + "_quantized", Tensor::Of(DataType::kInt32, {layer.outputs}, codes));
+  const Names params = {
+      emitter.AddInitializer(base + "_scale", Tensor::OfFloats(shape, bias_scales))};
+  std::string floats = emitter.Fresh(base + "_dequantized");
+  writer->Dequantize(stored, floats, params, is_whole ? -1 : 0);
+  return floats;
+}
+
+Result<std::vector<float>> ScalesOf(const WeightedLayer& layer, const Emitter& emitter) {
+  QB_TRY(const auto maxima,
+         ChannelMaxima(emitter.model(), *layer.weight, layer.channels, emitter.threads()));
+  std::vector<float> scales = SymmetricScales(maxima);
+  for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
+  return scales;
+}
+
+void EraseAttribute(std::string_view name, Node* node) {
+  std::erase_if(node->attributes,
+                [&](const Attribute& attribute) { return attribute.name == name; });
+}
+
+}  // namespace
+
+QdqWriter::QdqWriter(const Model& model, Emitter* emitter)
+    : emitter_(emitter), domain_(OnnxOpset(model) < kPerAxisOpset ? kContribDomain : "") {}
+
+void QdqWriter::Write(std::string_view op_type, const std::string& from, const std::string& to,
+                      const Names& params, std::vector<Attribute> attributes) {
+  uses_contrib_ = uses_contrib_ || !domain_.empty();
+  Names inputs = {from};
+  inputs.insert(inputs.end(), params.begin(), params.end());
+  emitter_->Add(MakeNode(op_type, "", std::move(inputs), {to}, std::move(attributes), domain_));
+}
+
+void QdqWriter::Quantize(const std::string& from, const std::string& to, const Names& params) {
+  Write("QuantizeLinear", from, to, params, {});
+}
+
+void QdqWriter::Dequantize(const std::string& from, const std::string& to, const Names& params,
+                           std::int64_t axis) {
+  std::vector<Attribute> attributes;
+  if (axis >= 0) attributes.push_back(Attribute::Int("axis", axis));
+  Write("DequantizeLinear", from, to, params, std::move(attributes));
+}
+
+void QdqWriter::AddContrib(Node node) {
+  node.domain = kContribDomain;
+  uses_contrib_ = true;
+  emitter_->Add(std::move(node));
+}
+
+double SmallestBiasScale(double bias) {
+  constexpr double kRoom = 1.0001;
+  return kRoom * 2 * std::abs(bias) / (0x1p32 - 2);
+}
+
+Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool with_adder,
+                          QdqWriter* writer, Node* node) {
+  Emitter& emitter = writer->emitter();
+  QB_TRY(WeightedLayer layer, emitter.Inspect(planned));
+  if (!with_adder) layer.ForgetAdder();
+  QB_TRY(const std::vector<double> bias, BiasOf(layer, emitter.model()));
+  QB_TRY(std::vector<float> scales, ScalesOf(layer, emitter));
+  const bool widened = FitBias(bias, input_scale, &scales);
+  QB_TRY(const Names weight,
+         SharedWeight(layer, scales, widened ? planned.name : std::string(), &emitter));
+  QB_TRY(const Names floats, emitter.Once("dequantized " + weight[0], [&]() -> Result<Names> {
+    std::string name = emitter.Fresh(layer.weight->name + "_dequantized");
+    writer->Dequantize(weight[0], name, {weight[1], weight[2]}, layer.axis());
+    return Names{std::move(name)};
+  }));
+  node->inputs[1] = floats[0];
+  EraseAttribute("alpha", node);
+  EraseAttribute("beta", node);
+  if (bias.empty()) return Ok();
+  node->inputs.resize(3);
+  node->inputs[2] = AddBias(layer, bias, input_scale, scales, writer);
+  return Ok();
+}
+
+Status EmitFloatProduct(const PlannedNode& planned, const Names& activation, bool with_adder,
+                        const std::string& output, QdqWriter* writer) {
+  Emitter& emitter = writer->emitter();
+  QB_TRY(WeightedLayer layer, emitter.Inspect(planned));
+  if (!with_adder) layer.ForgetAdder();
+  QB_TRY(const std::vector<float> scales, ScalesOf(layer, emitter));
+  QB_TRY(const Names weight, SharedWeight(layer, scales, "", &emitter));
+  Names inputs = {activation[0], weight[0], activation[1], weight[1], activation[2], weight[2]};
+  if (layer.bias != nullptr) inputs.push_back(layer.bias->name);
+  writer->AddContrib(MakeNode("MatMulIntegerToFloat", planned.name, std::move(inputs), {output}));
+  return Ok();
+}
+
+}  // namespace quantbench
