@@ -32,7 +32,7 @@ struct Bytes {
 // Limits on what a model may ask of us; beyond them kMalformed names the limit.
 struct ModelLimits {
   int depth = 100;                        // nested messages (graph in attribute in node ...)
-  std::int64_t messages = 10'000'000;     // of any kind, nodes and tensors included
+  std::int64_t elements = 10'000'000;     // messages and names of any kind: bounds our memory
   std::int64_t nodes = 2'000'000;         // over all graphs
   std::int64_t initializers = 2'000'000;  // tensors of any kind
   std::uint64_t name_bytes = 64U << 20U;  // one string

@@ -22,7 +22,9 @@ Status DataFile::MoveOut(Graph* graph, std::uint64_t threshold) {
   Status moved = Ok();
   ForEachTensor(*graph, [&](Initializer& tensor, bool in_attribute) {
     if (!moved.ok()) return;
-    moved = Move(in_attribute ? std::max(threshold, kLargeTensor) : threshold, &tensor);
+    const bool is_read_early =
+        in_attribute || tensor.type == DataType::kInt64 || tensor.type == DataType::kInt32;
+    moved = Move(is_read_early ? std::max(threshold, kLargeTensor) : threshold, &tensor);
   });
   return moved;
 }

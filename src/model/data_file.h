@@ -18,9 +18,10 @@ class DataFile {
  public:
   explicit DataFile(std::string location) : location_(std::move(location)) {}
 
-  // Moves the initializers of at least `threshold` bytes out of the graph and its subgraphs, and
-  // tensors of attributes from 1 MB on: engines fold small constants while they read the graph.
-  // What was external and stays behind comes into the model.
+  // Moves the initializers of at least `threshold` bytes out of the graph and its subgraphs.
+  // Tensors of attributes, and of 32 and 64 bit integers (shapes, axes, indices), go from 1 MB on
+  // only: engines need their numbers while they infer shapes, before they open other files. What
+  // was external and stays behind comes into the model.
   Status MoveOut(Graph* graph, std::uint64_t threshold);
 
   [[nodiscard]] bool empty() const { return pieces_.empty(); }

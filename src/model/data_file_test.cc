@@ -97,6 +97,20 @@ TEST(DataFile, MovesTypedNumbersAndThoseOfSubgraphsButNotSmallConstants) {
   EXPECT_TRUE(CheckModel(model.value()).ok()) << CheckModel(model.value()).error().message();
 }
 
+TEST(DataFile, LeavesIntegersThatShapesAreMadeOfInTheModel) {
+  Model model = ParsedModel(AddModel());
+  const std::vector<std::int64_t> indices(1000, 1);
+  model.graph.initializers.push_back(
+      Initializer::Of("indices", Tensor::Of(DataType::kInt64, {1000}, indices)));
+  const std::vector<std::int64_t> table(200'000, 1);
+  model.graph.initializers.push_back(
+      Initializer::Of("table", Tensor::Of(DataType::kInt64, {200'000}, table)));
+  DataFile data("m.onnx.data");
+  ASSERT_TRUE(data.MoveOut(&model.graph, 64).ok());
+  EXPECT_EQ(model.graph.initializers[1].storage, Storage::kRaw);
+  EXPECT_EQ(model.graph.initializers[2].storage, Storage::kExternal);
+}
+
 TEST(DataFile, StoresSharedDataOnce) {
   Model model = ParsedModel(Weights({1000}));
   for (int i = 0; i < 50; ++i) {

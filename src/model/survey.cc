@@ -73,10 +73,14 @@ void CheckNumbers(const wire::Reader& reader, Message message, Kind kind) {
 
 }  // namespace
 
-std::int64_t Survey::Count(Message message) {
-  if (++messages_ > limits_.messages) {
-    throw WireError{Format("more than the limit of {} messages", limits_.messages)};
+void Survey::CountElement() {
+  if (++elements_ > limits_.elements) {
+    throw WireError{Format("more than the limit of {} messages and names", limits_.elements)};
   }
+}
+
+std::int64_t Survey::Count(Message message) {
+  CountElement();
   if (message == Message::kNode && ++nodes_ > limits_.nodes) {
     throw WireError{Format("more than the limit of {} nodes", limits_.nodes)};
   }
@@ -119,6 +123,7 @@ void Survey::VisitField(Message message, const wire::Reader& reader) {
     case Kind::kDoubles:
     case Kind::kPayload: return CheckNumbers(reader, message, rule.kind);
     case Kind::kText:
+      CountElement();
       ExpectType(reader, message, wire::Type::kBytes);
       if (reader.Bytes().size() > limits_.name_bytes) {
         throw WireError{Format("a text of {} is longer than the limit of {}",

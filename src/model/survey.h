@@ -39,13 +39,14 @@ class Survey {
   };
   void Visit(wire::Message message, std::string_view bytes);
   void VisitField(wire::Message message, const wire::Reader& reader);
+  void CountElement();
   std::int64_t Count(wire::Message message);
   void CheckTensor(std::string_view bytes);
 
   const Decoder& decoder_;
   ModelLimits limits_;
   std::vector<Frame> frames_;  // from the model to where the walk is; left as it is by a throw
-  std::int64_t messages_ = 0;
+  std::int64_t elements_ = 0;
   std::int64_t nodes_ = 0;
   std::int64_t initializers_ = 0;
   std::int64_t hidden_external_ = 0;

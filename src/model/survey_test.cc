@@ -67,8 +67,12 @@ TEST(Survey, KeepsTheLimits) {
   limits.initializers = 3;
   EXPECT_TRUE(Has(ErrorOf(EverythingModel(), limits), "more than the limit of 3 tensors"));
   limits = {};
-  limits.messages = 10;
-  EXPECT_TRUE(Has(ErrorOf(EverythingModel(), limits), "more than the limit of 10 messages"));
+  limits.elements = 20;
+  EXPECT_TRUE(Has(ErrorOf(EverythingModel(), limits), "more than the limit of 20 messages"));
+  onnx::ModelProto names = AddModel();
+  for (int i = 0; i < 20; ++i) names.mutable_graph()->mutable_node(0)->add_input("");
+  EXPECT_TRUE(Has(ErrorOf(names, limits), "node 1: more than the limit of 20 messages and names"))
+      << ErrorOf(names, limits);
 }
 
 TEST(Survey, TakesLongNamesUpToTheLimit) {
