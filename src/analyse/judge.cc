@@ -17,8 +17,8 @@ constexpr std::array<std::string_view, 4> kNames = {"supported", "refuted", "inc
                                                     "not judged"};
 
 std::string Show(const Interval& value) {
-  if (!value.valid()) return Format("{:.3f}", value.estimate);
-  return Format("{:.3f} [{:.3f}, {:.3f}]", value.estimate, value.low, value.high);
+  if (!value.valid()) return Format("{:.4g}", value.estimate);
+  return Format("{:.4g} [{:.4g}, {:.4g}]", value.estimate, value.low, value.high);
 }
 
 bool Inside(double value, const Expectation& expect) {
@@ -36,7 +36,7 @@ void Decide(const Expectation& expect, bool exact, Verdict* verdict) {
   if (exact) {
     const bool inside = Inside(value.estimate, expect);
     verdict->judgement = inside ? Judgement::kSupported : Judgement::kRefuted;
-    verdict->explanation = Format("{:.3f}, expected {}", value.estimate, expect.text);
+    verdict->explanation = Format("{:.4g}, expected {}", value.estimate, expect.text);
     return;
   }
   if (!value.valid()) {

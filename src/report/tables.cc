@@ -8,16 +8,13 @@
 namespace quantbench {
 namespace {
 
-// Three significant digits, "-" where there is no number.
+// Three significant digits without an exponent, "-" where there is no number.
 std::string Number(double value) {
   if (std::isnan(value)) return "-";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  const double magnitude = std::fabs(value);
-  if (magnitude >= 100) return Format("{:.0f}", value);
-  if (magnitude >= 10) return Format("{:.1f}", value);
-  if (magnitude >= 1) return Format("{:.2f}", value);
-  if (magnitude >= 0.1) return Format("{:.3f}", value);
-  return magnitude == 0 ? "0" : Format("{:.3g}", value);
+  if (value == 0) return "0";
+  const int digits = 2 - static_cast<int>(std::floor(std::log10(std::fabs(value))));
+  return Format("{:.{}f}", value, std::clamp(digits, 0, 9));
 }
 
 std::string Range(const Interval& value) {
