@@ -40,9 +40,9 @@ std::map<std::string, Names> ReadFloorPlan(const std::string& cmake) {
 
 // Header prefix of a guest -> the room it lives in.
 const std::vector<std::pair<std::string, std::string>> kGuests = {
-    {"fmt/", "base"},       {"nlohmann/", "base"}, {"toml++", "study"},  {"protozero/", "model"},
-    {"jpeglib.h", "data"},  {"png.h", "data"},     {"zlib.h", "data"},   {"onnxruntime", "engine"},
-    {"hwy/", "quantize"},   {"CLI/", "cli"},       {"onnx/", "test"},    {"google/", "test"},
+    {"fmt/", "base"},      {"nlohmann/", "base"}, {"toml++", "study"}, {"protozero/", "model"},
+    {"jpeglib.h", "data"}, {"png.h", "data"},     {"zlib.h", "data"},  {"onnxruntime", "engine"},
+    {"hwy/", "quantize"},  {"CLI/", "cli"},       {"onnx/", "test"},   {"google/", "test"},
 };
 
 struct Violation {
@@ -65,7 +65,8 @@ std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std
       const std::string folder = match[1];
       const std::string rest = match[2];
       const std::string door = rest.substr(0, rest.find('/'));
-      const bool may = room == "door" || door == room || (plan.contains(room) && plan.at(room).contains(door));
+      const bool may =
+          room == "door" || door == room || (plan.contains(room) && plan.at(room).contains(door));
       if (folder == "quantbench" ? !may : folder != room && !is_test) {
         violations.push_back({number, "may not enter " + folder + "/" + rest});
       }
@@ -77,7 +78,8 @@ std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std
         }
       }
     }
-    const bool prints = std::regex_search(line, kPrints) && line.find("snprintf") == std::string::npos;
+    const bool prints =
+        std::regex_search(line, kPrints) && line.find("snprintf") == std::string::npos;
     if (prints && room != "cli" && !is_test && line.find("check failed") == std::string::npos) {
       violations.push_back({number, "prints"});
     }
@@ -102,7 +104,8 @@ TEST(Layers, RoomsKeepToTheFloorPlan) {
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / "src" / room)) {
       const std::string name = entry.path().filename().string();
       if (entry.path().extension() != ".cc" && entry.path().extension() != ".h") continue;
-      const bool is_test = name.find("_test.") != std::string::npos || name.find("oracle") != std::string::npos;
+      const bool is_test =
+          name.find("_test.") != std::string::npos || name.find("oracle") != std::string::npos;
       for (const Violation& v : Check(plan, room, Read(entry.path()), is_test)) {
         ADD_FAILURE() << entry.path() << ":" << v.line << ": " << v.what;
       }
@@ -122,11 +125,13 @@ TEST(Layers, DoorsShowNoGuest) {
 }
 
 TEST(Layers, TheCheckerSeesEveryKindOfViolation) {
-  const std::map<std::string, Names> plan = {{"base", {}}, {"model", {"base"}}, {"report", {"base"}}};
+  const std::map<std::string, Names> plan = {
+      {"base", {}}, {"model", {"base"}}, {"report", {"base"}}};
   const auto count = [&](const std::string& room, const std::string& text) {
     return Check(plan, room, text, false).size();
   };
-  EXPECT_EQ(count("model", "#include \"quantbench/base/status.h\"\n#include \"model/wire.h\"\n"), 0U);
+  EXPECT_EQ(count("model", "#include \"quantbench/base/status.h\"\n#include \"model/wire.h\"\n"),
+            0U);
   EXPECT_EQ(count("report", "#include \"quantbench/model.h\"\n"), 1U);
   EXPECT_EQ(count("report", "#include \"model/wire.h\"\n"), 1U);
   EXPECT_EQ(count("report", "#include <toml++/toml.h>\n"), 1U);

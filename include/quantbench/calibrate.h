@@ -39,8 +39,6 @@ struct CalibrationTable {
 };
 
 struct CalibrateOptions {
-  // The inputs as the data set was opened with: batch and free dimensions resolved.
-  std::vector<InputSpec> inputs;
   std::int64_t samples = 128;                // at most the data set's size
   std::string observer = "minmax";           // the only one so far
   std::uint64_t memory_bytes = 512U << 20U;  // watched tensors are split into groups that fit

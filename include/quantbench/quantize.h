@@ -20,7 +20,7 @@ namespace quantbench {
 
 // real = scale * (code - zero_point).   [ONNX QuantizeLinear-21]
 struct QuantParams {
-  float scale = 1;             // > 0, finite, normal
+  float scale = 1;              // > 0, finite, normal
   std::int32_t zero_point = 0;  // within the type's range
 
   friend bool operator==(const QuantParams&, const QuantParams&) = default;
@@ -33,9 +33,9 @@ struct CodeRange {
 };
 
 // The parameters that cover [low, high] extended to hold 0, which is represented exactly.
-// Asymmetric: scale = (high - low) / (codes - 1), zero point rounded and clamped. Symmetric: scale from
-// the larger magnitude, zero point 0 (signed) or the middle (unsigned). An empty or denormal range
-// gives scale 1. Computed in double. low and high must be finite (checked by the caller).
+// Asymmetric: scale = (high - low) / (codes - 1), zero point rounded and clamped. Symmetric: scale
+// from the larger magnitude, zero point 0 (signed) or the middle (unsigned). An empty or denormal
+// range gives scale 1. Computed in double. low and high must be finite (checked by the caller).
 [[nodiscard]] QuantParams ChooseAsymmetric(double low, double high, CodeRange codes);
 [[nodiscard]] QuantParams ChooseSymmetric(double low, double high, CodeRange codes);
 
@@ -47,16 +47,17 @@ enum class Target : std::uint8_t {
 [[nodiscard]] Target HostTarget();
 
 enum class Scheme : std::uint8_t { kKeepFloat, kDynamicInt8, kStaticInt8, kFloat16 };
-[[nodiscard]] std::string_view Name(Scheme scheme);  // "float", "dynamic-int8", "static-int8", "float16"
+[[nodiscard]] std::string_view Name(
+    Scheme scheme);  // "float", "dynamic-int8", "static-int8", "float16"
 [[nodiscard]] Result<Scheme> ParseScheme(std::string_view name);
 
 // What the user asks for.
 struct Recipe {
-  std::string name;                      // "static-int8", or "custom"
+  std::string name;  // "static-int8", or "custom"
   Scheme scheme = Scheme::kStaticInt8;
-  bool per_channel = true;               // weights
-  std::vector<std::string> keep_float;   // layer names, op types, or patterns with * and ?
-  bool quantize_embeddings = true;       // Gather of a float table (int8 schemes)
+  bool per_channel = true;              // weights
+  std::vector<std::string> keep_float;  // layer names, op types, or patterns with * and ?
+  bool quantize_embeddings = true;      // Gather of a float table (int8 schemes)
   Target target = HostTarget();
 
   [[nodiscard]] bool needs_calibration() const { return scheme == Scheme::kStaticInt8; }
@@ -77,19 +78,20 @@ struct RecipeEntry {
 // What one layer becomes. A layer is a node that could be quantized: it has float weights, or is an
 // operator for which the engine has an integer kernel.
 struct LayerPlan {
-  std::string layer;     // node name, or its first output where it has none: unique in the graph
+  std::string layer;  // node name, or its first output where it has none: unique in the graph
   std::string op_type;
   Scheme scheme = Scheme::kKeepFloat;
-  std::string reason;    // why it stayed float; empty when quantized
-  std::string weight;    // initializer that is quantized; empty: none
-  std::vector<std::string> other_weights;  // float16: further ones of this layer, stored the same way
+  std::string reason;  // why it stayed float; empty when quantized
+  std::string weight;  // initializer that is quantized; empty: none
+  std::vector<std::string>
+      other_weights;  // float16: further ones of this layer, stored the same way
   DataType weight_type = DataType::kUndefined;
-  std::int64_t weight_axis = -1;          // of the per-channel scales; -1: per tensor
+  std::int64_t weight_axis = -1;  // of the per-channel scales; -1: per tensor
   std::uint64_t weight_bytes_before = 0;
-  std::uint64_t weight_bytes_after = 0;   // scales and zero points included
-  std::string form;      // what is emitted: "QDQ", "DynamicQuantizeLinear+MatMulInteger", ...
+  std::uint64_t weight_bytes_after = 0;  // scales and zero points included
+  std::string form;  // what is emitted: "QDQ", "DynamicQuantizeLinear+MatMulInteger", ...
   bool output_quantized = false;  // static: its output leaves as codes, not as float
-  std::string absorbed_by;        // static: a Relu or Clip that the output range of this layer replaces
+  std::string absorbed_by;  // static: a Relu or Clip that the output range of this layer replaces
 
   friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
 };
@@ -117,26 +119,29 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into the
-// Conv before it; Constant nodes, Identity of initializers made initializers. The result computes the
-// same function (float rounding apart). `notes` gets a line a kind.
-[[nodiscard]] Result<Model> Prepare(Model model, const Recipe& recipe, std::vector<std::string>* notes);
+// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
+// the Conv before it; Constant nodes, Identity of initializers made initializers. The result
+// computes the same function (float rounding apart). `notes` gets a line a kind.
+[[nodiscard]] Result<Model> Prepare(Model model, const Recipe& recipe,
+                                    std::vector<std::string>* notes);
 
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
-[[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared, const Recipe& recipe);
+[[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared,
+                                                        const Recipe& recipe);
 
 // `table` may be null when the recipe needs no calibration. kMalformed for weights with NaN or
-// infinities and for observed tensors with them, naming the tensor. kInvalidArgument when a pattern in
-// keep_float matches nothing.
+// infinities and for observed tensors with them, naming the tensor. kInvalidArgument when a pattern
+// in keep_float matches nothing.
 [[nodiscard]] Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
                                             const CalibrationTable* table);
 
 struct ApplyOptions {
   int threads = 0;  // 0: one per core
 };
-// Quantized weights are made tensor by tensor; the result shares unchanged payloads with `prepared`.
-// Carries the recipe and the tool's version as metadata ("quantbench.recipe", ...).
-[[nodiscard]] Result<Model> ApplyPlan(Model prepared, const Plan& plan, const ApplyOptions& options = {});
+// Quantized weights are made tensor by tensor; the result shares unchanged payloads with
+// `prepared`. Carries the recipe and the tool's version as metadata ("quantbench.recipe", ...).
+[[nodiscard]] Result<Model> ApplyPlan(Model prepared, const Plan& plan,
+                                      const ApplyOptions& options = {});
 
 }  // namespace quantbench

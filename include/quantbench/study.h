@@ -22,9 +22,9 @@ struct StudyModel {
   std::string id;
   std::filesystem::path path;  // resolved against the study's folder
   std::string why;
-  std::string data;  // id of a [data.X]; empty: synthetic input only, no accuracy
+  std::string data;       // id of a [data.X]; empty: synthetic input only, no accuracy
   std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
-  DimValues dims;    // values for free dimensions
+  DimValues dims;         // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
 };

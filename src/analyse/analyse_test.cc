@@ -1,9 +1,10 @@
 // Analysing made-up records: ratios, accuracies, verdicts, findings.
+#include "quantbench/analyse.h"
+
 #include <cmath>
 
 #include <gtest/gtest.h>
 
-#include "quantbench/analyse.h"
 #include "quantbench/base/file.h"
 
 namespace quantbench {
@@ -130,8 +131,8 @@ TEST(Analyse, ComparesAnswersSampleBySample) {
   for (int i = 0; i < 12; ++i) worse[static_cast<std::size_t>(i)] = 0;
   Study study = TwoArms();
   study.hypotheses = {Claim(Metric::kAccuracyDifference, {"q", "original"}, ">= -0.01")};
-  const Analysis analysis =
-      Analyse(study, {Evaluated("original", right, labels), Evaluated("q", worse, labels)}, nullptr);
+  const Analysis analysis = Analyse(
+      study, {Evaluated("original", right, labels), Evaluated("q", worse, labels)}, nullptr);
   ASSERT_EQ(analysis.accuracies.size(), 2U);
   EXPECT_EQ(analysis.accuracies[1].correct, 88);
   EXPECT_DOUBLE_EQ(analysis.accuracies[1].difference.estimate, -0.12);
@@ -150,8 +151,9 @@ TEST(Analyse, CountsFailuresAndNamesThem) {
 }
 
 TEST(Analyse, ShowsWhereThroughputFallsAgain) {
-  const Analysis analysis = Analyse(
-      TwoArms(), {Measured(1, 100'000, 1), Measured(2, 120'000, 1), Measured(4, 400'000, 1)}, nullptr);
+  const Analysis analysis =
+      Analyse(TwoArms(),
+              {Measured(1, 100'000, 1), Measured(2, 120'000, 1), Measured(4, 400'000, 1)}, nullptr);
   EXPECT_TRUE(Mentions(analysis, "peaks at batch 2"));
 }
 
@@ -166,13 +168,18 @@ TEST(Analyse, KnowsWhetherAHypothesisWasThereBefore) {
   Study study = TwoArms();
   study.hypotheses = {Claim(Metric::kLatencyRatio, {"q", "original"}, "< 1")};
   const auto frozen = [&](const std::string& hash, const std::string& time) {
-    return Json::MakeObject().Set("time", "2026-01-01T00:00:00Z").Set(
-        "hypotheses", Json::MakeObject().Set("H", Json::MakeObject().Set("sha256", hash).Set("time", time)));
+    return Json::MakeObject()
+        .Set("time", "2026-01-01T00:00:00Z")
+        .Set("hypotheses",
+             Json::MakeObject().Set("H", Json::MakeObject().Set("sha256", hash).Set("time", time)));
   };
   const std::string hash = Sha256(study.hypotheses[0].ToJson().Dump());
-  EXPECT_TRUE(Analyse(study, {}, frozen(hash, "2026-01-01T00:00:00Z")).hypotheses[0].written_before);
-  EXPECT_FALSE(Analyse(study, {}, frozen(hash, "2026-01-02T00:00:00Z")).hypotheses[0].written_before);
-  EXPECT_FALSE(Analyse(study, {}, frozen("x", "2026-01-01T00:00:00Z")).hypotheses[0].written_before);
+  EXPECT_TRUE(
+      Analyse(study, {}, frozen(hash, "2026-01-01T00:00:00Z")).hypotheses[0].written_before);
+  EXPECT_FALSE(
+      Analyse(study, {}, frozen(hash, "2026-01-02T00:00:00Z")).hypotheses[0].written_before);
+  EXPECT_FALSE(
+      Analyse(study, {}, frozen("x", "2026-01-01T00:00:00Z")).hypotheses[0].written_before);
 }
 
 }  // namespace

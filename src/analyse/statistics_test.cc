@@ -36,7 +36,7 @@ TEST(StudentT, AgreesWithScipy) {
 TEST(WilsonInterval, AgreesWithTheFormula) {
   const Interval interval = WilsonInterval(81, 263);
   EXPECT_NEAR(interval.estimate, 0.3079848, 1e-7);
-  EXPECT_NEAR(interval.low, 0.2553, 1e-4);   // Newcombe 1998, table I, method 3
+  EXPECT_NEAR(interval.low, 0.2553, 1e-4);  // Newcombe 1998, table I, method 3
   EXPECT_NEAR(interval.high, 0.3662, 1e-4);
   EXPECT_NEAR(WilsonInterval(0, 20).low, 0, 1e-12);
   EXPECT_NEAR(WilsonInterval(0, 20).high, 0.1611, 1e-4);  // Newcombe 1998
@@ -76,7 +76,8 @@ TEST(RatioFromLogs, CoversTheTruthAsOftenAsItSays) {
   for (int session = 0; session < 2000; ++session) {
     std::vector<double> logs;
     for (int process = 0; process < 4; ++process) {
-      const double normal = std::sqrt(-2 * std::log(uniform())) * std::cos(6.283185307179586 * uniform());
+      const double normal =
+          std::sqrt(-2 * std::log(uniform())) * std::cos(6.283185307179586 * uniform());
       logs.push_back(std::log(0.7) + 0.03 * normal);
     }
     const Interval interval = RatioFromLogs(logs);

@@ -1,16 +1,15 @@
 // Files: complete or absent; opening beneath a folder.
 #include "quantbench/base/file.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include <gtest/gtest.h>
 
 #include "base/open_beneath.h"
 
@@ -120,10 +119,17 @@ TEST_F(FileTest, RefusesEveryWayOut) {
   fs::create_symlink("..", inside / "up");
   fs::create_hard_link(folder_ / "secret.bin", inside / "hard.bin");
   ASSERT_EQ(mkfifo((inside / "pipe").c_str(), 0600), 0);
-  const std::vector<std::string> ways = {
-      "../secret.bin", "deep/../../secret.bin", "/etc/passwd", "link.bin", "up/secret.bin",
-      "hard.bin",      "pipe",                  "deep",        "",         "missing.bin",
-      std::string("a\0b", 3)};
+  const std::vector<std::string> ways = {"../secret.bin",
+                                         "deep/../../secret.bin",
+                                         "/etc/passwd",
+                                         "link.bin",
+                                         "up/secret.bin",
+                                         "hard.bin",
+                                         "pipe",
+                                         "deep",
+                                         "",
+                                         "missing.bin",
+                                         std::string("a\0b", 3)};
   for (const std::string& name : ways) {
     const auto file = MappedFile::OpenBeneath(inside, name);
     EXPECT_FALSE(file.ok()) << name;

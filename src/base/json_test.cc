@@ -59,7 +59,11 @@ TEST(Json, RefusesWhatIsNotJsonAndNamesTheByte) {
 }
 
 TEST(Json, ReplacesInvalidUtf8WhenWriting) {
-  EXPECT_EQ(Json("a\xff" "b").Dump(), "\"a\xEF\xBF\xBD" "b\"");
+  EXPECT_EQ(Json("a\xff"
+                 "b")
+                .Dump(),
+            "\"a\xEF\xBF\xBD"
+            "b\"");
 }
 
 TEST(Json, ReturnsFallbacksForAbsentAndMistypedValues) {

@@ -2,39 +2,38 @@
 #include "quantbench/calibrate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <memory>
 #include <set>
+#include <span>
 
 #include "quantbench/base/format.h"
+
+#include "calibrate/observe.h"
 
 namespace quantbench {
 namespace {
 
-// Widens the range by the finite values of a tensor. `count` counts those only; the others are
-// added when the table is finished.
-void Observe(std::span<const double> values, TensorRange* range) {
-  for (const double value : values) {
-    if (!std::isfinite(value)) {
-      ++range->nonfinite;
-      continue;
-    }
-    range->min = range->count == 0 ? value : std::min(range->min, value);
-    range->max = range->count == 0 ? value : std::max(range->max, value);
-    ++range->count;
-  }
-}
+// Tensors exposed at first, while their sizes are not known.
+constexpr std::size_t kFirstGroup = 16;
+// A watched value is held by the engine and copied out.
+constexpr std::uint64_t kCopies = 2;
 
-// The names that the model computes or takes.
-std::set<std::string, std::less<>> ValuesOf(const Graph& graph) {
-  std::set<std::string, std::less<>> values;
+using Tensors = std::vector<std::string>;
+
+Status CheckKnown(const Graph& graph, const Tensors& tensors) {
+  std::set<std::string_view> values;
   for (const ValueInfo& input : graph.inputs) values.insert(input.name);
   for (const Node& node : graph.nodes) values.insert(node.outputs.begin(), node.outputs.end());
-  return values;
+  for (const std::string& tensor : tensors) {
+    if (values.contains(tensor)) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the model has no tensor \"{}\"", Printable(tensor)));
+  }
+  return Ok();
 }
 
-// The model with `tensors` as further outputs.
-Model Expose(const Model& model, std::span<const std::string> tensors) {
+// The model with `tensors` as further outputs; the engine infers their types.
+Model Expose(const Model& model, const Tensors& tensors) {
   Model exposed = model;
   std::set<std::string, std::less<>> outputs;
   for (const ValueInfo& output : model.graph.outputs) outputs.insert(output.name);
@@ -47,102 +46,109 @@ Model Expose(const Model& model, std::span<const std::string> tensors) {
   return exposed;
 }
 
-// The watching of one group of tensors over all samples.
-class Watch {
+class Calibrator {
  public:
-  Watch(const Dataset& dataset, const std::vector<InputSpec>& inputs,
-        const CalibrateOptions& options)
-      : dataset_(dataset), inputs_(inputs), options_(options) {}
+  Calibrator(const Model& model, Engine& engine, const Dataset& dataset,
+             const CalibrateOptions& options)
+      : model_(model),
+        engine_(engine),
+        dataset_(dataset),
+        inputs_(quantbench::InputsOf(model)),
+        options_(options) {}
 
-  // Samples are stacked to the model's own batch when that is fixed.
-  [[nodiscard]] std::int64_t batch() const {
-    for (const InputSpec& input : inputs_) {
-      if (input.batched && !input.dims.empty())
-        return std::max<std::int64_t>(1, input.dims.front());
+  // Bytes that each tensor takes while it is watched. Sizes are known only from a run: the first
+  // sample runs with few tensors exposed, then with as many as the largest so far allows.
+  [[nodiscard]] Result<std::map<std::string, std::uint64_t>> Sizes(const Tensors& tensors) const {
+    std::map<std::string, std::uint64_t> sizes;
+    std::uint64_t largest = 1;
+    for (std::size_t begin = 0; begin < tensors.size();) {
+      const std::uint64_t fitting = begin == 0 ? kFirstGroup : options_.memory_bytes / 2 / largest;
+      const std::size_t count = std::clamp<std::uint64_t>(fitting, 1, tensors.size() - begin);
+      const Tensors group(tensors.begin() + static_cast<std::ptrdiff_t>(begin),
+                          tensors.begin() + static_cast<std::ptrdiff_t>(begin + count));
+      QB_TRY(const auto session, Load(group));
+      QB_TRY(const std::vector<NamedTensor> values, Run(*session, group, 0));
+      for (const NamedTensor& value : values) {
+        const std::uint64_t bytes = kCopies * value.tensor.bytes.size();
+        sizes[value.name] = bytes;
+        largest = std::max(largest, bytes);
+      }
+      begin += count;
     }
-    return 1;
+    return sizes;
   }
 
-  [[nodiscard]] Status Run(const Model& model, Engine& engine, std::span<const std::string> tensors,
-                           std::int64_t samples, CalibrationTable* table,
-                           Progress& progress) const {
-    const Model exposed = Expose(model, tensors);
-    QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(exposed));
-    EngineModel engine_model{bytes, {}};
-    for (const auto& [location, file] : model.external_files) {
-      engine_model.external.emplace_back(location, file->bytes());
-    }
-    SessionOptions session_options = options_.session;
-    session_options.optimization = GraphOptimization::kNone;
-    QB_TRY(const auto session, engine.Load(engine_model, session_options));
-    const std::vector<std::string> wanted(tensors.begin(), tensors.end());
+  [[nodiscard]] Status Watch(const Tensors& group, std::int64_t samples, CalibrationTable* table,
+                             Progress& progress) const {
+    QB_TRY(const auto session, Load(group));
     for (std::int64_t begin = 0; begin < samples; begin += batch()) {
-      QB_OK(Sample(*session, wanted, begin, table));
+      QB_TRY(const std::vector<NamedTensor> values, Run(*session, group, begin));
+      for (const NamedTensor& value : values) {
+        if (!IsFloatingPoint(value.tensor.type)) continue;
+        QB_OK(Observe(value.tensor, &table->ranges[value.name]));
+      }
       progress.Update("calibrating", std::min(samples, begin + batch()), samples);
     }
     return Ok();
   }
 
  private:
-  [[nodiscard]] Status Sample(Session& session, const std::vector<std::string>& wanted,
-                              std::int64_t begin, CalibrationTable* table) const {
-    std::vector<std::int64_t> indices;
-    for (std::int64_t i = 0; i < batch(); ++i) indices.push_back((begin + i) % dataset_.size());
-    QB_TRY(std::vector<Tensor> batch, MakeBatch(dataset_, indices, inputs_));
-    std::vector<NamedTensor> named;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      named.push_back({inputs_[i].name, std::move(batch[i])});
+  // Samples are stacked to the model's own batch where that is fixed.
+  [[nodiscard]] std::int64_t batch() const {
+    for (const InputSpec& input : inputs_) {
+      if (input.batched) return std::max<std::int64_t>(1, input.dims.front());
     }
-    QB_OK(session.Bind(named, wanted));
-    if (auto ran = session.Run(); !ran.ok()) return ran.error().Within(Format("sample {}", begin));
-    QB_TRY(const std::vector<NamedTensor> outputs, session.Fetch());
-    for (const NamedTensor& output : outputs) {
-      if (!IsFloatingPoint(output.tensor.type)) continue;
-      TensorRange& range = table->ranges[output.name];
-      if (range.type == DataType::kUndefined) {
-        range.type = output.tensor.type;
-        range.shape = output.tensor.shape;
-      }
-      QB_TRY(const std::vector<double> values, ToDoubles(output.tensor));
-      Observe(values, &range);
-    }
-    return Ok();
+    return 1;
   }
 
+  [[nodiscard]] Result<std::unique_ptr<Session>> Load(const Tensors& group) const {
+    QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(Expose(model_, group)));
+    EngineModel engine_model{bytes, {}};
+    for (const auto& [location, file] : model_.external_files) {
+      engine_model.external.emplace_back(location, file->bytes());
+    }
+    SessionOptions session = options_.session;
+    session.optimization = GraphOptimization::kNone;
+    return engine_.Load(engine_model, session);
+  }
+
+  [[nodiscard]] Result<std::vector<NamedTensor>> Run(Session& session, const Tensors& group,
+                                                     std::int64_t begin) const {
+    std::vector<std::int64_t> indices;
+    for (std::int64_t i = 0; i < batch(); ++i) indices.push_back((begin + i) % dataset_.size());
+    QB_TRY(std::vector<Tensor> values, MakeBatch(dataset_, indices, inputs_));
+    std::vector<NamedTensor> named;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      named.push_back({inputs_[i].name, std::move(values[i])});
+    }
+    const std::string where = Format("calibration sample {}", begin);
+    if (auto bound = session.Bind(named, group); !bound.ok()) return bound.error().Within(where);
+    if (auto ran = session.Run(); !ran.ok()) return ran.error().Within(where);
+    return session.Fetch();
+  }
+
+  const Model& model_;
+  Engine& engine_;
   const Dataset& dataset_;
-  const std::vector<InputSpec>& inputs_;
+  std::vector<InputSpec> inputs_;
   const CalibrateOptions& options_;
 };
 
-// Bytes that each watched tensor holds for one sample, from a run of the model itself.
-Result<std::vector<std::uint64_t>> SizesOf(const CalibrationTable& first,
-                                           const std::vector<std::string>& tensors) {
-  std::vector<std::uint64_t> sizes;
-  for (const std::string& tensor : tensors) {
-    const auto found = first.ranges.find(tensor);
-    if (found == first.ranges.end()) {
-      sizes.push_back(0);
-      continue;
-    }
-    QB_TRY(const std::uint64_t bytes, ByteCount(found->second.type, found->second.shape));
-    sizes.push_back(bytes * 3);  // the engine's copy, ours, and its widened values in part
-  }
-  return sizes;
-}
-
 // Consecutive tensors whose values fit the budget together; a larger one stands alone.
-std::vector<std::vector<std::string>> Group(const std::vector<std::string>& tensors,
-                                            const std::vector<std::uint64_t>& sizes,
-                                            std::uint64_t budget) {
-  std::vector<std::vector<std::string>> groups(1);
+std::vector<Tensors> Group(const Tensors& tensors,
+                           const std::map<std::string, std::uint64_t>& sizes,
+                           std::uint64_t budget) {
+  std::vector<Tensors> groups(1);
   std::uint64_t used = 0;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (used + sizes[i] > budget && !groups.back().empty()) {
+  for (const std::string& tensor : tensors) {
+    const auto found = sizes.find(tensor);
+    const std::uint64_t size = found == sizes.end() ? 0 : found->second;
+    if (used + size > budget && !groups.back().empty()) {
       groups.emplace_back();
       used = 0;
     }
-    groups.back().push_back(tensors[i]);
-    used += sizes[i];
+    groups.back().push_back(tensor);
+    used += size;
   }
   return groups;
 }
@@ -156,27 +162,19 @@ Result<CalibrationTable> Calibrate(const Model& model, Engine& engine, const Dat
     return Error(ErrorCode::kInvalidArgument,
                  Format("unknown observer \"{}\"; known: minmax", Printable(options.observer)));
   }
-  const auto known = ValuesOf(model.graph);
-  for (const std::string& tensor : tensors) {
-    if (!known.contains(tensor)) {
-      return Error(ErrorCode::kInvalidArgument,
-                   Format("the model has no tensor \"{}\"", Printable(tensor)));
-    }
-  }
-  const Watch watch(dataset, options.inputs, options);
+  QB_OK(CheckKnown(model.graph, tensors));
   CalibrationTable table;
   table.observer = options.observer;
   table.samples = std::min(options.samples, dataset.size());
-  if (tensors.empty()) return table;
-  // Sizes are known only from a run: one sample with everything exposed tells them.
-  CalibrationTable first;
-  SilentProgress silent;
-  QB_OK(watch.Run(model, engine, tensors, 1, &first, silent));
-  QB_TRY(const std::vector<std::uint64_t> sizes, SizesOf(first, tensors));
-  for (const auto& group : Group(tensors, sizes, options.memory_bytes)) {
-    QB_OK(watch.Run(model, engine, group, table.samples, &table, progress));
+  if (table.samples <= 0) {
+    return Error(ErrorCode::kInvalidArgument, "calibration needs at least one sample");
   }
-  for (auto& [name, range] : table.ranges) range.count += range.nonfinite;
+  if (tensors.empty()) return table;
+  const Calibrator calibrator(model, engine, dataset, options);
+  QB_TRY(const auto sizes, calibrator.Sizes(tensors));
+  for (const Tensors& group : Group(tensors, sizes, options.memory_bytes)) {
+    QB_OK(calibrator.Watch(group, table.samples, &table, progress));
+  }
   return table;
 }
 

@@ -1,11 +1,10 @@
 // Data sets: inputs, labels, subsets, batches, and mistakes by name.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "quantbench/base/file.h"
 #include "quantbench/data.h"
@@ -16,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string Npy(const std::string& descr, const std::string& shape, const std::string& payload) {
-  std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
+  std::string header =
+      "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   std::string text = "\x93NUMPY\x01";
   text += '\0';
   text += static_cast<char>(header.size());
@@ -66,7 +66,8 @@ class DatasetTest : public ::testing::Test {
 
 const std::vector<InputSpec> kText = {{"ids", DataType::kInt64, {-1, -1}, {"n", "seq"}, true},
                                       {"mask", DataType::kInt64, {-1, -1}, {"n", "seq"}, true}};
-const std::vector<InputSpec> kImage = {{"x", DataType::kFloat32, {-1, 3, 16, 16}, {"n", "", "", ""}, true}};
+const std::vector<InputSpec> kImage = {
+    {"x", DataType::kFloat32, {-1, 3, 16, 16}, {"n", "", "", ""}, true}};
 
 TEST_F(DatasetTest, FillsIdsMasksAndLabels) {
   const auto dataset = OpenDataset(Text(), kText);
@@ -120,7 +121,9 @@ TEST_F(DatasetTest, ShufflesBySeedAndLimits) {
 }
 
 TEST_F(DatasetTest, ReadsAnImageFolderByContentNotByName) {
-  Put("labels.csv", "\xEF\xBB\xBF" "file,label\r\nb.jpg,4\r\n\"a.jpg\",2\r\n");
+  Put("labels.csv",
+      "\xEF\xBB\xBF"
+      "file,label\r\nb.jpg,4\r\n\"a.jpg\",2\r\n");
   DataSpec spec = Images();
   spec.labels = folder_ / "labels.csv";
   const auto dataset = OpenDataset(spec, kImage);
@@ -134,16 +137,20 @@ TEST_F(DatasetTest, ReadsAnImageFolderByContentNotByName) {
 
 TEST_F(DatasetTest, NamesTheLineOfABadLabelsFile) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"file,label\na.jpg,x\n", ":2: label \"x\""},   {"a.jpg,1\na.jpg,1\n", ":2: \"a.jpg\" is listed twice"},
-      {"file,label\nc.jpg,1\n", ":2: \"c.jpg\" does"}, {"file,label\n../ids.npy,1\n", ":2: \"../ids.npy\" lies"},
-      {"file,label\na.jpg,-1\n", ":2: label \"-1\""},  {"file,label\nonly\n", ":2: is not file,label"}};
+      {"file,label\na.jpg,x\n", ":2: label \"x\""},
+      {"a.jpg,1\na.jpg,1\n", ":2: \"a.jpg\" is listed twice"},
+      {"file,label\nc.jpg,1\n", ":2: \"c.jpg\" does"},
+      {"file,label\n../ids.npy,1\n", ":2: \"../ids.npy\" lies"},
+      {"file,label\na.jpg,-1\n", ":2: label \"-1\""},
+      {"file,label\nonly\n", ":2: is not file,label"}};
   for (const auto& [text, expected] : cases) {
     Put("labels.csv", text);
     DataSpec spec = Images();
     spec.labels = folder_ / "labels.csv";
     const auto opened = OpenDataset(spec, kImage);
     ASSERT_FALSE(opened.ok()) << text;
-    EXPECT_NE(opened.error().message().find(expected), std::string::npos) << opened.error().message();
+    EXPECT_NE(opened.error().message().find(expected), std::string::npos)
+        << opened.error().message();
   }
 }
 
@@ -155,7 +162,8 @@ TEST_F(DatasetTest, NamesTheCorruptImage) {
   const auto sample = dataset.value()->Get(1);
   ASSERT_FALSE(sample.ok());
   EXPECT_EQ(sample.error().code(), ErrorCode::kMalformed);
-  EXPECT_NE(sample.error().message().find("b.jpg: corrupt JPEG"), std::string::npos) << sample.error().message();
+  EXPECT_NE(sample.error().message().find("b.jpg: corrupt JPEG"), std::string::npos)
+      << sample.error().message();
 }
 
 TEST(Synthetic, GuessesFromNamesAndTypes) {
@@ -179,8 +187,10 @@ TEST(Synthetic, GuessesFromNamesAndTypes) {
   EXPECT_EQ(ToDoubles(sample.inputs[1]).value(), std::vector<double>(7, 1));
   EXPECT_EQ(ToDoubles(sample.inputs[2]).value(), std::vector<double>(7, 0));
   EXPECT_EQ(ToDoubles(sample.inputs[4]).value(), std::vector<double>{16000});
-  EXPECT_EQ(ToDoubles(sample.inputs[3]).value(), ToDoubles(dataset.value()->Get(2).value().inputs[3]).value());
-  EXPECT_NE(ToDoubles(sample.inputs[3]).value(), ToDoubles(dataset.value()->Get(1).value().inputs[3]).value());
+  EXPECT_EQ(ToDoubles(sample.inputs[3]).value(),
+            ToDoubles(dataset.value()->Get(2).value().inputs[3]).value());
+  EXPECT_NE(ToDoubles(sample.inputs[3]).value(),
+            ToDoubles(dataset.value()->Get(1).value().inputs[3]).value());
 }
 
 }  // namespace

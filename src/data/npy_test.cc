@@ -1,16 +1,16 @@
 // NumPy and IDX files: what is read, and what is refused.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
+
+#include "quantbench/data.h"
 
 #include "data/idx.h"
 #include "data/inflate.h"
-#include "quantbench/data.h"
 
 namespace quantbench {
 namespace {
@@ -34,14 +34,19 @@ std::string LittleEndian(std::uint64_t value, int bytes) {
 
 // A zip of one stored member.
 std::string Zip(const std::string& name, const std::string& content, std::uint64_t claimed_size) {
-  const auto crc = crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
-  const std::string sizes = LittleEndian(crc, 4) + LittleEndian(content.size(), 4) + LittleEndian(claimed_size, 4) +
-                            LittleEndian(name.size(), 2) + LittleEndian(0, 2);
-  const std::string local = std::string("PK\x03\x04", 4) + LittleEndian(20, 2) + LittleEndian(0, 8) + sizes + name + content;
-  const std::string entry = std::string("PK\x01\x02", 4) + LittleEndian(20, 2) + LittleEndian(20, 2) + LittleEndian(0, 8) +
-                            sizes + LittleEndian(0, 14) + name;
-  return local + entry + std::string("PK\x05\x06", 4) + LittleEndian(0, 4) + LittleEndian(1, 2) + LittleEndian(1, 2) +
-         LittleEndian(entry.size(), 4) + LittleEndian(local.size(), 4) + LittleEndian(0, 2);
+  const auto crc =
+      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
+  const std::string sizes = LittleEndian(crc, 4) + LittleEndian(content.size(), 4) +
+                            LittleEndian(claimed_size, 4) + LittleEndian(name.size(), 2) +
+                            LittleEndian(0, 2);
+  const std::string local = std::string("PK\x03\x04", 4) + LittleEndian(20, 2) +
+                            LittleEndian(0, 8) + sizes + name + content;
+  const std::string entry = std::string("PK\x01\x02", 4) + LittleEndian(20, 2) +
+                            LittleEndian(20, 2) + LittleEndian(0, 8) + sizes + LittleEndian(0, 14) +
+                            name;
+  return local + entry + std::string("PK\x05\x06", 4) + LittleEndian(0, 4) + LittleEndian(1, 2) +
+         LittleEndian(1, 2) + LittleEndian(entry.size(), 4) + LittleEndian(local.size(), 4) +
+         LittleEndian(0, 2);
 }
 
 class NpyTest : public ::testing::Test {
@@ -56,7 +61,8 @@ class NpyTest : public ::testing::Test {
 };
 
 const std::string kInt16 = "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }";
-const std::string kSixInts = LittleEndian(0x0006000500040003, 8).insert(0, LittleEndian(0x00020001, 4));
+const std::string kSixInts =
+    LittleEndian(0x0006000500040003, 8).insert(0, LittleEndian(0x00020001, 4));
 
 TEST_F(NpyTest, ReadsRowMajorArrays) {
   const auto tensor = ReadNpy(Put(Npy(kInt16, kSixInts)));
@@ -66,7 +72,8 @@ TEST_F(NpyTest, ReadsRowMajorArrays) {
 }
 
 TEST_F(NpyTest, ReadsFortranOrderAndBigEndian) {
-  const auto fortran = ReadNpy(Put(Npy("{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }", kSixInts)));
+  const auto fortran =
+      ReadNpy(Put(Npy("{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }", kSixInts)));
   ASSERT_TRUE(fortran.ok());
   EXPECT_EQ(ToDoubles(fortran.value()).value(), (std::vector<double>{1, 3, 5, 2, 4, 6}));
   const auto big = ReadNpy(Put(Npy("{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }",
@@ -76,7 +83,8 @@ TEST_F(NpyTest, ReadsFortranOrderAndBigEndian) {
 }
 
 TEST_F(NpyTest, RefusesPickledObjectsByName) {
-  const auto tensor = ReadNpy(Put(Npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "cos\nsystem\n")));
+  const auto tensor = ReadNpy(
+      Put(Npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "cos\nsystem\n")));
   ASSERT_FALSE(tensor.ok());
   EXPECT_NE(tensor.error().message().find("pickle"), std::string::npos);
 }
@@ -90,10 +98,12 @@ TEST_F(NpyTest, RefusesEveryTruncation) {
 
 TEST_F(NpyTest, RefusesHostileHeaders) {
   for (const char* dictionary :
-       {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4611686018427387904), }",
+       {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, "
+        "4611686018427387904), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
-        "{'descr': '<f4', 'shape': (1,), }", "{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "{}"}) {
+        "{'descr': '<f4', 'shape': (1,), }",
+        "{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "{}"}) {
     EXPECT_FALSE(ReadNpy(Put(Npy(dictionary, std::string(64, 'x')))).ok()) << dictionary;
   }
 }
@@ -123,7 +133,8 @@ TEST_F(NpyTest, ReadsIdxAndRefusesWhatDoesNotFit) {
   ASSERT_TRUE(tensor.ok()) << tensor.error().message();
   EXPECT_EQ(tensor.value().shape, (Shape{2, 2}));
   EXPECT_EQ(ToDoubles(tensor.value()).value(), (std::vector<double>{1, 2, 3, 4}));
-  for (std::size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(ReadIdx(Put(good.substr(0, size))).ok());
+  for (std::size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(ReadIdx(Put(good.substr(0, size))).ok());
   EXPECT_FALSE(ReadIdx(Put(good + "x")).ok());
   const std::string wide("\0\0\x0B\x01\0\0\0\x02\x01\x02\xff\xff", 12);
   EXPECT_EQ(ToDoubles(ReadIdx(Put(wide)).value()).value(), (std::vector<double>{258, -1}));

@@ -1,4 +1,5 @@
-// Images: decoding, resizing and cropping against pixels that PIL made (tests/data/preprocess/make.py).
+// Images: decoding, resizing and cropping against pixels that PIL made
+// (tests/data/preprocess/make.py).
 #include "data/preprocess.h"
 
 #include <cstdlib>
@@ -44,14 +45,12 @@ TEST_P(PreprocessTest, GivesThePixelsThatPilGives) {
   EXPECT_LE(worst, expectation.tolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, PreprocessTest,
-                         ::testing::Values(Expectation{"wide.png", 24, 20, 0},
-                                           Expectation{"palette.png", 21, 16, 0},
-                                           Expectation{"alpha.png", 21, 16, 0},
-                                           Expectation{"gray.png", 40, 33, 0},
-                                           Expectation{"wide.jpg", 24, 20, 1},
-                                           Expectation{"small.jpg", 50, 48, 1},
-                                           Expectation{"cmyk.jpg", 24, 20, 1}));
+INSTANTIATE_TEST_SUITE_P(
+    Files, PreprocessTest,
+    ::testing::Values(Expectation{"wide.png", 24, 20, 0}, Expectation{"palette.png", 21, 16, 0},
+                      Expectation{"alpha.png", 21, 16, 0}, Expectation{"gray.png", 40, 33, 0},
+                      Expectation{"wide.jpg", 24, 20, 1}, Expectation{"small.jpg", 50, 48, 1},
+                      Expectation{"cmyk.jpg", 24, 20, 1}));
 
 TEST(Normalize, FollowsTorchvision) {
   // ToTensor then Normalize on one pixel per channel: (x / 255 - mean) / std in float32.
@@ -77,7 +76,8 @@ TEST(ToInput, AddsAMissingChannelAndNamesWhatDoesNotFit) {
   const Tensor wrong{DataType::kUint8, {3, 2}, std::vector<std::byte>(6)};
   const auto refused = ToInput(wrong, {}, 1, gray);
   ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.error().message().find("[1, 3, 2]"), std::string::npos) << refused.error().message();
+  EXPECT_NE(refused.error().message().find("[1, 3, 2]"), std::string::npos)
+      << refused.error().message();
 }
 
 TEST(ToInput, RefusesNumbersThatTheModelsIntegersCannotHold) {

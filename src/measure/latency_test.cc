@@ -27,8 +27,16 @@ LatencyPlan Plan() {
 TEST(MeasureInterleaved, TimesEveryArmOncePerRound) {
   FakeClock clock;
   std::string order;
-  const Pass a = [&] { order += 'a'; clock.now += 1000; return Ok(); };
-  const Pass b = [&] { order += 'b'; clock.now += 3000; return Ok(); };
+  const Pass a = [&] {
+    order += 'a';
+    clock.now += 1000;
+    return Ok();
+  };
+  const Pass b = [&] {
+    order += 'b';
+    clock.now += 3000;
+    return Ok();
+  };
   SilentProgress progress;
   const auto samples = MeasureInterleaved({a, b}, Plan(), clock, progress);
   ASSERT_TRUE(samples.ok());
@@ -47,7 +55,11 @@ TEST(MeasureInterleaved, TimesEveryArmOncePerRound) {
 TEST(MeasureInterleaved, DriftMeetsAllArmsAlike) {
   FakeClock clock;
   std::int64_t cost = 1000;
-  const Pass pass = [&] { clock.now += cost; cost += 10; return Ok(); };
+  const Pass pass = [&] {
+    clock.now += cost;
+    cost += 10;
+    return Ok();
+  };
   LatencyPlan plan = Plan();
   plan.repetitions = plan.max_repetitions = 200;
   SilentProgress progress;
@@ -55,7 +67,8 @@ TEST(MeasureInterleaved, DriftMeetsAllArmsAlike) {
   ASSERT_TRUE(samples.ok());
   double sums[2] = {0, 0};
   for (int arm = 0; arm < 2; ++arm) {
-    for (const double ns : samples.value()[static_cast<std::size_t>(arm)].WallPerPassNs()) sums[arm] += ns;
+    for (const double ns : samples.value()[static_cast<std::size_t>(arm)].WallPerPassNs())
+      sums[arm] += ns;
   }
   EXPECT_NEAR(sums[0] / sums[1], 1.0, 0.002);
 }
@@ -63,19 +76,29 @@ TEST(MeasureInterleaved, DriftMeetsAllArmsAlike) {
 TEST(MeasureInterleaved, AddsRepetitionsOnlyWhileAnArmVaries) {
   FakeClock clock;
   int runs = 0;
-  const Pass steady = [&] { clock.now += 1000; return Ok(); };
-  const Pass shaky = [&] { clock.now += ++runs % 2 == 0 ? 1000 : 2000; return Ok(); };
+  const Pass steady = [&] {
+    clock.now += 1000;
+    return Ok();
+  };
+  const Pass shaky = [&] {
+    clock.now += ++runs % 2 == 0 ? 1000 : 2000;
+    return Ok();
+  };
   SilentProgress progress;
   EXPECT_EQ(MeasureInterleaved({steady}, Plan(), clock, progress).value()[0].wall_ns.size(), 5U);
   EXPECT_EQ(MeasureInterleaved({shaky}, Plan(), clock, progress).value()[0].wall_ns.size(), 12U);
   LatencyPlan short_of_time = Plan();
   short_of_time.max_total_ns = 6000;
-  EXPECT_LT(MeasureInterleaved({shaky}, short_of_time, clock, progress).value()[0].wall_ns.size(), 12U);
+  EXPECT_LT(MeasureInterleaved({shaky}, short_of_time, clock, progress).value()[0].wall_ns.size(),
+            12U);
 }
 
 TEST(MeasureInterleaved, GroupsShortPasses) {
   FakeClock clock;
-  const Pass pass = [&] { clock.now += 100; return Ok(); };
+  const Pass pass = [&] {
+    clock.now += 100;
+    return Ok();
+  };
   LatencyPlan plan = Plan();
   plan.min_repetition_ns = 1050;
   SilentProgress progress;

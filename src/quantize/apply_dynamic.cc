@@ -50,7 +50,7 @@ Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* 
   const bool is_convolution = node.Is("Conv");
   if (!is_convolution && layer.bias_factor == 1) return layer.bias->name;
   QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
-  std::vector<float> bias(values.values().begin(), values.values().end());
+  std::vector<float> bias = values.All();
   for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
   const auto count = static_cast<std::int64_t>(bias.size());
   const Shape shape = is_convolution ? Shape{1, count, 1, 1} : layer.bias->dims;

@@ -40,7 +40,7 @@ Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& ind
     const Initializer* tensor = FloatVector(index, node.inputs[i + 1], channels);
     if (tensor == nullptr) return std::optional<Affine>();
     QB_TRY(const FloatValues values, FloatValues::Of(model, *tensor));
-    parameters[i].assign(values.values().begin(), values.values().end());
+    parameters[i] = values.All();
   }
   const auto& [scale, bias, mean, variance] = parameters;
   const double epsilon = node.FloatAttribute("epsilon", 1e-5F);
@@ -58,7 +58,7 @@ Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
                                  const Affine& affine, std::string name) {
   QB_TRY(const FloatValues values, FloatValues::Of(model, weight));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
-  const std::span<const float> from = values.values();
+  const std::vector<float> from = values.All();
   const std::span<float> to = tensor.As<float>();
   const std::size_t per_channel = from.size() / affine.factor.size();
   for (std::size_t i = 0; i < from.size(); ++i) {
@@ -73,8 +73,9 @@ Result<Initializer> ShiftedBias(const Model& model, const Initializer* bias, con
   std::vector<float> shifted(affine.shift.begin(), affine.shift.end());
   if (bias != nullptr) {
     QB_TRY(const FloatValues values, FloatValues::Of(model, *bias));
+    const std::vector<float> before = values.All();
     for (std::size_t c = 0; c < shifted.size(); ++c) {
-      shifted[c] = static_cast<float>(values.values()[c] * affine.factor[c] + affine.shift[c]);
+      shifted[c] = static_cast<float>(before[c] * affine.factor[c] + affine.shift[c]);
     }
   }
   const auto channels = static_cast<std::int64_t>(shifted.size());

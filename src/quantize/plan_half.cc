@@ -18,14 +18,6 @@ constexpr float kLargestHalf = 65504.0F;
 constexpr std::array<std::string_view, 4> kWantsInitializers = {
     "Resize", "Upsample", "QuantizeLinear", "DequantizeLinear"};
 
-// Magnitudes below the smallest normal half, 2^-14, keep fewer than 11 digits or none.
-std::int64_t CountSmall(std::span<const float> values) {
-  return std::count_if(values.begin(), values.end(), [](float value) {
-    const float magnitude = std::abs(value);
-    return magnitude > 0 && magnitude < 0x1p-14F;
-  });
-}
-
 std::string WhyNotRange(float largest) {
   if (std::isnan(largest)) return "its weights hold NaN";
   if (largest <= kLargestHalf) return "";
@@ -73,11 +65,11 @@ class HalfDecisions {
     if (Elements(weight) < kMinHalfElements) {
       return Format("fewer than {} numbers: the cast would be larger", kMinHalfElements);
     }
-    QB_TRY(const FloatValues values, FloatValues::Of(model, weight));
-    std::string reason = WhyNotRange(LargestMagnitude(values.values()));
+    QB_TRY(const HalfSurvey survey, SurveyForHalf(model, weight));
+    std::string reason = WhyNotRange(survey.largest);
     if (reason.empty()) {
       numbers_ += Elements(weight);
-      small_ += CountSmall(values.values());
+      small_ += survey.small;
     }
     return reason;
   }

@@ -20,7 +20,8 @@ constexpr double kInt32Min = std::numeric_limits<std::int32_t>::min();
 Result<std::vector<double>> BiasOf(const WeightedLayer& layer, const Model& model) {
   if (layer.bias == nullptr) return std::vector<double>();
   QB_TRY(const FloatValues values, FloatValues::Of(model, *layer.bias));
-  std::vector<double> bias(values.values().begin(), values.values().end());
+  const std::vector<float> numbers = values.All();
+  std::vector<double> bias(numbers.begin(), numbers.end());
   if (bias.size() == 1) bias.assign(static_cast<std::size_t>(layer.outputs), bias[0]);
   for (double& value : bias) {
     value *= layer.bias_factor;

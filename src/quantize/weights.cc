@@ -2,6 +2,7 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -15,12 +16,25 @@ namespace {
 
 constexpr std::int64_t kChunkElements = 1 << 18;
 
+template <typename T>
+std::span<T> Slice(std::span<T> values, std::int64_t begin, std::int64_t end) {
+  return values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+}
+
+std::int64_t ChunksOf(std::int64_t elements) {
+  return (elements + kChunkElements - 1) / kChunkElements;
+}
+
 // Weights as a matrix whose rows are quantized one by one.
 struct Matrix {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   [[nodiscard]] std::int64_t RowsPerChunk() const {
     return std::max<std::int64_t>(1, kChunkElements / std::max<std::int64_t>(1, columns));
+  }
+  template <typename T>
+  [[nodiscard]] std::span<T> Row(std::span<T> values, std::int64_t row) const {
+    return Slice(values, row * columns, (row + 1) * columns);
   }
 };
 
@@ -32,12 +46,7 @@ Matrix MatrixOf(const Initializer& initializer, Channels channels) {
   return {rows, rows == 0 ? 0 : elements / rows};
 }
 
-template <typename T>
-std::span<T> Slice(std::span<T> values, std::int64_t begin, std::int64_t end) {
-  return values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-}
-
-std::vector<float> ColumnMaxima(std::span<const float> values, const Matrix& matrix, int threads) {
+std::vector<float> ColumnMaxima(const FloatValues& weights, const Matrix& matrix, int threads) {
   const std::int64_t grain = matrix.RowsPerChunk();
   const std::int64_t chunks = (matrix.rows + grain - 1) / grain;
   const auto columns = static_cast<std::size_t>(matrix.columns);
@@ -45,56 +54,72 @@ std::vector<float> ColumnMaxima(std::span<const float> values, const Matrix& mat
   ParallelFor(matrix.rows, grain, threads, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float>& part = parts[static_cast<std::size_t>(begin / grain)];
     part.assign(columns, 0.0F);
-    for (std::int64_t row = begin; row < end; ++row) {
-      kernels::AbsMaxInto(Slice(values, row * matrix.columns, (row + 1) * matrix.columns), part);
-    }
+    weights.Read(begin * matrix.columns, end * matrix.columns, [&](std::span<const float> values) {
+      for (std::int64_t row = 0; row < end - begin; ++row) {
+        kernels::AbsMaxInto(matrix.Row(values, row), part);
+      }
+    });
   });
   std::vector<float> maxima(columns, 0.0F);
   for (const std::vector<float>& part : parts) kernels::AbsMaxInto(part, maxima);
   return maxima;
 }
 
-std::vector<float> RowMaxima(std::span<const float> values, const Matrix& matrix, int threads) {
+std::vector<float> RowMaxima(const FloatValues& weights, const Matrix& matrix, int threads) {
   std::vector<float> maxima(static_cast<std::size_t>(matrix.rows));
-  ParallelFor(
-      matrix.rows, matrix.RowsPerChunk(), threads, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          maxima[static_cast<std::size_t>(row)] =
-              kernels::AbsMax(Slice(values, row * matrix.columns, (row + 1) * matrix.columns));
-        }
-      });
+  ParallelFor(matrix.rows, matrix.RowsPerChunk(), threads,
+              [&](std::int64_t begin, std::int64_t end) {
+                weights.Read(begin * matrix.columns, end * matrix.columns,
+                             [&](std::span<const float> values) {
+                               for (std::int64_t row = 0; row < end - begin; ++row) {
+                                 maxima[static_cast<std::size_t>(begin + row)] =
+                                     kernels::AbsMax(matrix.Row(values, row));
+                               }
+                             });
+              });
   return maxima;
 }
 
-std::vector<float> WholeMaximum(std::span<const float> values, int threads) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  std::vector<float> parts(static_cast<std::size_t>((count + kChunkElements - 1) / kChunkElements));
+std::vector<float> WholeMaximum(const FloatValues& weights, int threads) {
+  const std::int64_t count = weights.size();
+  std::vector<float> parts(static_cast<std::size_t>(ChunksOf(count)));
   ParallelFor(count, kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
-    parts[static_cast<std::size_t>(begin / kChunkElements)] =
-        kernels::AbsMax(Slice(values, begin, end));
+    weights.Read(begin, end, [&](std::span<const float> values) {
+      parts[static_cast<std::size_t>(begin / kChunkElements)] = kernels::AbsMax(values);
+    });
   });
   return {kernels::AbsMax(parts)};
 }
 
-void QuantizeRows(std::span<const float> values, std::span<const float> scales, Channels channels,
-                  const Matrix& matrix, std::span<std::int8_t> codes, int threads) {
-  const std::int64_t columns = matrix.columns;
-  ParallelFor(
-      matrix.rows, matrix.RowsPerChunk(), threads, [&](std::int64_t begin, std::int64_t end) {
-        if (channels == Channels::kNone) {
-          kernels::QuantizeRow(Slice(values, begin, end), scales[0], Slice(codes, begin, end));
-          return;
-        }
-        for (std::int64_t row = begin; row < end; ++row) {
-          const auto from = Slice(values, row * columns, (row + 1) * columns);
-          const auto to = Slice(codes, row * columns, (row + 1) * columns);
-          if (channels == Channels::kRows) {
-            kernels::QuantizeRow(from, scales[static_cast<std::size_t>(row)], to);
-          } else {
-            kernels::QuantizeRowByColumn(from, scales, to);
-          }
-        }
-      });
+// Turns rows [begin, end) of a matrix into codes.
+struct Quantizer {
+  Channels channels;
+  Matrix matrix;
+  std::span<const float> scales;
+
+  void Rows(std::int64_t begin, std::int64_t end, std::span<const float> values,
+            std::span<std::int8_t> codes) const {
+    if (channels == Channels::kNone) {
+      kernels::QuantizeRow(values, scales[0], codes);
+    } else if (channels == Channels::kColumns) {
+      for (std::int64_t row = 0; row < end - begin; ++row) {
+        kernels::QuantizeRowByColumn(matrix.Row(values, row), scales, matrix.Row(codes, row));
+      }
+    } else {
+      for (std::int64_t row = 0; row < end - begin; ++row) {
+        kernels::QuantizeRow(matrix.Row(values, row), scales[static_cast<std::size_t>(begin + row)],
+                             matrix.Row(codes, row));
+      }
+    }
+  }
+};
+
+// Magnitudes below the smallest normal half, 2^-14, keep fewer than 11 digits or none.
+std::int64_t CountSmall(std::span<const float> values) {
+  return std::count_if(values.begin(), values.end(), [](float value) {
+    const float magnitude = std::abs(value);
+    return magnitude > 0 && magnitude < 0x1p-14F;
+  });
 }
 
 // Square tiles, so that both sides stay in the cache.
@@ -131,22 +156,13 @@ Result<FloatValues> FloatValues::Of(const Model& model, const Initializer& initi
   QB_CHECK(initializer.type == DataType::kFloat32, "weights are float32");
   FloatValues result;
   QB_TRY(result.bytes_, PayloadOf(initializer));
-  const std::span<const std::byte> view = result.bytes_.view;
-  const std::size_t count = view.size() / sizeof(float);
-  if (reinterpret_cast<std::uintptr_t>(view.data()) % alignof(float) == 0) {
-    result.values_ = {reinterpret_cast<const float*>(view.data()), count};
-  } else {
-    result.aligned_.resize(count);
-    std::memcpy(result.aligned_.data(), view.data(), view.size());
-    result.values_ = result.aligned_;
-  }
+  result.origin_ = initializer.origin.view;
   const auto remember = [&](const std::shared_ptr<const MappedFile>& file) {
     if (file == nullptr || file->bytes().empty()) return;
     const std::byte* begin = file->bytes().data();
     const std::byte* end = begin + file->bytes().size();
-    for (const std::span<const std::byte> part : {view, initializer.origin.view}) {
-      if (part.data() >= begin && part.data() < end) result.mapped_.emplace_back(file, part);
-    }
+    const auto holds = [&](const std::byte* place) { return place >= begin && place < end; };
+    if (holds(result.bytes_.view.data()) || holds(result.origin_.data())) result.file_ = file;
   };
   remember(model.file);
   for (const auto& [location, file] : model.external_files) remember(file);
@@ -154,11 +170,37 @@ Result<FloatValues> FloatValues::Of(const Model& model, const Initializer& initi
 }
 
 FloatValues::~FloatValues() {
-  for (const auto& [file, part] : mapped_) file->Release(part);
+  if (file_ == nullptr) return;
+  file_->Release(bytes_.view);
+  file_->Release(origin_);
 }
 
-float LargestMagnitude(std::span<const float> values) {
-  return WholeMaximum(values, 0)[0];
+std::int64_t FloatValues::size() const {
+  return static_cast<std::int64_t>(bytes_.size() / sizeof(float));
+}
+
+std::vector<float> FloatValues::All() const {
+  std::vector<float> copy(static_cast<std::size_t>(size()));
+  std::memcpy(copy.data(), bytes_.view.data(), copy.size() * sizeof(float));
+  return copy;
+}
+
+std::span<const float> FloatValues::View(std::int64_t begin, std::int64_t end,
+                                         std::vector<float>* copy) const {
+  const std::byte* first = bytes_.view.data() + static_cast<std::size_t>(begin) * sizeof(float);
+  const auto count = static_cast<std::size_t>(end - begin);
+  if (reinterpret_cast<std::uintptr_t>(first) % alignof(float) == 0) {
+    return {reinterpret_cast<const float*>(first), count};
+  }
+  copy->resize(count);
+  std::memcpy(copy->data(), first, count * sizeof(float));
+  return *copy;
+}
+
+void FloatValues::Release(std::int64_t begin, std::int64_t end) const {
+  if (file_ == nullptr) return;
+  file_->Release(bytes_.view.subspan(static_cast<std::size_t>(begin) * sizeof(float),
+                                     static_cast<std::size_t>(end - begin) * sizeof(float)));
 }
 
 Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& initializer,
@@ -167,9 +209,9 @@ Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& 
   const Matrix matrix = MatrixOf(initializer, channels);
   std::vector<float> maxima;
   switch (channels) {
-    case Channels::kNone: maxima = WholeMaximum(weights.values(), threads); break;
-    case Channels::kRows: maxima = RowMaxima(weights.values(), matrix, threads); break;
-    case Channels::kColumns: maxima = ColumnMaxima(weights.values(), matrix, threads); break;
+    case Channels::kNone: maxima = WholeMaximum(weights, threads); break;
+    case Channels::kRows: maxima = RowMaxima(weights, matrix, threads); break;
+    case Channels::kColumns: maxima = ColumnMaxima(weights, matrix, threads); break;
   }
   for (const float maximum : maxima) {
     if (std::isfinite(maximum)) continue;
@@ -195,8 +237,16 @@ Result<Tensor> QuantizeWeights(const Model& model, const Initializer& initialize
   QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kInt8, initializer.dims));
   const Matrix matrix = MatrixOf(initializer, layout.channels);
-  QuantizeRows(weights.values(), scales, layout.channels, matrix, tensor.As<std::int8_t>(),
-               threads);
+  const Quantizer quantizer{layout.channels, matrix, scales};
+  const std::span<std::int8_t> codes = tensor.As<std::int8_t>();
+  ParallelFor(matrix.rows, matrix.RowsPerChunk(), threads,
+              [&](std::int64_t begin, std::int64_t end) {
+                const std::int64_t from = begin * matrix.columns;
+                const std::int64_t to = end * matrix.columns;
+                weights.Read(from, to, [&](std::span<const float> values) {
+                  quantizer.Rows(begin, end, values, Slice(codes, from, to));
+                });
+              });
   if (layout.negate) {
     for (std::int8_t& code : tensor.As<std::int8_t>()) code = static_cast<std::int8_t>(-code);
   }
@@ -212,14 +262,33 @@ Result<Tensor> QuantizeWeights(const Model& model, const Initializer& initialize
   return tensor;
 }
 
+Result<HalfSurvey> SurveyForHalf(const Model& model, const Initializer& initializer) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+  const std::int64_t count = weights.size();
+  std::vector<HalfSurvey> parts(static_cast<std::size_t>(ChunksOf(count)));
+  ParallelFor(count, kChunkElements, 0, [&](std::int64_t begin, std::int64_t end) {
+    weights.Read(begin, end, [&](std::span<const float> values) {
+      parts[static_cast<std::size_t>(begin / kChunkElements)] = {kernels::AbsMax(values),
+                                                                 CountSmall(values)};
+    });
+  });
+  HalfSurvey survey;
+  for (const HalfSurvey& part : parts) {
+    survey.largest = kernels::AbsMax(std::array{survey.largest, part.largest});
+    survey.small += part.small;
+  }
+  return survey;
+}
+
 Result<Tensor> HalfWeights(const Model& model, const Initializer& initializer, int threads) {
   QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat16, initializer.dims));
   const std::span<std::uint16_t> halves = tensor.As<std::uint16_t>();
-  ParallelFor(static_cast<std::int64_t>(halves.size()), kChunkElements, threads,
-              [&](std::int64_t begin, std::int64_t end) {
-                kernels::ToHalf(Slice(weights.values(), begin, end), Slice(halves, begin, end));
-              });
+  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
+    weights.Read(begin, end, [&](std::span<const float> values) {
+      kernels::ToHalf(values, Slice(halves, begin, end));
+    });
+  });
   return tensor;
 }
 

@@ -17,8 +17,9 @@ inline constexpr std::int64_t kMinWeightElements = 16;
 [[nodiscard]] bool IsFloatWeights(const Initializer& initializer);
 [[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
 
-// Numbers of a float32 initializer, row-major, wherever they are stored. Gives mapped pages back
-// when it goes, so that a model larger than memory can be walked through.
+// Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
+// Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
+// through.
 class FloatValues {
  public:
   // kMalformed when they do not fit the shape; kInternal for another element type.
@@ -29,14 +30,26 @@ class FloatValues {
   FloatValues& operator=(const FloatValues&) = delete;
   ~FloatValues();
 
-  [[nodiscard]] std::span<const float> values() const { return values_; }
+  [[nodiscard]] std::int64_t size() const;
+  // The values [begin, end), as they are handed to `use`; then their pages go.
+  template <typename Use>
+  void Read(std::int64_t begin, std::int64_t end, const Use& use) const {
+    std::vector<float> copy;
+    use(View(begin, end, &copy));
+    Release(begin, end);
+  }
+  // A copy of all.
+  [[nodiscard]] std::vector<float> All() const;
 
  private:
   FloatValues() = default;
+  // A view, or a copy where the file has them at an odd address.
+  [[nodiscard]] std::span<const float> View(std::int64_t begin, std::int64_t end,
+                                            std::vector<float>* copy) const;
+  void Release(std::int64_t begin, std::int64_t end) const;
   Bytes bytes_;
-  std::vector<float> aligned_;  // a copy, where the file has them at an odd address
-  std::span<const float> values_;
-  std::vector<std::pair<std::shared_ptr<const MappedFile>, std::span<const std::byte>>> mapped_;
+  std::shared_ptr<const MappedFile> file_;  // where bytes_ or their origin lie; may be null
+  std::span<const std::byte> origin_;
 };
 
 // How the scales of a matrix lie.
@@ -45,9 +58,6 @@ enum class Channels : std::uint8_t {
   kRows,     // one per index of the first axis
   kColumns,  // one per index of the second axis of two
 };
-
-// NaN when there is one among the values.
-[[nodiscard]] float LargestMagnitude(std::span<const float> values);
 
 // The largest magnitude of every channel. kMalformed, naming the initializer, when there are NaN or
 // infinities.
@@ -68,6 +78,13 @@ struct CodeLayout {
 [[nodiscard]] Result<Tensor> QuantizeWeights(const Model& model, const Initializer& initializer,
                                              std::span<const float> scales,
                                              const CodeLayout& layout, int threads);
+
+// What float16 would make of weights.
+struct HalfSurvey {
+  float largest = 0;       // magnitude; NaN when there is one
+  std::int64_t small = 0;  // numbers below float16's normal range that are not 0
+};
+[[nodiscard]] Result<HalfSurvey> SurveyForHalf(const Model& model, const Initializer& initializer);
 
 // float16 of every number. They must be within float16's range.
 [[nodiscard]] Result<Tensor> HalfWeights(const Model& model, const Initializer& initializer,

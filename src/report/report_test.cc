@@ -1,8 +1,10 @@
 // Rendering: every format, and hostile text in each.
+#include "quantbench/report.h"
+
 #include <gtest/gtest.h>
 
 #include "quantbench/base/json.h"
-#include "quantbench/report.h"
+
 #include "report/escape.h"
 #include "report/page.h"
 
@@ -98,7 +100,8 @@ TEST(Sentences, SayWhatWasBought) {
   const auto sentences = AnswerSentences(OneModel());
   ASSERT_EQ(sentences.size(), 1U);
   EXPECT_EQ(sentences[0],
-            "m q: 4.00 times smaller (1.00 MB), 2.00 times faster at batch 1, 1 thread (95 % interval 1.96 to 2.04).");
+            "m q: 4.00 times smaller (1.00 MB), 2.00 times faster at batch 1, 1 thread (95 % "
+            "interval 1.96 to 2.04).");
 }
 
 TEST(Figures, HoldTheMeasuredNumbers) {

@@ -1,10 +1,9 @@
 // The store: complete records, damage moved aside, left-overs removed.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "quantbench/base/file.h"
 #include "quantbench/results.h"
@@ -47,7 +46,8 @@ TEST_F(StoreTest, ReadsBackWhatWasWritten) {
   ASSERT_TRUE(records.ok() && problems.empty());
   ASSERT_EQ(records.value().size(), 1U);
   EXPECT_EQ(records.value()[0].ToJson(), Make("k1").ToJson());
-  EXPECT_EQ(records.value()[0].what.cell.Describe(), "batch 4, 2 threads, seq 8, data loading included");
+  EXPECT_EQ(records.value()[0].what.cell.Describe(),
+            "batch 4, 2 threads, seq 8, data loading included");
 }
 
 // No truncation and no single changed byte may come back as a record.
@@ -57,7 +57,8 @@ TEST_F(StoreTest, QuarantinesDamage) {
   const std::string good = ReadFile(OnlyFile()).value();
   const fs::path path = OnlyFile();
   std::vector<std::string> damaged;
-  for (std::size_t size = 0; size + 2 < good.size(); size += 64) damaged.push_back(good.substr(0, size));
+  for (std::size_t size = 0; size + 2 < good.size(); size += 64)
+    damaged.push_back(good.substr(0, size));
   for (std::size_t at = 0; at < good.size(); at += 41) {
     damaged.push_back(good);
     damaged.back()[at] = static_cast<char>(damaged.back()[at] ^ 0x01);
@@ -97,8 +98,8 @@ TEST_F(StoreTest, RemovesLeftOversOfAKilledWriter) {
 }
 
 TEST(Outcome, NamesReadBack) {
-  for (const Outcome outcome : {Outcome::kOk, Outcome::kSkipped, Outcome::kFailed, Outcome::kCrashed,
-                                Outcome::kTimedOut, Outcome::kOutOfMemory}) {
+  for (const Outcome outcome : {Outcome::kOk, Outcome::kSkipped, Outcome::kFailed,
+                                Outcome::kCrashed, Outcome::kTimedOut, Outcome::kOutOfMemory}) {
     EXPECT_EQ(ParseOutcome(Name(outcome)).value(), outcome);
   }
   EXPECT_FALSE(ParseOutcome("fine").ok());

@@ -100,7 +100,6 @@ Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& pr
   QB_TRY(Model model, LoadModel(path));
   QB_TRY(const Model prepared, Prepare(std::move(model), recipe, nullptr));
   CalibrateOptions options;
-  options.inputs = inputs;
   options.samples = request["samples"].AsInt(options.samples);
   options.observer = request["observer"].AsString();
   options.session.threads = static_cast<int>(request["threads"].AsInt());

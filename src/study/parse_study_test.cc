@@ -1,10 +1,9 @@
 // Studies: what is accepted, and every mistake with its place.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "quantbench/study.h"
 
@@ -15,8 +14,7 @@ namespace fs = std::filesystem;
 
 class StudyTest : public ::testing::Test {
  protected:
-  StudyTest()
-      : folder_(fs::temp_directory_path() / ("qb_study_test." + std::to_string(getpid()))) {
+  StudyTest() : folder_(fs::temp_directory_path() / ("qb_study_test." + std::to_string(getpid()))) {
     fs::create_directories(folder_);
     std::ofstream(folder_ / "m.onnx") << "x";
     std::ofstream(folder_ / "d.npy") << "x";
@@ -90,8 +88,9 @@ expect = "<= 0.5"
 }
 
 TEST_F(StudyTest, NamesTheMisspeltKeyWithItsPlaceAndTheNearestOne) {
-  EXPECT_EQ(Refusal("[study]\ntitle = \"t\"\nrepetition = 5\n[[model]]\nid = \"m\"\npath = \"m.onnx\"\n"),
-            "s.toml:3:1: unknown key \"repetition\" in [study]; did you mean \"repetitions\"?");
+  EXPECT_EQ(
+      Refusal("[study]\ntitle = \"t\"\nrepetition = 5\n[[model]]\nid = \"m\"\npath = \"m.onnx\"\n"),
+      "s.toml:3:1: unknown key \"repetition\" in [study]; did you mean \"repetitions\"?");
 }
 
 TEST_F(StudyTest, FindsEveryMistakeInOneGo) {
@@ -120,20 +119,28 @@ TEST_F(StudyTest, RefusesEachKindOfMistake) {
       {kHead + "[sweep]\nbatch = [1, \"x\"]\n", "list of whole numbers"},
       {kHead + "[data.d]\nkind = \"npy\"\n", "needs the key \"path\""},
       {kHead + "[data.d]\nkind = \"npy\"\npath = \"d.npy\"\npreprocess = { std = [0] }\n", "is 0"},
-      {kHead + "[data.d]\nkind = \"imagefolder\"\npath = \"d.npy\"\n", "did you mean \"image-folder\""},
+      {kHead + "[data.d]\nkind = \"imagefolder\"\npath = \"d.npy\"\n",
+       "did you mean \"image-folder\""},
       {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"latency\"\nexpect = \"< 1\"\n",
        "unknown metric \"latency\""},
-      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"accuracy\"\narms = [\"original\"]\n"
-               "expect = \"about 1\"\n", "an expectation is like"},
-      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"size.ratio\"\narms = [\"original\"]\n"
-               "expect = \"> 1\"\n", "compares 2 arms, not 1"},
+      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"accuracy\"\narms = "
+               "[\"original\"]\n"
+               "expect = \"about 1\"\n",
+       "an expectation is like"},
+      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"size.ratio\"\narms = "
+               "[\"original\"]\n"
+               "expect = \"> 1\"\n",
+       "compares 2 arms, not 1"},
       {kHead + "[model]\nid = \"x\"\n", "s.toml:6"},
       {"title = = 3\n", "s.toml:1:"},
-      {kHead + "[sweep]\nbatch = [1,2,3,4,5,6,7,8,9,10]\nthreads = [1,2,3,4,5,6,7,8,9,10]\ndims = { a = "
-               "[1,2,3,4,5,6,7,8,9,10], b = [1,2,3,4,5,6,7,8,9,10], c = [1,2] }\n", "20000 cells"},
+      {kHead + "[sweep]\nbatch = [1,2,3,4,5,6,7,8,9,10]\nthreads = [1,2,3,4,5,6,7,8,9,10]\ndims = "
+               "{ a = "
+               "[1,2,3,4,5,6,7,8,9,10], b = [1,2,3,4,5,6,7,8,9,10], c = [1,2] }\n",
+       "20000 cells"},
   };
   for (const auto& [text, expected] : cases) {
-    EXPECT_NE(Refusal(text).find(expected), std::string::npos) << expected << "\nin\n" << Refusal(text);
+    EXPECT_NE(Refusal(text).find(expected), std::string::npos) << expected << "\nin\n"
+                                                               << Refusal(text);
   }
 }
 

@@ -54,14 +54,14 @@ TEST(Half, RoundTripsEveryCode) {
 }
 
 TEST(Half, RoundsToNearestEven) {
-  EXPECT_EQ(FloatToHalf(1.0F + 0x1p-11F), 0x3C00);           // a tie, down to even
-  EXPECT_EQ(FloatToHalf(1.0F + 3 * 0x1p-11F), 0x3C02);       // a tie, up to even
+  EXPECT_EQ(FloatToHalf(1.0F + 0x1p-11F), 0x3C00);      // a tie, down to even
+  EXPECT_EQ(FloatToHalf(1.0F + 3 * 0x1p-11F), 0x3C02);  // a tie, up to even
   EXPECT_EQ(FloatToHalf(std::nextafter(1.0F + 0x1p-11F, 2.0F)), 0x3C01);
   EXPECT_EQ(FloatToHalf(65504.0F), 0x7BFF);
   EXPECT_EQ(FloatToHalf(65519.99F), 0x7BFF);
-  EXPECT_EQ(FloatToHalf(65520.0F), 0x7C00);                  // overflow to infinity
-  EXPECT_EQ(FloatToHalf(0x1p-24F), 0x0001);                  // smallest subnormal
-  EXPECT_EQ(FloatToHalf(0x1p-25F), 0x0000);                  // a tie, to even zero
+  EXPECT_EQ(FloatToHalf(65520.0F), 0x7C00);  // overflow to infinity
+  EXPECT_EQ(FloatToHalf(0x1p-24F), 0x0001);  // smallest subnormal
+  EXPECT_EQ(FloatToHalf(0x1p-25F), 0x0000);  // a tie, to even zero
   EXPECT_EQ(FloatToHalf(-0.0F), 0x8000);
 }
 
@@ -91,7 +91,8 @@ TEST(ToDoubles, UnpacksFourBitIntegersLowNibbleFirst) {
 }
 
 TEST(FromDoubles, SaturatesAndRoundsHalfToEven) {
-  const auto tensor = FromDoubles(DataType::kInt8, {5}, std::vector<double>{-1000, 0.5, 1.5, 1000, NAN});
+  const auto tensor =
+      FromDoubles(DataType::kInt8, {5}, std::vector<double>{-1000, 0.5, 1.5, 1000, NAN});
   ASSERT_TRUE(tensor.ok());
   const auto codes = tensor.value().As<std::int8_t>();
   EXPECT_EQ(std::vector<int>(codes.begin(), codes.end()), (std::vector<int>{-128, 0, 2, 127, 0}));

@@ -1,6 +1,7 @@
 // Commands of the real program: results, errors in one line, documented exit codes, nothing lost.
-#include "end_to_end/program.h"
 #include "quantbench/base/json.h"
+
+#include "end_to_end/program.h"
 
 namespace quantbench::testing {
 namespace {
@@ -89,8 +90,9 @@ TEST_F(CommandLine, JsonOutputIsOneDocumentEvenForErrors) {
 TEST_F(CommandLine, QuantizeVerifiesAndTellsWhatBecameWhat) {
   Put("glyphs.toml", kGlyphs);
   for (const char* recipe : {"dynamic-int8", "static-int8", "float16"}) {
-    const Ran ran = Run("quantize " + kCnn + " --recipe " + recipe + " --calibrate glyphs.toml --samples 16 -o " +
-                        recipe + ".onnx --print json");
+    const Ran ran =
+        Run("quantize " + kCnn + " --recipe " + recipe +
+            " --calibrate glyphs.toml --samples 16 -o " + recipe + ".onnx --print json");
     ASSERT_EQ(ran.code, 0) << ran.err;
     const auto json = Json::Parse(ran.out);
     ASSERT_TRUE(json.ok());
@@ -100,7 +102,8 @@ TEST_F(CommandLine, QuantizeVerifiesAndTellsWhatBecameWhat) {
       if (row["what"].AsString() == "output SQNR, worst output") sqnr = row["value"].AsString();
     }
     EXPECT_GE(std::atof(sqnr.c_str()), 15) << recipe << ": " << sqnr;
-    EXPECT_LT(fs::file_size(folder_ / (std::string(recipe) + ".onnx")), fs::file_size(kCnn) * 2 / 3);
+    EXPECT_LT(fs::file_size(folder_ / (std::string(recipe) + ".onnx")),
+              fs::file_size(kCnn) * 2 / 3);
   }
 }
 
@@ -117,7 +120,8 @@ TEST_F(CommandLine, QuantizeNeverOverwritesUnasked) {
 
 TEST_F(CommandLine, AFailedReplacementBringsTheOldFileBack) {
   Put("out.onnx", "precious");
-  const Ran ran = Run("quantize " + kMlp + " --recipe float16 -o out.onnx --force --engine /nonexistent.so");
+  const Ran ran =
+      Run("quantize " + kMlp + " --recipe float16 -o out.onnx --force --engine /nonexistent.so");
   EXPECT_EQ(ran.code, 4) << ran.err;
   EXPECT_EQ(Read(folder_ / "out.onnx"), "precious");
   EXPECT_FALSE(fs::exists(folder_ / "out.onnx.previous"));
@@ -130,20 +134,25 @@ TEST_F(CommandLine, NoVerifyIsSaid) {
 }
 
 TEST_F(CommandLine, OutputsThatCannotBeWrittenAreMachineErrors) {
-  ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o missing/out.onnx"), 2, "does not exist");
+  ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o missing/out.onnx"), 2,
+                "does not exist");
   if (geteuid() != 0) {
     fs::create_directories(folder_ / "locked");
     fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
-    ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o locked/out.onnx"), 4, "cannot write");
+    ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o locked/out.onnx"), 4,
+                  "cannot write");
   }
-  const Ran full = Run("quantize " + kMlp + " --recipe float16 --no-verify -o out.onnx", "ulimit -f 100;");
+  const Ran full =
+      Run("quantize " + kMlp + " --recipe float16 --no-verify -o out.onnx", "ulimit -f 100;");
   EXPECT_NE(full.code, 0);
   EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
 }
 
 TEST_F(CommandLine, BenchMeasuresAllArmsAndFormats) {
   ASSERT_EQ(Run("quantize " + kMlp + " --recipe dynamic-int8 -o q.onnx").code, 0);
-  const Ran ran = Run("bench " + kMlp + " q.onnx --batch 1,4 --processes 2 --repetitions 3 --max-repetitions 3 -o json");
+  const Ran ran =
+      Run("bench " + kMlp +
+          " q.onnx --batch 1,4 --processes 2 --repetitions 3 --max-repetitions 3 -o json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto json = Json::Parse(ran.out);
   ASSERT_TRUE(json.ok()) << ran.out;
@@ -164,7 +173,8 @@ TEST_F(CommandLine, BenchKeepsGoingWhenAnArmFails) {
 }
 
 TEST_F(CommandLine, AWorkerOutOfMemoryOrTimeIsAnOutcome) {
-  const Ran slow = Run("bench " + kMlp + " --batch 1,100000 --timeout 1 --processes 1 --repetitions 100000");
+  const Ran slow =
+      Run("bench " + kMlp + " --batch 1,100000 --timeout 1 --processes 1 --repetitions 100000");
   EXPECT_EQ(slow.code, 3) << slow.err;
   EXPECT_NE(slow.out.find("timed-out"), std::string::npos) << slow.out;
 }

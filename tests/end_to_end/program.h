@@ -1,9 +1,6 @@
 // Running the real program, for end-to-end tests.
 #pragma once
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +10,8 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace quantbench::testing {
 
@@ -45,8 +44,9 @@ class ProgramTest : public ::testing::Test {
   Ran Run(const std::string& arguments, const std::string& environment = "") const {
     const std::string out = folder_ / "stdout.txt";
     const std::string err = folder_ / "stderr.txt";
-    const std::string command = "cd '" + folder_.string() + "' && " + environment + " '" QB_BINARY "' " +
-                                arguments + " >'" + out + "' 2>'" + err + "' </dev/null";
+    const std::string command = "cd '" + folder_.string() + "' && " + environment +
+                                " '" QB_BINARY "' " + arguments + " >'" + out + "' 2>'" + err +
+                                "' </dev/null";
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), Read(out), Read(err)};
   }

@@ -1,8 +1,9 @@
 // Whole studies through the real program: records, resume, verdicts, report.
 #include <csignal>
 
-#include "end_to_end/program.h"
 #include "quantbench/base/json.h"
+
+#include "end_to_end/program.h"
 
 namespace quantbench::testing {
 namespace {
@@ -12,10 +13,16 @@ using StudyRun = ProgramTest;
 std::string SmallStudy() {
   return "[study]\ntitle = \"small\"\nrepetitions = 2\nmax_repetitions = 2\nprocesses = 2\n"
          "evaluate_samples = 200\n"
-         "[[model]]\nid = \"mlp\"\npath = \"" + kQuickstart + "models/glyph_mlp.onnx\"\ndata = \"glyphs\"\n"
+         "[[model]]\nid = \"mlp\"\npath = \"" +
+         kQuickstart +
+         "models/glyph_mlp.onnx\"\ndata = \"glyphs\"\n"
          "[[variant]]\nid = \"dyn\"\nrecipe = \"dynamic-int8\"\n"
-         "[data.glyphs]\nkind = \"idx\"\npath = \"" + kQuickstart + "data/glyph-test-images.idx3.gz\"\n"
-         "labels = \"" + kQuickstart + "data/glyph-test-labels.idx1.gz\"\n"
+         "[data.glyphs]\nkind = \"idx\"\npath = \"" +
+         kQuickstart +
+         "data/glyph-test-images.idx3.gz\"\n"
+         "labels = \"" +
+         kQuickstart +
+         "data/glyph-test-labels.idx1.gz\"\n"
          "preprocess = { scale = 0.00392156862745098, mean = 0.2, std = 0.3 }\n"
          "[sweep]\nbatch = [1, 2]\n"
          "[[hypothesis]]\nid = \"H1\"\ntext = \"three times smaller\"\nmetric = \"size.ratio\"\n"
@@ -26,7 +33,8 @@ TEST_F(StudyRun, EndsWithAReportAndResumesWithoutDoingAnythingAgain) {
   Put("study.toml", SmallStudy());
   const Ran first = Run("run study.toml --results out");
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_NE(first.err.find("5 cases: 5 done now, 0 had a record, 0 failed"), std::string::npos) << first.err;
+  EXPECT_NE(first.err.find("5 cases: 5 done now, 0 had a record, 0 failed"), std::string::npos)
+      << first.err;
   EXPECT_NE(first.out.find("supported"), std::string::npos) << first.out;
   const std::string html = Read(folder_ / "out" / "report.html");
   EXPECT_NE(html.find("</html>"), std::string::npos);
@@ -47,16 +55,22 @@ TEST_F(StudyRun, DoesOnlyWhatHasNoRecordAfterAKill) {
   // Killed as soon as two records are there: the rest must be done later, those two not again.
   const std::string script = "cd '" + folder_.string() + "' && " + program +
                              " >/dev/null 2>&1 & pid=$!; while kill -0 $pid 2>/dev/null; do "
-                             "[ \"$(ls '" + folder_.string() + "/out/records' 2>/dev/null | grep -c json)\" -ge 2 ] && "
+                             "[ \"$(ls '" +
+                             folder_.string() +
+                             "/out/records' 2>/dev/null | grep -c json)\" -ge 2 ] && "
                              "kill -9 $pid; done; wait $pid 2>/dev/null; true";
-  ASSERT_EQ(std::system(("bash -c \"" + [&] {
-              std::string escaped;
-              for (const char c : script) {
-                if (c == '"' || c == '$' || c == '\\') escaped += '\\';
-                escaped += c;
-              }
-              return escaped;
-            }() + "\" 2>/dev/null").c_str()), 0);
+  ASSERT_EQ(std::system(("bash -c \"" +
+                         [&] {
+                           std::string escaped;
+                           for (const char c : script) {
+                             if (c == '"' || c == '$' || c == '\\') escaped += '\\';
+                             escaped += c;
+                           }
+                           return escaped;
+                         }() +
+                         "\" 2>/dev/null")
+                            .c_str()),
+            0);
   const Ran again = Run("run study.toml --results out");
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(again.err.find("5 done now"), std::string::npos) << again.err;
@@ -75,8 +89,11 @@ TEST_F(StudyRun, AMisspeltKeyIsNamedWithItsPlace) {
   Put("study.toml", study);
   const Ran ran = Run("run study.toml");
   EXPECT_EQ(ran.code, 2);
-  EXPECT_NE(ran.err.find("study.toml:3:1: unknown key \"repetitons_\" in [study]; did you mean \"repetitions\"?"),
-            std::string::npos) << ran.err;
+  EXPECT_NE(
+      ran.err.find(
+          "study.toml:3:1: unknown key \"repetitons_\" in [study]; did you mean \"repetitions\"?"),
+      std::string::npos)
+      << ran.err;
   EXPECT_FALSE(fs::exists(folder_ / "results"));
 }
 
@@ -93,10 +110,14 @@ TEST_F(StudyRun, GoesOnWhenAModelCannotBeUsed) {
 
 // A library that is an engine by name only and dies when it is opened.
 TEST_F(StudyRun, ACrashingEngineIsTheOutcomeOfACase) {
-  Put("crash.c", "#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { abort(); }\n");
+  Put("crash.c",
+      "#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { abort(); }\n");
   ASSERT_EQ(std::system(("cc -shared -fPIC -o '" + (folder_ / "crash.so").string() + "' '" +
-                         (folder_ / "crash.c").string() + "'").c_str()), 0);
-  const Ran ran = Run("bench " + kQuickstart + "models/glyph_mlp.onnx --engine ./crash.so --batch 1,2 --processes 1");
+                         (folder_ / "crash.c").string() + "'")
+                            .c_str()),
+            0);
+  const Ran ran = Run("bench " + kQuickstart +
+                      "models/glyph_mlp.onnx --engine ./crash.so --batch 1,2 --processes 1");
   EXPECT_EQ(ran.code, 3) << ran.err;
   EXPECT_NE(ran.out.find("crashed"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("Aborted"), std::string::npos) << ran.out;

@@ -23,7 +23,7 @@ class Json {
 
   // Conversions are implicit on purpose: Set("n", 3) reads as JSON does.
   // NOLINTBEGIN(google-explicit-constructor)
-  Json() = default;                                        // null
+  Json() = default;  // null
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}
   Json(int value) : value_(std::int64_t{value}) {}
@@ -31,8 +31,7 @@ class Json {
   Json(std::uint64_t value);
   Json(double value) : value_(value) {}
   Json(const char* value) : value_(std::string(value)) {}
-  Json(std::string_view value)
-      : value_(std::string(value)) {}
+  Json(std::string_view value) : value_(std::string(value)) {}
   Json(std::string value) : value_(std::move(value)) {}
   Json(Array value) : value_(std::move(value)) {}
   Json(Object value) : value_(std::move(value)) {}

@@ -1,0 +1,121 @@
+// Recipes and plans as text: names, near misses, JSON there and back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quantbench/quantize.h"
+
+namespace quantbench {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(FindRecipe, KnowsEveryRecipeOfTheTable) {
+  EXPECT_EQ(Recipes().size(), 3U);
+  for (const RecipeEntry& entry : Recipes()) {
+    const auto recipe = FindRecipe(entry.name);
+    ASSERT_TRUE(recipe.ok());
+    EXPECT_EQ(recipe.value().name, entry.name);
+    EXPECT_EQ(recipe.value().scheme, entry.scheme);
+    EXPECT_FALSE(entry.summary.empty());
+  }
+}
+
+TEST(FindRecipe, NamesTheNearestForAMistake) {
+  const auto recipe = FindRecipe("static-int4");
+  ASSERT_FALSE(recipe.ok());
+  EXPECT_EQ(recipe.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(recipe.error().message(), HasSubstr("did you mean \"static-int8\"?"));
+}
+
+TEST(FindRecipe, ListsAllWhereNothingIsNear) {
+  EXPECT_THAT(FindRecipe("x").error().message(), HasSubstr("known: dynamic-int8"));
+}
+
+TEST(Recipe, SurvivesJson) {
+  Recipe recipe;
+  recipe.name = "custom";
+  recipe.scheme = Scheme::kDynamicInt8;
+  recipe.per_channel = false;
+  recipe.keep_float = {"fc*", "Gather"};
+  recipe.quantize_embeddings = false;
+  recipe.target = Target::kArm;
+  const auto back = Recipe::FromJson(recipe.ToJson());
+  ASSERT_TRUE(back.ok()) << back.error().message();
+  EXPECT_EQ(back.value().ToJson(), recipe.ToJson());
+  EXPECT_EQ(back.value().keep_float, recipe.keep_float);
+  EXPECT_EQ(back.value().target, Target::kArm);
+}
+
+TEST(Recipe, RefusesAnUnknownScheme) {
+  Json json = Recipe().ToJson();
+  json.Set("scheme", "dynamic-int9");
+  EXPECT_THAT(Recipe::FromJson(json).error().message(), HasSubstr("did you mean \"dynamic-int8\""));
+}
+
+Plan EveryField() {
+  Plan plan;
+  plan.recipe = "static-int8";
+  plan.scheme = Scheme::kStaticInt8;
+  plan.target = Target::kArm;
+  plan.notes = {"a note"};
+  LayerPlan layer;
+  layer.layer = "conv1";
+  layer.op_type = "Conv";
+  layer.scheme = Scheme::kStaticInt8;
+  layer.weight = "w";
+  layer.other_weights = {"b"};
+  layer.weight_type = DataType::kInt8;
+  layer.weight_axis = 0;
+  layer.weight_bytes_before = 400;
+  layer.weight_bytes_after = 110;
+  layer.form = "QDQ";
+  layer.output_quantized = true;
+  LayerPlan absorbed;
+  absorbed.layer = "relu1";
+  absorbed.op_type = "Relu";
+  absorbed.scheme = Scheme::kStaticInt8;
+  absorbed.absorbed_by = "conv1";
+  LayerPlan kept;
+  kept.layer = "softmax";
+  kept.op_type = "Softmax";
+  kept.reason = "no kernel";
+  plan.layers = {layer, absorbed, kept};
+  plan.activations = {{"x", DataType::kInt8, {0.1F, -3}}, {"y", DataType::kUint8, {1e-20F, 255}}};
+  return plan;
+}
+
+TEST(Plan, SurvivesJsonText) {
+  const Plan plan = EveryField();
+  const auto json = Json::Parse(plan.ToJson().Dump());
+  ASSERT_TRUE(json.ok());
+  const auto back = Plan::FromJson(json.value());
+  ASSERT_TRUE(back.ok()) << back.error().message();
+  EXPECT_EQ(back.value(), plan);
+}
+
+TEST(Plan, RefusesQuantizationsThatAreNone) {
+  struct Fault {
+    const char* key;
+    Json value;
+    const char* message;
+  };
+  const std::vector<Fault> faults = {
+      {"scale", 0.0, "is not a quantization"},      {"scale", -1.0, "is not a quantization"},
+      {"scale", 1e300, "is not a quantization"},    {"scale", nullptr, ""},
+      {"zero_point", 256, "is not a quantization"}, {"zero_point", -1, "is not a quantization"},
+      {"type", "int16", "neither uint8 nor int8"},  {"type", "int9", ""},
+  };
+  for (const Fault& fault : faults) {
+    Json activation = Json::MakeObject();
+    activation.Set("tensor", "y").Set("type", "uint8").Set("scale", 0.5).Set("zero_point", 3);
+    activation.Set(fault.key, fault.value);
+    Json json = EveryField().ToJson();
+    json.Set("activations", Json::Array{activation});
+    const auto plan = Plan::FromJson(json);
+    ASSERT_FALSE(plan.ok()) << fault.key;
+    EXPECT_THAT(plan.error().message(), HasSubstr(fault.message));
+  }
+}
+
+}  // namespace
+}  // namespace quantbench
