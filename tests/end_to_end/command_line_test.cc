@@ -208,6 +208,31 @@ TEST_F(CommandLine, DoctorFindsTheEngineOrSaysWhatToDo) {
   EXPECT_NE(none.out.find("./dev setup"), std::string::npos);
 }
 
+// The engine's telemetry is off: no socket, no thread of its own, no file anywhere.
+TEST_F(CommandLine, TheEngineLeavesNoTrace) {
+  for (const char* name : {"home", "tmp", "cache"}) fs::create_directories(folder_ / name);
+  const std::string environment =
+      "HOME=$PWD/home TMPDIR=$PWD/tmp XDG_CACHE_HOME=$PWD/cache "
+      "ASAN_OPTIONS=detect_leaks=0";
+  const std::string arguments = "bench " + kMlp + " --processes 1 --repetitions 2";
+  const bool traced = std::system("strace -o /dev/null true 2>/dev/null") == 0;
+  const std::string strace =
+      "strace -f -qq -e trace=socket,connect,openat,clone,clone3 -o trace.txt";
+  ASSERT_EQ(Run(arguments, environment + (traced ? " " + strace : "")).code, 0);
+  for (const char* name : {"home", "tmp", "cache"})
+    EXPECT_TRUE(fs::is_empty(folder_ / name)) << name;
+  if (!traced) return;  // no right to trace: the folders were checked
+  std::istringstream trace(Read(folder_ / "trace.txt"));
+  int opened = 0;
+  for (std::string line; std::getline(trace, line);) {
+    opened += line.find("openat(") != std::string::npos ? 1 : 0;
+    EXPECT_EQ(line.find("AF_INET"), std::string::npos) << line;
+    EXPECT_EQ(line.find("CLONE_THREAD"), std::string::npos) << line;
+    EXPECT_EQ(line.find("O_CREAT"), std::string::npos) << line;
+  }
+  EXPECT_GT(opened, 10);
+}
+
 TEST_F(CommandLine, AClosedPipeIsNoCrash) {
   const Ran ran = Run("inspect " + kCnn + " | head -n 1");
   EXPECT_EQ(ran.code, 0);
