@@ -27,8 +27,10 @@ function(qb_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                                            $<$<BOOL:${QB_WERROR}>:-Werror>)
   if(QB_SANITIZE)
+    # GCC 12 sees uninitialized reads in the standard library's instrumented code that are not there.
     target_compile_options(${target} PUBLIC -fsanitize=${QB_SANITIZE} -fno-omit-frame-pointer
-                                            -fno-sanitize-recover=all)
+                                            -fno-sanitize-recover=all
+                                            $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PUBLIC -fsanitize=${QB_SANITIZE})
   endif()
 endfunction()
