@@ -1,6 +1,7 @@
 // Running models in tests: through ONNX Runtime, with samples made in code.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -58,10 +59,10 @@ inline std::vector<Tensor> RunModel(const Model& model, const std::vector<NamedT
 
 // How many nodes of each operator the engine runs once it has optimized the graph.
 inline std::map<std::string, int> OperatorsRun(const Model& model) {
-  const std::filesystem::path path =
-      std::filesystem::path(::testing::TempDir()) /
-      (std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) + "_" +
-       std::to_string(::getpid()) + ".onnx");
+  std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::replace(name.begin(), name.end(), '/', '_');
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) /
+                                     (name + "_" + std::to_string(::getpid()) + ".onnx");
   SessionOptions options;
   options.optimized_model_path = path.string();
   static_cast<void>(LoadSession(model, options));
