@@ -1,6 +1,7 @@
 // Running models in tests: through ONNX Runtime, with samples made in code.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -8,20 +9,16 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "quantbench/base/progress.h"
 #include "quantbench/base/random.h"
-#include "quantbench/calibrate.h"
 #include "quantbench/data.h"
 #include "quantbench/engine.h"
 #include "quantbench/model.h"
-#include "quantbench/quantize.h"
 
 namespace quantbench::testing {
 
@@ -58,10 +55,10 @@ inline std::vector<Tensor> RunModel(const Model& model, const std::vector<NamedT
 
 // How many nodes of each operator the engine runs once it has optimized the graph.
 inline std::map<std::string, int> OperatorsRun(const Model& model) {
-  const std::filesystem::path path =
-      std::filesystem::path(::testing::TempDir()) /
-      (std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) + "_" +
-       std::to_string(::getpid()) + ".onnx");
+  std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::replace(name.begin(), name.end(), '/', '_');
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) /
+                                     (name + "_" + std::to_string(::getpid()) + ".onnx");
   SessionOptions options;
   options.optimized_model_path = path.string();
   static_cast<void>(LoadSession(model, options));
@@ -118,37 +115,6 @@ inline VectorDataset NormalSamples(const Shape& shape, int count, std::uint64_t 
     samples.push_back(std::move(sample));
   }
   return VectorDataset(std::move(samples));
-}
-
-struct QuantizedModel {
-  Model prepared;
-  Plan plan;
-  Model model;
-};
-
-// Prepare, calibrate where needed, plan, apply.
-inline QuantizedModel Quantize(const Model& model, const Recipe& recipe, const Dataset& dataset) {
-  QuantizedModel result;
-  result.prepared = Must(Prepare(model, recipe, nullptr));
-  CalibrationTable table;
-  if (recipe.needs_calibration()) {
-    SilentProgress silent;
-    table = Must(Calibrate(result.prepared, TestEngine(), dataset,
-                           TensorsToObserve(result.prepared, recipe), {}, silent));
-  }
-  result.plan = Must(PlanQuantization(result.prepared, recipe, &table));
-  result.model = Must(ApplyPlan(result.prepared, result.plan));
-  Must(CheckModel(result.model));
-  return result;
-}
-
-// The plan of a layer; fails the test when there is none.
-inline LayerPlan LayerOf(const Plan& plan, std::string_view layer) {
-  for (const LayerPlan& candidate : plan.layers) {
-    if (candidate.layer == layer) return candidate;
-  }
-  ADD_FAILURE() << "the plan has no layer " << layer;
-  return {};
 }
 
 }  // namespace quantbench::testing

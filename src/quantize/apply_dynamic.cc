@@ -44,16 +44,18 @@ Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emit
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
 }
 
-// The bias as it is added to the product; empty: none.
+// The bias as it is added to the product, one number an output, as the engine's fusion wants it; empty:
+// none.
 Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   if (layer.bias == nullptr) return std::string();
   const bool is_convolution = node.Is("Conv");
-  if (!is_convolution && layer.bias_factor == 1) return layer.bias->name;
+  const bool is_one_each = Elements(*layer.bias) == layer.outputs;
+  if (!is_convolution && layer.bias_factor == 1 && is_one_each) return layer.bias->name;
   QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
   std::vector<float> bias = values.All();
   for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
-  const auto count = static_cast<std::int64_t>(bias.size());
-  const Shape shape = is_convolution ? Shape{1, count, 1, 1} : layer.bias->dims;
+  bias.resize(static_cast<std::size_t>(layer.outputs), bias[0]);
+  const Shape shape = is_convolution ? Shape{1, layer.outputs, 1, 1} : Shape{layer.outputs};
   emitter->Replaced(layer.bias->name);
   return emitter->AddInitializer(layer.bias->name + "_added", Tensor::OfFloats(shape, bias));
 }

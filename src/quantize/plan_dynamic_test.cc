@@ -6,8 +6,8 @@
 
 #include "quantbench/quantize.h"
 
-#include "engine_runner.h"
 #include "model_builder.h"
+#include "quantize_model.h"
 
 namespace quantbench {
 namespace {

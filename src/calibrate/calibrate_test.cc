@@ -1,0 +1,178 @@
+// Calibrating through the engine: what flows is what the table says.
+#include "quantbench/calibrate.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine_runner.h"
+#include "model_builder.h"
+
+namespace quantbench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ModelBuilder;
+using testing::Must;
+using testing::TestEngine;
+using testing::VectorDataset;
+
+VectorDataset Samples(const std::vector<std::vector<float>>& rows) {
+  std::vector<Sample> samples;
+  for (const std::vector<float>& row : rows) {
+    Sample sample;
+    sample.inputs = {Tensor::OfFloats({static_cast<std::int64_t>(row.size())}, row)};
+    samples.push_back(std::move(sample));
+  }
+  return VectorDataset(std::move(samples));
+}
+
+// x -> Relu -> Neg -> Exp; Shape of x on the side.
+Model Chain(std::int64_t batch = -1) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {batch, 3});
+  const std::string relu = builder.Add("Relu", "relu", {x});
+  builder.Output(builder.Add("Exp", "exp", {builder.Add("Neg", "neg", {relu})}));
+  builder.Output(builder.Add("Shape", "shape", {x}), DataType::kInt64);
+  return builder.Build();
+}
+
+Result<CalibrationTable> TableOf(const Model& model, const Dataset& data,
+                                 const std::vector<std::string>& tensors,
+                                 const CalibrateOptions& options = {}) {
+  SilentProgress silent;
+  return Calibrate(model, TestEngine(), data, tensors, options, silent);
+}
+
+TEST(Calibrate, RecordsInputsInnerValuesAndOutputs) {
+  const VectorDataset data = Samples({{-1, 2, 0.5F}, {3, -4, 1}});
+  const CalibrationTable table =
+      Must(TableOf(Chain(), data, {"x", "relu_out", "neg_out", "exp_out"}));
+  EXPECT_EQ(table.samples, 2);
+  EXPECT_EQ(table.ranges.at("x"), (TensorRange{-4, 3, 6, 0, DataType::kFloat32, {1, 3}}));
+  EXPECT_EQ(table.ranges.at("relu_out"), (TensorRange{0, 3, 6, 0, DataType::kFloat32, {1, 3}}));
+  EXPECT_EQ(table.ranges.at("neg_out").min, -3);
+  EXPECT_NEAR(table.ranges.at("exp_out").min, std::exp(-3.0), 1e-6);
+}
+
+TEST(Calibrate, UsesOnlyTheFirstSamplesAsked) {
+  CalibrateOptions options;
+  options.samples = 1;
+  const CalibrationTable table =
+      Must(TableOf(Chain(), Samples({{0, 1, 2}, {50, 60, 70}}), {"x"}, options));
+  EXPECT_EQ(table.samples, 1);
+  EXPECT_EQ(table.ranges.at("x").max, 2);
+}
+
+TEST(Calibrate, GivesTheSameTableInGroupsOfAnySize) {
+  const VectorDataset data = Samples({{-1, 2, 0.5F}, {3, -4, 1}, {7, 7, -9}});
+  const std::vector<std::string> tensors = {"exp_out", "neg_out", "relu_out", "x"};
+  const Json expected = Must(TableOf(Chain(), data, tensors)).ToJson();
+  for (const std::uint64_t budget : {1U, 24U, 48U, 49U}) {
+    CalibrateOptions options;
+    options.memory_bytes = budget;
+    EXPECT_EQ(Must(TableOf(Chain(), data, tensors, options)).ToJson(), expected) << budget;
+  }
+}
+
+TEST(Calibrate, WatchesManyTensorsAtOnce) {
+  ModelBuilder builder;
+  std::string value = builder.Input("x", {-1, 3});
+  std::vector<std::string> tensors = {value};
+  for (int i = 0; i < 60; ++i) {
+    value = builder.Add("Neg", "neg" + std::to_string(i), {value});
+    tensors.push_back(value);
+  }
+  builder.Output(value);
+  const CalibrationTable table = Must(TableOf(builder.Build(), Samples({{1, 2, 3}}), tensors));
+  EXPECT_EQ(table.ranges.size(), 61U);
+  EXPECT_EQ(table.ranges.at("neg0_out").max, -1);
+  EXPECT_EQ(table.ranges.at("neg59_out").max, 3);
+}
+
+TEST(Calibrate, StacksSamplesWhereTheModelFixesItsBatch) {
+  const VectorDataset data = Samples({{1, 0, 0}, {2, 0, 0}, {3, 0, 0}});
+  const CalibrationTable table = Must(TableOf(Chain(2), data, {"x"}));
+  EXPECT_EQ(table.ranges.at("x").shape, (Shape{2, 3}));
+  EXPECT_EQ(table.ranges.at("x").max, 3);
+}
+
+TEST(Calibrate, CountsWhatIsNotFinite) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const CalibrationTable table =
+      Must(TableOf(Chain(), Samples({{1, infinity, 2}}), {"x", "exp_out"}));
+  EXPECT_EQ(table.ranges.at("x").nonfinite, 1);
+  EXPECT_EQ(table.ranges.at("x").max, 2);
+}
+
+TEST(Calibrate, LeavesOutTensorsThatAreNotFloat) {
+  const CalibrationTable table = Must(TableOf(Chain(), Samples({{1, 2, 3}}), {"shape_out", "x"}));
+  EXPECT_EQ(table.ranges.size(), 1U);
+}
+
+TEST(Calibrate, RefusesWhatItCannotDo) {
+  const VectorDataset data = Samples({{1, 2, 3}});
+  EXPECT_THAT(TableOf(Chain(), data, {"nothing"}).error().message(),
+              HasSubstr("no tensor \"nothing\""));
+  EXPECT_THAT(TableOf(Chain(), VectorDataset({}), {"x"}).error().message(),
+              HasSubstr("at least one sample"));
+  CalibrateOptions options;
+  options.observer = "median";
+  EXPECT_THAT(TableOf(Chain(), data, {"x"}, options).error().message(),
+              HasSubstr("unknown observer \"median\""));
+  EXPECT_THAT(TableOf(Chain(), Samples({{1, 2}}), {"x"}).error().message(),
+              HasSubstr("calibration sample 0"));
+}
+
+TEST(CalibrationTable, SurvivesJsonText) {
+  const float tiny = 1e-30F;
+  CalibrationTable table = Must(TableOf(Chain(), Samples({{-1.1F, tiny, 0.3F}}), {"x", "exp_out"}));
+  table.source = "data images, 1 samples";
+  const Json json = Must(Json::Parse(table.ToJson().Dump()));
+  const CalibrationTable back = Must(CalibrationTable::FromJson(json));
+  EXPECT_EQ(back.ranges, table.ranges);
+  EXPECT_EQ(back.source, table.source);
+  EXPECT_EQ(back.samples, 1);
+}
+
+TEST(CalibrationTable, RefusesARangeUpsideDown) {
+  CalibrationTable table;
+  table.ranges["x"] = {2, 1, 4, 0, DataType::kFloat32, {4}};
+  EXPECT_THAT(CalibrationTable::FromJson(table.ToJson()).error().message(),
+              HasSubstr("\"x\": min is above max"));
+}
+
+std::vector<bool> BatchedOf(const std::vector<std::pair<std::string, Shape>>& inputs) {
+  ModelBuilder builder;
+  for (const auto& [name, dims] : inputs) builder.Input(name, dims);
+  std::vector<bool> batched;
+  for (const InputSpec& input : InputsOf(builder.Build())) batched.push_back(input.batched);
+  return batched;
+}
+
+TEST(InputsOf, TellsBatchesFromStates) {
+  EXPECT_THAT(BatchedOf({{"ids", {-1, -1}}, {"mask", {-1, -1}}}), ElementsAre(true, true));
+  EXPECT_THAT(BatchedOf({{"input", {-1, 576}}, {"state", {2, -1, 128}}, {"rate", {}}}),
+              ElementsAre(true, false, false));
+  EXPECT_THAT(BatchedOf({{"mix", {1, 257, 1, 2}}, {"cache", {2, 1, 16}}, {"frame", {1, 4}}}),
+              ElementsAre(true, false, true));
+  EXPECT_THAT(BatchedOf({{"rate", {}}, {"x", {4, 8}}, {"y", {4, 2}}}),
+              ElementsAre(false, true, true));
+}
+
+TEST(InputsOf, LeavesOutInitializersListedAsInputs) {
+  ModelBuilder builder(8, 3);
+  builder.Input("x", {1, 8});
+  builder.Input("w", {8, 8});
+  builder.Weight("w", {8, 8});
+  const std::vector<InputSpec> inputs = InputsOf(builder.Build());
+  ASSERT_EQ(inputs.size(), 1U);
+  EXPECT_EQ(inputs[0].name, "x");
+  EXPECT_THAT(inputs[0].dims, ElementsAre(1, 8));
+}
+
+}  // namespace
+}  // namespace quantbench
