@@ -52,8 +52,8 @@ class ModelBuilder {
   }
 
   // A node of one output, which is named after the node.
-  std::string Add(std::string_view op_type, std::string name, std::vector<std::string> inputs,
-                  std::vector<Attribute> attributes = {}) {
+  std::string Add(std::string_view op_type, const std::string& name,
+                  std::vector<std::string> inputs, std::vector<Attribute> attributes = {}) {
     AddNode(op_type, name, std::move(inputs), {name + "_out"}, std::move(attributes));
     return name + "_out";
   }

@@ -46,6 +46,14 @@ Model Expose(const Model& model, const Tensors& tensors) {
   return exposed;
 }
 
+Status ObserveAll(const std::vector<NamedTensor>& values, CalibrationTable* table) {
+  for (const NamedTensor& value : values) {
+    if (!IsFloatingPoint(value.tensor.type)) continue;
+    QB_OK(Observe(value.tensor, &table->ranges[value.name]));
+  }
+  return Ok();
+}
+
 class Calibrator {
  public:
   Calibrator(const Model& model, Engine& engine, const Dataset& dataset,
@@ -83,10 +91,7 @@ class Calibrator {
     QB_TRY(const auto session, Load(group));
     for (std::int64_t begin = 0; begin < samples; begin += batch()) {
       QB_TRY(const std::vector<NamedTensor> values, Run(*session, group, begin));
-      for (const NamedTensor& value : values) {
-        if (!IsFloatingPoint(value.tensor.type)) continue;
-        QB_OK(Observe(value.tensor, &table->ranges[value.name]));
-      }
+      QB_OK(ObserveAll(values, table));
       progress.Update("calibrating", std::min(samples, begin + batch()), samples);
     }
     return Ok();

@@ -10,7 +10,7 @@ namespace quantbench {
 namespace {
 
 constexpr std::size_t kLanes = 16;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kLargest = std::numeric_limits<float>::max();
 
 void Widen(double low, double high, std::int64_t finite, std::int64_t nonfinite,
            TensorRange* range) {
@@ -35,13 +35,13 @@ ValueRange RangeOf(std::span<const float> values) {
   std::array<float, kLanes> low;
   std::array<float, kLanes> high;
   std::array<std::int32_t, kLanes> odd;
-  low.fill(kInfinity);
-  high.fill(-kInfinity);
+  low.fill(kLargest);
+  high.fill(-kLargest);
   odd.fill(0);
   const auto step = [&](std::size_t lane, float value) {
-    const bool is_finite = std::abs(value) < kInfinity;  // false for NaN
-    const float for_low = is_finite ? value : kInfinity;
-    const float for_high = is_finite ? value : -kInfinity;
+    const bool is_finite = std::abs(value) <= kLargest;  // false for NaN and infinities
+    const float for_low = is_finite ? value : kLargest;
+    const float for_high = is_finite ? value : -kLargest;
     low[lane] = for_low < low[lane] ? for_low : low[lane];
     high[lane] = for_high > high[lane] ? for_high : high[lane];
     odd[lane] += is_finite ? 0 : 1;
@@ -51,7 +51,7 @@ ValueRange RangeOf(std::span<const float> values) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) step(lane, values[i + lane]);
   }
   for (; i < values.size(); ++i) step(0, values[i]);
-  ValueRange range{kInfinity, -kInfinity, 0};
+  ValueRange range{kLargest, -kLargest, 0};
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     range.low = std::min(range.low, low[lane]);
     range.high = std::max(range.high, high[lane]);

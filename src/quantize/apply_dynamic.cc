@@ -1,5 +1,8 @@
 // Applying dynamic-int8: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
 // Add].
+#include <algorithm>
+#include <cmath>
+
 #include "quantbench/base/format.h"
 
 #include "quantize/emitter.h"
@@ -44,8 +47,8 @@ Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emit
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
 }
 
-// The bias as it is added to the product, one number an output, as the engine's fusion wants it; empty:
-// none.
+// The bias as it is added to the product, one number an output, as the engine's fusion wants it;
+// empty: none.
 Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   if (layer.bias == nullptr) return std::string();
   const bool is_convolution = node.Is("Conv");
@@ -73,7 +76,7 @@ std::string Product(const PlannedNode& planned, const Names& activation, const N
       planned.node->attributes);
 }
 
-Status EmitLayer(const PlannedNode& planned, Emitter* emitter) {
+Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   const Node& node = *planned.node;
   QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
@@ -97,22 +100,27 @@ Status EmitLayer(const PlannedNode& planned, Emitter* emitter) {
   return Ok();
 }
 
+Status EmitNode(const PlannedNode& planned, Emitter* emitter) {
+  if (planned.plan == nullptr) {
+    emitter->Add(*planned.node);
+    return Ok();
+  }
+  return planned.node->Is("Gather") ? EmitEmbedding(planned, emitter)
+                                    : EmitProduct(planned, emitter);
+}
+
 }  // namespace
 
 Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads) {
   Emitter emitter(model, plan, threads);
   QB_TRY(const auto nodes, emitter.PlannedNodes());
-  bool uses_integers = false;
   for (const PlannedNode& planned : nodes) {
-    if (planned.plan == nullptr) {
-      emitter.Add(*planned.node);
-    } else if (planned.node->Is("Gather")) {
-      QB_OK(EmitEmbedding(planned, &emitter));
-    } else {
-      QB_OK(EmitLayer(planned, &emitter));
-      uses_integers = true;
-    }
+    QB_OK(EmitNode(planned, &emitter));
   }
+  const bool uses_integers =
+      std::any_of(nodes.begin(), nodes.end(), [](const PlannedNode& planned) {
+        return planned.plan != nullptr && !planned.node->Is("Gather");
+      });
   if (uses_integers) {
     if (const std::string reason = WhyNotOpset(model, kDynamicOpset); !reason.empty()) {
       return Error(ErrorCode::kInvalidArgument, "the plan " + reason);

@@ -29,19 +29,7 @@ class StaticApplier {
   [[nodiscard]] Status Apply(const std::vector<PlannedNode>& nodes) {
     QB_OK(FindAbsorbed(nodes));
     for (const PlannedNode& planned : nodes) {
-      if (planned.plan == nullptr) {
-        emitter_.Add(*planned.node);
-      } else if (!planned.plan->absorbed_by.empty()) {
-        continue;  // its output is its absorber's
-      } else if (planned.node->Is("Gather") && !planned.plan->weight.empty()) {
-        QB_OK(EmitEmbedding(planned, &emitter_));
-      } else if (planned.node->Is("MatMul") && !planned.plan->output_quantized) {
-        QB_TRY(const Coded* input, CodesOf(planned.node->inputs[0]));
-        QB_OK(EmitFloatProduct(planned, input->names, adders_.contains(planned.node),
-                               OutputsOf(*planned.node)[0], &qdq_));
-      } else {
-        QB_OK(EmitMember(planned));
-      }
+      QB_OK(EmitNode(planned));
     }
     return Ok();
   }
@@ -112,6 +100,21 @@ class StaticApplier {
     if (!coded->floats.empty()) return;
     coded->floats = name;
     qdq_.Dequantize(coded->names[0], name, {coded->names[1], coded->names[2]});
+  }
+
+  [[nodiscard]] Status EmitNode(const PlannedNode& planned) {
+    if (planned.plan == nullptr) {
+      emitter_.Add(*planned.node);
+      return Ok();
+    }
+    if (!planned.plan->absorbed_by.empty()) return Ok();  // its output is its absorber's
+    if (planned.node->Is("Gather") && !planned.plan->weight.empty()) {
+      return EmitEmbedding(planned, &emitter_);
+    }
+    if (!planned.node->Is("MatMul") || planned.plan->output_quantized) return EmitMember(planned);
+    QB_TRY(const Coded* input, CodesOf(planned.node->inputs[0]));
+    return EmitFloatProduct(planned, input->names, adders_.contains(planned.node),
+                            OutputsOf(*planned.node)[0], &qdq_);
   }
 
   [[nodiscard]] Status EmitMember(const PlannedNode& planned) {

@@ -238,7 +238,7 @@ TEST(ApplyPlan, FeedsSubgraphsWithDequantizedValues) {
 // The codes of a bias fit int32 with room, and what they stand for is the bias.
 TEST(BiasGuard, WidensTheScaleOfAChannelWhoseBiasWouldNotFit) {
   ModelBuilder builder;
-  std::vector<float> weight(2 * 8, 1e-9F);  // channel 0: tiny weights, large bias
+  std::vector<float> weight(16, 1e-9F);  // channel 0: tiny weights, large bias
   std::fill(weight.begin() + 8, weight.end(), 0.5F);
   builder.Constant("w", Tensor::OfFloats({2, 8, 1, 1}, weight));
   builder.Constant("b", Tensor::OfFloats({2}, {-700.0F, 3.0F}));

@@ -2,7 +2,7 @@
 #include "quantize/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "quantize/kernels.cc"
+#define HWY_TARGET_INCLUDE "quantize/kernels.cc"  // NOLINT(readability-identifier-naming)
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 

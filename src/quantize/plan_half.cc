@@ -30,9 +30,7 @@ class HalfDecisions {
   [[nodiscard]] static Result<HalfDecisions> Of(const PlanContext& context) {
     HalfDecisions decisions;
     for (const NodeRef& node : context.nodes()) {
-      for (const Initializer* weight : context.WeightsOf(*node.node)) {
-        QB_OK(decisions.Consider(context, node, *weight));
-      }
+      QB_OK(decisions.Consider(context, node));
     }
     return decisions;
   }
@@ -45,6 +43,13 @@ class HalfDecisions {
   [[nodiscard]] std::int64_t small() const { return small_; }
 
  private:
+  [[nodiscard]] Status Consider(const PlanContext& context, const NodeRef& node) {
+    for (const Initializer* weight : context.WeightsOf(*node.node)) {
+      QB_OK(Consider(context, node, *weight));
+    }
+    return Ok();
+  }
+
   [[nodiscard]] Status Consider(const PlanContext& context, const NodeRef& node,
                                 const Initializer& weight) {
     const auto [entry, is_new] = reasons_.try_emplace(&weight);

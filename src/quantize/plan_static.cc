@@ -128,8 +128,8 @@ class LayerWriter {
   void Write(const NodeRef& node, std::vector<LayerPlan>* list) const {
     if (region_.IsMember(node.index)) {
       list->push_back(Member(node));
-    } else if (const std::int64_t of = LayerOfBias(node); of >= 0) {
-      list->push_back(Bias(node, of));
+    } else if (const std::int64_t owner = LayerOfBias(node); owner >= 0) {
+      list->push_back(Bias(node, owner));
     } else if (region_.AbsorbedBy(node.index) >= 0) {
       list->push_back(Absorbed(node));
     } else if (IsQuantizedEmbedding(node)) {

@@ -69,9 +69,23 @@ struct Simulation {
   }
 };
 
+// The 3 x 3 pixels around one of an [1, 4, 8, 8] image, zeros beyond its border, channel by
+// channel.
+std::vector<float> PatchAround(const Tensor& image, std::int64_t row, std::int64_t column) {
+  std::vector<float> patch;
+  for (std::int64_t i = 0; i < 36; ++i) {
+    const std::int64_t y = row + i % 9 / 3 - 1;
+    const std::int64_t x = column + i % 3 - 1;
+    const bool is_inside = y >= 0 && y < 8 && x >= 0 && x < 8;
+    const auto place = static_cast<std::size_t>(i / 9 * 64 + y * 8 + x);
+    patch.push_back(is_inside ? image.As<float>()[place] : 0.0F);
+  }
+  return patch;
+}
+
 class Simulated : public ::testing::Test {
  protected:
-  QuantizedModel Quantize(const Model& model, const Shape& sample) const {
+  [[nodiscard]] static QuantizedModel Quantize(const Model& model, const Shape& sample) {
     Recipe recipe = FindRecipe("static-int8").value();
     recipe.target = Target::kX64;
     return testing::Quantize(model, recipe, testing::NormalSamples(sample, 16));
@@ -111,7 +125,7 @@ TEST_F(Simulated, MatMulIsTheIntegerProductTimesTheScalesPlusTheFloatBias) {
                   {builder.Input("x", {-1, 32}), builder.Constant("w", std::move(columns))});
   builder.Output(builder.Add("Add", "add", {product, builder.Weight("b", {6})}));
   const QuantizedModel quantized = Quantize(builder.Build(), {32});
-  Simulation simulation{ParamsOf(quantized.plan, "x"), std::vector<double>(6 * 32),
+  Simulation simulation{ParamsOf(quantized.plan, "x"), std::vector<double>(192),
                         Numbers(quantized.model, "w_scale"), std::vector<double>(6)};
   const std::vector<double> codes = Numbers(quantized.model, "w_quantized");
   for (std::size_t n = 0; n < 6; ++n) {
@@ -130,7 +144,7 @@ TEST_F(Simulated, MatMulIsTheIntegerProductTimesTheScalesPlusTheFloatBias) {
 
 TEST_F(Simulated, ConvWithReluIsTheIntegerProductRequantizedWithinOneCode) {
   ModelBuilder builder;
-  Tensor weight = TameWeights(6, 4 * 9);
+  Tensor weight = TameWeights(6, 36);
   weight.shape = {6, 4, 3, 3};
   const std::string conv =
       builder.Add("Conv", "conv",
@@ -147,26 +161,15 @@ TEST_F(Simulated, ConvWithReluIsTheIntegerProductRequantizedWithinOneCode) {
   EXPECT_EQ(output.zero_point, 0);
   const Tensor x = RandomTensor({1, 4, 8, 8}, 99);
   const Tensor y = RunModel(quantized.model, {{"x", x}})[0];
-  const auto pixel = [&](std::size_t c, std::int64_t row, std::int64_t column) {
-    const bool inside = row >= 0 && row < 8 && column >= 0 && column < 8;
-    return inside ? x.As<float>()[c * 64 + static_cast<std::size_t>(row * 8 + column)] : 0.0F;
-  };
   int off_by_one = 0;
-  for (std::int64_t row = 0; row < 8; ++row) {
-    for (std::int64_t column = 0; column < 8; ++column) {
-      std::vector<float> patch;
-      for (std::size_t c = 0; c < 4; ++c) {
-        for (std::int64_t tap = 0; tap < 9; ++tap) {
-          patch.push_back(pixel(c, row + tap / 3 - 1, column + tap % 3 - 1));
-        }
-      }
-      for (std::size_t n = 0; n < 6; ++n) {
-        const double expected = Code(static_cast<float>(simulation.Output(n, patch)), output);
-        const float got = y.As<float>()[n * 64 + static_cast<std::size_t>(row * 8 + column)];
-        const double difference = std::abs(got / output.scale - expected);
-        EXPECT_LT(difference, 1.01);
-        off_by_one += difference > 0.5 ? 1 : 0;
-      }
+  for (std::int64_t i = 0; i < 64; ++i) {
+    const std::vector<float> patch = PatchAround(x, i / 8, i % 8);
+    for (std::size_t n = 0; n < 6; ++n) {
+      const double expected = Code(static_cast<float>(simulation.Output(n, patch)), output);
+      const float got = y.As<float>()[n * 64 + static_cast<std::size_t>(i)];
+      const double difference = std::abs(got / output.scale - expected);
+      EXPECT_LT(difference, 1.01);
+      off_by_one += difference > 0.5 ? 1 : 0;
     }
   }
   EXPECT_LE(off_by_one, 4);  // ties of a float multiplication

@@ -122,20 +122,32 @@ std::int64_t CountSmall(std::span<const float> values) {
   });
 }
 
-// Square tiles, so that both sides stay in the cache.
+// A matrix of bytes written the other way round.
+struct Transposer {
+  std::span<const std::byte> from;
+  std::span<std::byte> to;
+  std::int64_t rows;
+  std::int64_t columns;
+
+  void Tile(std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) const {
+    for (std::int64_t row = top; row < bottom; ++row) {
+      for (std::int64_t column = left; column < right; ++column) {
+        to[static_cast<std::size_t>(column * rows + row)] =
+            from[static_cast<std::size_t>(row * columns + column)];
+      }
+    }
+  }
+};
+
+// In square tiles, so that both sides stay in the cache.
 std::vector<std::byte> Transposed(std::span<const std::byte> codes, std::int64_t rows,
                                   std::int64_t columns, int threads) {
   constexpr std::int64_t kTile = 64;
   std::vector<std::byte> result(codes.size());
+  const Transposer transposer{codes, result, rows, columns};
   ParallelFor(rows, kTile, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t left = 0; left < columns; left += kTile) {
-      const std::int64_t right = std::min(columns, left + kTile);
-      for (std::int64_t row = begin; row < end; ++row) {
-        for (std::int64_t column = left; column < right; ++column) {
-          result[static_cast<std::size_t>(column * rows + row)] =
-              codes[static_cast<std::size_t>(row * columns + column)];
-        }
-      }
+      transposer.Tile(begin, end, left, std::min(columns, left + kTile));
     }
   });
   return result;
