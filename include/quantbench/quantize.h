@@ -75,8 +75,8 @@ struct RecipeEntry {
 // kInvalidArgument names the nearest recipe.
 [[nodiscard]] Result<Recipe> FindRecipe(std::string_view name);
 
-// What one layer becomes. A layer is a node that could be quantized: it reads float weights (at least 16
-// numbers), or is an operator for which the engine has an integer kernel.
+// What one layer becomes. A layer is a node that could be quantized: it reads float weights (at
+// least 16 numbers), or is an operator for which the engine has an integer kernel.
 struct LayerPlan {
   std::string layer;  // node name, or its first output where it has none: unique in the graph
   std::string op_type;
@@ -119,19 +119,12 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-<<<<<<< HEAD
 // Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
-// the Conv before it; Constant nodes, Identity of initializers made initializers. The result
-// computes the same function (float rounding apart). `notes` gets a line a kind.
+// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
+// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
+// (may be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, const Recipe& recipe,
                                     std::vector<std::string>* notes);
-=======
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into the
-// Conv before it; Constant nodes, Identity of initializers made initializers; initializers no longer
-// listed as inputs. The result computes the same function (float rounding apart). `notes` (may be null)
-// gets a line a kind.
-[[nodiscard]] Result<Model> Prepare(Model model, const Recipe& recipe, std::vector<std::string>* notes);
->>>>>>> 02bc38243a99bde1a2a374e7e9a44fb8d84bd501
 
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
