@@ -17,8 +17,9 @@ inline constexpr std::int64_t kMinWeightElements = 16;
 [[nodiscard]] bool IsFloatWeights(const Initializer& initializer);
 [[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
 
-// Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored. Read in
-// stretches, whose mapped pages are given back: a model larger than memory can be walked through.
+// Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
+// Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
+// through.
 class FloatValues {
  public:
   // kMalformed when they do not fit the shape; kInternal for another element type.
