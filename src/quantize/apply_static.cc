@@ -44,24 +44,39 @@ class StaticApplier {
 
   // Which planned nodes vanish into which layer.
   [[nodiscard]] Status FindAbsorbed(const std::vector<PlannedNode>& nodes) {
-    std::map<const Node*, const Node*> layer_of;
+    std::map<const Node*, const PlannedNode*> layer_of;  // of layers: themselves
     for (const PlannedNode& planned : nodes) {
-      if (planned.plan == nullptr || planned.plan->absorbed_by.empty()) continue;
-      const Node* before = nullptr;
-      for (const std::string& input : planned.node->inputs) {
-        if (before == nullptr) before = emitter_.index().Producer(input);
+      if (planned.plan == nullptr) continue;
+      if (planned.plan->absorbed_by.empty()) {
+        layer_of.emplace(planned.node, &planned);
+        continue;
       }
-      if (layer_of.contains(before)) before = layer_of[before];
+      const auto before = layer_of.find(OnlySource(*planned.node));
       const bool is_bias = planned.node->Is("Add");
-      if (before == nullptr || (!is_bias && RuleOf(*planned.node).role != Role::kClamp)) {
+      if (before == layer_of.end() || before->second->name != planned.plan->absorbed_by ||
+          (!is_bias && RuleOf(*planned.node).role != Role::kClamp)) {
         return Error(ErrorCode::kInvalidArgument,
-                     Format("the plan's layer \"{}\" cannot be absorbed", Printable(planned.name)));
+                     Format("the plan's layer \"{}\" cannot be absorbed by \"{}\"",
+                            Printable(planned.name), Printable(planned.plan->absorbed_by)));
       }
-      if (is_bias) adders_.insert(before);
-      layer_of.emplace(planned.node, before);
-      last_of_[before] = planned.node;
+      const PlannedNode* layer = before->second;
+      if (is_bias) adders_.insert(layer->node);
+      layer_of.emplace(planned.node, layer);
+      last_of_[layer->node] = planned.node;
     }
     return Ok();
+  }
+
+  // The node whose output this one alone reads; null: none.
+  [[nodiscard]] const Node* OnlySource(const Node& node) const {
+    for (const std::string& input : node.inputs) {
+      const Node* producer = emitter_.index().Producer(input);
+      if (producer == nullptr) continue;
+      const bool is_alone =
+          emitter_.index().Consumers(input).size() == 1 && !emitter_.index().IsGraphOutput(input);
+      return is_alone ? producer : nullptr;
+    }
+    return nullptr;
   }
 
   // What a layer computes once it has absorbed what it absorbs.

@@ -110,10 +110,16 @@ TEST(ApplyPlan, RefusesAPlanThatAsksForTheImpossible) {
   plan.activations.pop_back();
   EXPECT_THAT(ApplyPlan(quantized.prepared, plan).error().message(),
               HasSubstr("no quantization of tensor \"x\""));
+  const auto absorbed_by_b = [&](std::string_view name) {
+    Plan edited = quantized.plan;
+    for (LayerPlan& layer : edited.layers) {
+      if (layer.layer == name) layer.absorbed_by = "b";
+    }
+    return ApplyPlan(quantized.prepared, edited).error().message();
+  };
+  EXPECT_THAT(absorbed_by_b("relu"), HasSubstr("\"relu\" cannot be absorbed by \"b\""));
+  EXPECT_THAT(absorbed_by_b("add"), HasSubstr("a bias that the model does not add behind it"));
   plan = quantized.plan;
-  for (LayerPlan& layer : plan.layers) {
-    if (layer.layer == "add") layer.absorbed_by = "b";
-  }
   plan.layers.emplace_back().layer = "missing";
   EXPECT_THAT(ApplyPlan(quantized.prepared, plan).error().message(),
               HasSubstr("\"missing\" is not in the model"));

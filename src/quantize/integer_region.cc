@@ -164,6 +164,18 @@ bool IntegerRegion::LiesBetween(std::int64_t node) const {
   return false;
 }
 
+bool IntegerRegion::RemoveOutsiders(const std::map<std::int64_t, std::int64_t>& anchors,
+                                    std::span<const std::int64_t> order) {
+  bool changed = false;
+  for (const std::int64_t node : order) {
+    if (anchors.contains(node) || !IsMember(node) || LiesBetween(node)) continue;
+    for (const std::string& output : OutputsOf(node)) coded_outputs_.erase(output);
+    members_.erase(node);
+    changed = true;
+  }
+  return changed;
+}
+
 IntegerRegion IntegerRegion::Grow(const PlanContext& context,
                                   const std::map<std::int64_t, std::int64_t>& anchors,
                                   const std::map<std::int64_t, std::string>& excluded) {
@@ -174,12 +186,15 @@ IntegerRegion IntegerRegion::Grow(const PlanContext& context,
       region.members_.insert(node.index);
     }
   }
+  // From the back, ends fall one after the other in one sweep; from the front, beginnings do.
+  std::vector<std::int64_t> order;
   for (bool changed = true; changed;) {
     region.Absorb(anchors, excluded);
     region.ChooseCoded();
-    changed = std::erase_if(region.members_, [&](std::int64_t node) {
-                return !anchors.contains(node) && !region.LiesBetween(node);
-              }) > 0;
+    order.assign(region.members_.begin(), region.members_.end());
+    changed = region.RemoveOutsiders(anchors, std::span(order));
+    std::reverse(order.begin(), order.end());
+    changed = region.RemoveOutsiders(anchors, std::span(order)) || changed;
   }
   return region;
 }

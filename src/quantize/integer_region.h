@@ -3,6 +3,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class IntegerRegion {
   void Absorb(const std::map<std::int64_t, std::int64_t>& anchors,
               const std::map<std::int64_t, std::string>& excluded);
   void ChooseCoded();
+  // Whether any of these was removed because it does not lie between members.
+  [[nodiscard]] bool RemoveOutsiders(const std::map<std::int64_t, std::int64_t>& anchors,
+                                     std::span<const std::int64_t> order);
   [[nodiscard]] bool LiesBetween(std::int64_t node) const;
   [[nodiscard]] bool AllReadersAreMembers(const std::string& tensor) const;
 

@@ -19,9 +19,8 @@ std::string WhyNotDynamic(const Node& node, const WeightedLayer& layer, const Mo
     return "grouped convolution: the engine's dynamic integer kernel is slower than float";
   }
   if (layer.weight->dims.size() != 4) {
-    return Format(
-        "{}-dimensional convolution: the engine's dynamic integer kernel is slower than float",
-        layer.weight->dims.size() - 2);
+    return Format("{}-dimensional convolution: only two-dimensional ones are quantized dynamically",
+                  layer.weight->dims.size() - 2);
   }
   return "";
 }

@@ -59,32 +59,46 @@ bool SameLayout(const NodeRef& a, const WeightedLayer& of_a, const NodeRef& b,
          of_a.transposed == of_b.transposed && of_a.weight_factor == of_b.weight_factor;
 }
 
-// Why a weight that the layer at `first` reads must stay float, for one of its readers' sake.
-std::string Disagreement(const PlanContext& context, const WeightedLayers& layers,
-                         std::int64_t first) {
+// A reader of the weight of the layer at `first` that does not want the codes this one wants; -1:
+// all do.
+std::int64_t Dissenter(const PlanContext& context, const WeightedLayers& layers,
+                       std::int64_t first) {
   const WeightedLayer& layer = layers.by_node.at(first);
   for (const std::int64_t reader : context.index().Consumers(layer.weight->name)) {
     const auto found = layers.by_node.find(reader);
-    const NodeRef& node = context.OuterNode(reader);
     if (found == layers.by_node.end() || !found->second.reason.empty() ||
-        found->second.weight != layer.weight) {
-      return Format("its weight is also read by \"{}\", which stays float", Printable(node.name));
-    }
-    if (!SameLayout(context.OuterNode(first), layer, node, found->second)) {
-      return Format("its weight is also read by \"{}\" in another layout", Printable(node.name));
+        found->second.weight != layer.weight ||
+        !SameLayout(context.OuterNode(first), layer, context.OuterNode(reader), found->second)) {
+      return reader;
     }
   }
-  return "";
+  return -1;
 }
 
 void AgreeOnShared(const PlanContext& context, WeightedLayers* layers) {
-  std::map<std::int64_t, std::string> refusals;
+  struct Verdict {
+    std::int64_t first;
+    std::int64_t dissenter;
+    bool dissenter_is_float;
+  };
+  std::map<const Initializer*, Verdict> verdicts;
   for (const auto& [node, layer] : layers->by_node) {
-    if (!layer.reason.empty()) continue;
-    std::string reason = Disagreement(context, *layers, node);
-    if (!reason.empty()) refusals.emplace(node, std::move(reason));
+    if (!layer.reason.empty() || verdicts.contains(layer.weight)) continue;
+    const std::int64_t dissenter = Dissenter(context, *layers, node);
+    const auto other = layers->by_node.find(dissenter);
+    const bool is_float = other == layers->by_node.end() || !other->second.reason.empty() ||
+                          other->second.weight != layer.weight;
+    verdicts.emplace(layer.weight, Verdict{node, dissenter, is_float});
   }
-  for (auto& [node, reason] : refusals) layers->by_node[node].reason = std::move(reason);
+  for (auto& [node, layer] : layers->by_node) {
+    const auto found = verdicts.find(layer.weight);
+    if (!layer.reason.empty() || found == verdicts.end() || found->second.dissenter < 0) continue;
+    const Verdict& verdict = found->second;
+    const std::int64_t other = node == verdict.dissenter ? verdict.first : verdict.dissenter;
+    layer.reason =
+        Format("its weight is also read by \"{}\"{}", Printable(context.OuterNode(other).name),
+               verdict.dissenter_is_float ? ", which stays float" : " in another layout");
+  }
 }
 
 }  // namespace

@@ -96,6 +96,19 @@ std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, fl
   return floats;
 }
 
+// The layer as planned, with the bias of the Add behind it or without.
+Result<WeightedLayer> InspectWith(bool with_adder, const PlannedNode& planned,
+                                  const Emitter& emitter) {
+  QB_TRY(WeightedLayer layer, emitter.Inspect(planned));
+  if (with_adder && layer.adder < 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan gives layer \"{}\" a bias that the model does not add behind it",
+                        Printable(planned.name)));
+  }
+  if (!with_adder) layer.ForgetAdder();
+  return layer;
+}
+
 Result<std::vector<float>> ScalesOf(const WeightedLayer& layer, const Emitter& emitter) {
   QB_TRY(const auto maxima,
          ChannelMaxima(emitter.model(), *layer.weight, layer.channels, emitter.threads()));
@@ -147,8 +160,7 @@ double SmallestBiasScale(double bias) {
 Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool with_adder,
                           QdqWriter* writer, Node* node) {
   Emitter& emitter = writer->emitter();
-  QB_TRY(WeightedLayer layer, emitter.Inspect(planned));
-  if (!with_adder) layer.ForgetAdder();
+  QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
   QB_TRY(const std::vector<double> bias, BiasOf(layer, emitter.model()));
   QB_TRY(std::vector<float> scales, ScalesOf(layer, emitter));
   const bool widened = FitBias(bias, input_scale, &scales);
@@ -171,8 +183,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
 Status EmitFloatProduct(const PlannedNode& planned, const Names& activation, bool with_adder,
                         const std::string& output, QdqWriter* writer) {
   Emitter& emitter = writer->emitter();
-  QB_TRY(WeightedLayer layer, emitter.Inspect(planned));
-  if (!with_adder) layer.ForgetAdder();
+  QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
   QB_TRY(const std::vector<float> scales, ScalesOf(layer, emitter));
   QB_TRY(const Names weight, SharedWeight(layer, scales, "", &emitter));
   Names inputs = {activation[0], weight[0], activation[1], weight[1], activation[2], weight[2]};
