@@ -55,8 +55,9 @@ struct CalibrateOptions {
                                                  const CalibrateOptions& options,
                                                  Progress& progress);
 
-// The inputs of a model as a data set must fill them (initializers listed as inputs left out). Batched
-// are those with a free first dimension; where no input has one, those that agree with the first.
+// The inputs of a model as a data set must fill them (initializers listed as inputs left out).
+// Batched are those with a free first dimension; where no input has one, those that agree with the
+// first.
 [[nodiscard]] std::vector<InputSpec> InputsOf(const Model& model);
 
 }  // namespace quantbench
