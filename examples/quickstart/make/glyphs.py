@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 CLASSES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SIDE = 28
 FONT_FOLDERS = ("dejavu", "liberation", "freefont")
+FACES = 49  # of Debian 12
 
 
 def load_fonts():
@@ -14,7 +15,11 @@ def load_fonts():
     paths = []
     for folder in FONT_FOLDERS:
         paths += sorted(glob.glob(f"/usr/share/fonts/truetype/{folder}/*.ttf"))
-    return [ImageFont.truetype(path, 40) for path in paths if "Math" not in path]
+    paths = [path for path in paths if "Math" not in path]
+    if len(paths) != FACES:  # with other faces the same seed draws other images
+        raise SystemExit(f"glyphs: {len(paths)} font faces found, not {FACES}; install fonts-dejavu-core "
+                         "fonts-dejavu-extra fonts-liberation fonts-freefont-ttf")
+    return [ImageFont.truetype(path, 40) for path in paths]
 
 
 def draw(rng, fonts, character):

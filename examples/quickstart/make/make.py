@@ -3,8 +3,8 @@
 
     /usr/bin/python3 examples/quickstart/make/make.py
 
-Needs Debian's python3-torch, python3-pil and the fonts of fonts-dejavu-core, fonts-liberation and
-fonts-freefont-ttf. This is also the way from PyTorch to quantbench: see export().
+Needs Debian's python3-torch, python3-pil and the fonts of fonts-dejavu-core, fonts-dejavu-extra,
+fonts-liberation and fonts-freefont-ttf. This is also the way from PyTorch to quantbench: see export().
 """
 import gzip
 import pathlib
@@ -115,6 +115,7 @@ def make_intents():
 
 
 if __name__ == "__main__":
+    glyphs.load_fonts()  # a missing font shall show before the training
     torch.manual_seed(7)
     MODELS.mkdir(exist_ok=True)
     DATA.mkdir(exist_ok=True)
