@@ -1,7 +1,9 @@
 // Escaping: text from models, data and records made harmless for each kind of output.
 #include "report/escape.h"
 
+#include <array>
 #include <charconv>
+#include <cstdint>
 
 #include "quantbench/base/format.h"
 
@@ -15,6 +17,40 @@ bool IsNumber(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
+// Bytes of the UTF-8 sequence that begins with `lead`.
+std::size_t LengthOf(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xE0) return 2;
+  return lead < 0xF0 ? 3 : 4;
+}
+
+std::uint32_t CodePoint(std::string_view sequence) {
+  const auto lead = static_cast<unsigned char>(sequence[0]);
+  std::uint32_t point = sequence.size() > 1 ? lead & (0xFFU >> (sequence.size() + 1)) : lead;
+  for (const char c : sequence.substr(1))
+    point = (point << 6U) | (static_cast<unsigned char>(c) & 0x3FU);
+  return point;
+}
+
+// Columns of one character: none for combining marks, two for East Asian wide ones and emoji.
+std::size_t ColumnsOf(std::uint32_t point) {
+  struct Range {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  constexpr auto kWide = std::to_array<Range>({{0x1100, 0x115F},
+                                               {0x2E80, 0xA4CF},
+                                               {0xAC00, 0xD7A3},
+                                               {0xF900, 0xFAFF},
+                                               {0xFF00, 0xFF60},
+                                               {0x1F300, 0x1FAFF}});
+  if (point >= 0x300 && point <= 0x36F) return 0;
+  for (const Range& range : kWide) {
+    if (point >= range.first && point <= range.last) return 2;
+  }
+  return 1;
 }
 
 }  // namespace
@@ -73,19 +109,8 @@ std::string EscapeGnuplot(std::string_view text) {
 std::size_t DisplayWidth(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    std::uint32_t point = lead;
-    if (length > 1) point = lead & (0xFFU >> (length + 1));
-    for (std::size_t k = 1; k < length && i + k < text.size(); ++k) {
-      point = (point << 6U) | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
-    }
-    const bool combining = point >= 0x300 && point <= 0x36F;
-    const bool wide =
-        (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
-        (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
-        (point >= 0xFF00 && point <= 0xFF60) || (point >= 0x1F300 && point <= 0x1FAFF);
-    width += combining ? 0 : wide ? 2 : 1;
+    const std::size_t length = LengthOf(static_cast<unsigned char>(text[i]));
+    width += ColumnsOf(CodePoint(text.substr(i, length)));
     i += length;
   }
   return width;
