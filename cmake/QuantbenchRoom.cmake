@@ -12,6 +12,11 @@ function(qb_room name)
   add_library(qb_${name} STATIC ${sources})
   add_library(quantbench::${name} ALIAS qb_${name})
   qb_warnings(qb_${name})
+  if(name STREQUAL "base")
+    target_precompile_headers(qb_base PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+  else()
+    target_precompile_headers(qb_${name} REUSE_FROM qb_base)
+  endif()
   target_include_directories(qb_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
                                         PRIVATE ${PROJECT_SOURCE_DIR}/src)
   list(TRANSFORM room_USES PREPEND quantbench::)
@@ -24,7 +29,9 @@ endfunction()
 # The warnings and the sanitizers every target of ours is built with.
 function(qb_warnings target)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  # -fpch-preprocess lets ccache see through precompiled headers.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                                           -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                                            $<$<BOOL:${QB_WERROR}>:-Werror>)
   if(QB_SANITIZE)
     # GCC 12 sees uninitialized reads in the standard library's instrumented code that are not there.
@@ -40,6 +47,13 @@ function(qb_test source)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
   qb_warnings(${name})
+  if(NOT TARGET qb_test_headers)  # GoogleTest and the doors, parsed once for all tests
+    add_executable(qb_test_headers ${PROJECT_SOURCE_DIR}/cmake/precompiled_tests.cc)
+    qb_warnings(qb_test_headers)
+    target_link_libraries(qb_test_headers PRIVATE quantbench::base GTest::gmock GTest::gtest_main)
+    target_precompile_headers(qb_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_tests.h)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM qb_test_headers)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE QB_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              QB_ENGINE_DEFAULT="${QB_ENGINE_DEFAULT}"

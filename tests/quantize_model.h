@@ -5,6 +5,7 @@
 
 #include "quantbench/base/progress.h"
 #include "quantbench/calibrate.h"
+#include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
 #include "engine_runner.h"
@@ -20,7 +21,7 @@ struct QuantizedModel {
 // Prepare, calibrate where needed, plan, apply.
 inline QuantizedModel Quantize(const Model& model, const Recipe& recipe, const Dataset& dataset) {
   QuantizedModel result;
-  result.prepared = Must(Prepare(model, recipe, nullptr));
+  result.prepared = Must(Prepare(model, nullptr));
   CalibrationTable table;
   if (recipe.needs_calibration()) {
     SilentProgress silent;

@@ -119,13 +119,6 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
-// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
-// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
-// (may be null) gets a line a kind.
-[[nodiscard]] Result<Model> Prepare(Model model, const Recipe& recipe,
-                                    std::vector<std::string>* notes);
-
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
 [[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared,

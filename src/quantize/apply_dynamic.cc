@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "quantbench/base/format.h"
+#include "quantbench/graph.h"
 
 #include "quantize/emitter.h"
-#include "quantize/opset.h"
 
 namespace quantbench {
 namespace {

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "quantbench/base/format.h"
+#include "quantbench/graph.h"
 
 #include "quantize/emitter.h"
-#include "quantize/opset.h"
 #include "quantize/rules.h"
 #include "quantize/static_parameters.h"
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
 #include "model_builder.h"
@@ -82,7 +83,7 @@ TEST(ApplyPlan, WritesItsNameIntoTheModel) {
 }
 
 TEST(ApplyPlan, LeavesTheModelAloneThatItWasGiven) {
-  const Model prepared = Must(Prepare(Network(), Named("dynamic-int8"), nullptr));
+  const Model prepared = Must(Prepare(Network(), nullptr));
   const std::vector<std::byte> before = Must(EncodeToBytes(prepared));
   const Plan plan = Must(PlanQuantization(prepared, Named("dynamic-int8"), nullptr));
   static_cast<void>(Must(ApplyPlan(prepared, plan)));

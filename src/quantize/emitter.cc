@@ -5,19 +5,6 @@
 
 namespace quantbench {
 
-Node MakeNode(std::string_view op_type, std::string name, std::vector<std::string> inputs,
-              std::vector<std::string> outputs, std::vector<Attribute> attributes,
-              std::string_view domain) {
-  Node node;
-  node.op_type = op_type;
-  node.name = std::move(name);
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  node.attributes = std::move(attributes);
-  node.domain = domain;
-  return node;
-}
-
 Emitter::Emitter(const Model& model, const Plan& plan, int threads)
     : model_(&model),
       plan_(&plan),

@@ -8,9 +8,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
-#include "quantize/graph_edit.h"
 #include "quantize/weighted_layer.h"
 
 namespace quantbench {
@@ -78,11 +78,6 @@ class Emitter {
   std::map<std::string, Names> made_;
   std::unordered_set<std::string> replaced_;
 };
-
-// A node of the ONNX domain, or of `domain`.
-[[nodiscard]] Node MakeNode(std::string_view op_type, std::string name,
-                            std::vector<std::string> inputs, std::vector<std::string> outputs,
-                            std::vector<Attribute> attributes = {}, std::string_view domain = "");
 
 [[nodiscard]] Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads);
 [[nodiscard]] Result<Model> ApplyStatic(Model model, const Plan& plan, int threads);

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "quantbench/base/format.h"
+#include "quantbench/graph.h"
 
-#include "quantize/opset.h"
 #include "quantize/planner.h"
 #include "quantize/rules.h"
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "quantbench/base/format.h"
+#include "quantbench/graph.h"
 
 #include "quantize/integer_region.h"
-#include "quantize/opset.h"
 #include "quantize/planner.h"
 #include "quantize/rules.h"
 #include "quantize/scale_groups.h"

@@ -8,10 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
-#include "quantize/element_types.h"
-#include "quantize/graph_edit.h"
 #include "quantize/weighted_layer.h"
 
 namespace quantbench {

@@ -7,8 +7,7 @@
 #include <limits>
 
 #include "quantbench/base/format.h"
-
-#include "quantize/opset.h"
+#include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {

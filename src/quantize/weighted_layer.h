@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "quantize/element_types.h"
+#include "quantbench/graph.h"
+
 #include "quantize/weights.h"
 
 namespace quantbench {

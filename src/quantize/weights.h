@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "quantbench/graph.h"
 #include "quantbench/model.h"
 #include "quantbench/quantize.h"
 #include "quantbench/tensor.h"
@@ -15,42 +16,6 @@ namespace quantbench {
 inline constexpr std::int64_t kMinWeightElements = 16;
 
 [[nodiscard]] bool IsFloatWeights(const Initializer& initializer);
-[[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
-
-// Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
-// Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
-// through.
-class FloatValues {
- public:
-  // kMalformed when they do not fit the shape; kInternal for another element type.
-  [[nodiscard]] static Result<FloatValues> Of(const Model& model, const Initializer& initializer);
-  FloatValues(FloatValues&& other) noexcept = default;
-  FloatValues& operator=(FloatValues&&) = delete;
-  FloatValues(const FloatValues&) = delete;
-  FloatValues& operator=(const FloatValues&) = delete;
-  ~FloatValues();
-
-  [[nodiscard]] std::int64_t size() const;
-  // The values [begin, end), as they are handed to `use`; then their pages go.
-  template <typename Use>
-  void Read(std::int64_t begin, std::int64_t end, const Use& use) const {
-    std::vector<float> copy;
-    use(View(begin, end, &copy));
-    Release(begin, end);
-  }
-  // A copy of all.
-  [[nodiscard]] std::vector<float> All() const;
-
- private:
-  FloatValues() = default;
-  // A view, or a copy where the file has them at an odd address.
-  [[nodiscard]] std::span<const float> View(std::int64_t begin, std::int64_t end,
-                                            std::vector<float>* copy) const;
-  void Release(std::int64_t begin, std::int64_t end) const;
-  Bytes bytes_;
-  std::shared_ptr<const MappedFile> file_;  // where bytes_ or their origin lie; may be null
-  std::span<const std::byte> origin_;
-};
 
 // How the scales of a matrix lie.
 enum class Channels : std::uint8_t {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "quantbench/quantize.h"
+#include "quantbench/graph.h"
 
 #include "engine_runner.h"
 #include "model_builder.h"
@@ -19,7 +19,7 @@ using testing::RunModel;
 using testing::Sqnr;
 
 Model PreparedOf(const Model& model, std::vector<std::string>* notes = nullptr) {
-  Model prepared = Must(Prepare(model, Recipe(), notes));
+  Model prepared = Must(Prepare(model, notes));
   Must(CheckModel(prepared));
   return prepared;
 }

@@ -1,9 +1,8 @@
 // Preparing: the exact simplifications that planning builds on.
 #include "quantbench/base/format.h"
-#include "quantbench/quantize.h"
+#include "quantbench/graph.h"
 
-#include "quantize/fold_batchnorm.h"
-#include "quantize/graph_edit.h"
+#include "graph/fold_batchnorm.h"
 
 namespace quantbench {
 namespace {
@@ -74,7 +73,7 @@ void SkipIdentities(Model* model, Notes* notes) {
 
 }  // namespace
 
-Result<Model> Prepare(Model model, const Recipe& /*recipe*/, std::vector<std::string>* notes) {
+Result<Model> Prepare(Model model, std::vector<std::string>* notes) {
   Notes ignored;
   if (notes == nullptr) notes = &ignored;
   MakeInitializersConstant(&model, notes);

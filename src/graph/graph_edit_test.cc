@@ -1,13 +1,12 @@
 // Editing graphs: names stay unique, reads follow, nothing that is read is removed.
-#include "quantize/graph_edit.h"
-
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "quantbench/graph.h"
+
 #include "model_builder.h"
-#include "quantize/element_types.h"
 
 namespace quantbench {
 namespace {

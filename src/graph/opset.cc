@@ -1,12 +1,9 @@
 // Operator sets: raising old models.
-#include "quantize/opset.h"
-
 #include <algorithm>
 #include <array>
 
 #include "quantbench/base/format.h"
-
-#include "quantize/graph_edit.h"
+#include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {

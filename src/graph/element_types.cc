@@ -1,8 +1,8 @@
 // Element types: what is declared, and what simple rules carry forward.
-#include "quantize/element_types.h"
-
 #include <algorithm>
 #include <array>
+
+#include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {

@@ -1,9 +1,8 @@
 // Editing graphs: names, reads and removals, subgraphs included.
-#include "quantize/graph_edit.h"
-
 #include <algorithm>
 
 #include "quantbench/base/format.h"
+#include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {
@@ -94,6 +93,19 @@ std::string NameSource::Fresh(std::string_view wanted) {
   for (int number = 2; !taken_.insert(name).second; ++number)
     name = Format("{}_{}", wanted, number);
   return name;
+}
+
+Node MakeNode(std::string_view op_type, std::string name, std::vector<std::string> inputs,
+              std::vector<std::string> outputs, std::vector<Attribute> attributes,
+              std::string_view domain) {
+  Node node;
+  node.op_type = op_type;
+  node.name = std::move(name);
+  node.inputs = std::move(inputs);
+  node.outputs = std::move(outputs);
+  node.attributes = std::move(attributes);
+  node.domain = domain;
+  return node;
 }
 
 void RenameReads(const std::map<std::string, std::string, std::less<>>& renames, Graph* graph) {

@@ -1,8 +1,8 @@
 // Operator sets: what may be raised, and what may not.
-#include "quantize/opset.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "quantbench/graph.h"
 
 #include "model_builder.h"
 

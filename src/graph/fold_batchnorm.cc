@@ -1,12 +1,11 @@
 // Folding BatchNormalization: new weights and bias, one node less.
-#include "quantize/fold_batchnorm.h"
+#include "graph/fold_batchnorm.h"
 
 #include <array>
 #include <cmath>
 #include <optional>
 
-#include "quantize/graph_edit.h"
-#include "quantize/weights.h"
+#include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {

@@ -1,0 +1,2 @@
+// A source for the precompiled header of the tests to belong to.
+#include "precompiled_tests.h"

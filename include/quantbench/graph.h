@@ -1,0 +1,140 @@
+// graph: exact rewriting of ONNX graphs: names, reads, operator sets, and the simplifications that
+// planning builds on. Nothing here rounds more than float arithmetic does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "quantbench/base/file.h"
+#include "quantbench/base/status.h"
+#include "quantbench/model.h"
+
+namespace quantbench {
+
+// --- nodes and names ---
+
+// A node of the graph or of a graph inside one of its nodes (If, Loop, Scan).
+struct NodeRef {
+  const Node* node = nullptr;
+  std::int64_t index = -1;  // in the outer graph's nodes; -1 inside a subgraph
+  std::string name;  // unique: the node's name, else its first output, else one of those with "#n"
+};
+
+// In the order in which they are written, a node before the nodes inside it. The same graph gives
+// the same names.
+[[nodiscard]] std::vector<NodeRef> ListNodes(const Graph& graph);
+
+// Calls visit for the graph and every graph inside its nodes.
+void ForEachGraph(const Graph& graph, const std::function<void(const Graph&)>& visit);
+void ForEachGraph(Graph* graph, const std::function<void(Graph*)>& visit);
+
+// Names that no value and no node of the model has.
+class NameSource {
+ public:
+  explicit NameSource(const Graph& graph);
+  // `wanted`, or `wanted` with the first free number; taken from then on.
+  [[nodiscard]] std::string Fresh(std::string_view wanted);
+
+ private:
+  std::unordered_set<std::string> taken_;
+};
+
+// A node of the ONNX domain, or of `domain`.
+[[nodiscard]] Node MakeNode(std::string_view op_type, std::string name,
+                            std::vector<std::string> inputs, std::vector<std::string> outputs,
+                            std::vector<Attribute> attributes = {}, std::string_view domain = "");
+
+// Every read of a key of `renames`, in subgraphs too, becomes a read of its value.
+void RenameReads(const std::map<std::string, std::string, std::less<>>& renames, Graph* graph);
+
+// Removes those of `candidates` that nothing reads any more (with their entries among the inputs),
+// and descriptions of values that no longer exist.
+void RemoveUnread(const std::unordered_set<std::string>& candidates, Graph* graph);
+
+// --- element types ---
+
+// By name, of the values of this graph (not of those inside its nodes); views into the graph. A
+// value whose type does not follow is absent.
+using ElementTypes = std::unordered_map<std::string_view, DataType>;
+[[nodiscard]] ElementTypes InferElementTypes(const Graph& graph);
+
+// --- operator sets ---
+
+inline constexpr std::int64_t kDynamicOpset = 11;    // DynamicQuantizeLinear
+inline constexpr std::int64_t kPerAxisOpset = 13;    // DequantizeLinear with an axis
+inline constexpr std::int64_t kOldestIntegers = 10;  // QLinearConv, QLinearMatMul
+inline constexpr std::string_view kContribDomain = "com.microsoft";
+
+// The version of the ONNX domain, however it is spelled.
+[[nodiscard]] std::int64_t OnnxOpset(const Model& model);
+
+// Empty when the model has that version, or when every one of its operators means the same up to
+// it; else a reason naming an operator that does not. `version` is at most 13.
+[[nodiscard]] std::string WhyNotOpset(const Model& model, std::int64_t version);
+
+// The version that the static form of the model has: 13 where it can be, for ONNX's own
+// DequantizeLinear per axis; else the model's, at least 10. 0 when the model cannot be raised that
+// far.
+[[nodiscard]] std::int64_t StaticOpset(const Model& model);
+
+// Raises the version (as WhyNotOpset allows), and the IR version to what the operator set belongs
+// to.
+void RaiseOpset(std::int64_t version, Model* model);
+
+// --- numbers of initializers ---
+
+[[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
+
+// Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
+// Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
+// through.
+class FloatValues {
+ public:
+  // kMalformed when they do not fit the shape; kInternal for another element type.
+  [[nodiscard]] static Result<FloatValues> Of(const Model& model, const Initializer& initializer);
+  FloatValues(FloatValues&& other) noexcept = default;
+  FloatValues& operator=(FloatValues&&) = delete;
+  FloatValues(const FloatValues&) = delete;
+  FloatValues& operator=(const FloatValues&) = delete;
+  ~FloatValues();
+
+  [[nodiscard]] std::int64_t size() const;
+  // The values [begin, end), as they are handed to `use`; then their pages go.
+  template <typename Use>
+  void Read(std::int64_t begin, std::int64_t end, const Use& use) const {
+    std::vector<float> copy;
+    use(View(begin, end, &copy));
+    Release(begin, end);
+  }
+  // A copy of all.
+  [[nodiscard]] std::vector<float> All() const;
+
+ private:
+  FloatValues() = default;
+  // A view, or a copy where the file has them at an odd address.
+  [[nodiscard]] std::span<const float> View(std::int64_t begin, std::int64_t end,
+                                            std::vector<float>* copy) const;
+  void Release(std::int64_t begin, std::int64_t end) const;
+  Bytes bytes_;
+  std::shared_ptr<const MappedFile> file_;  // where bytes_ or their origin lie; may be null
+  std::span<const std::byte> origin_;
+};
+
+// --- preparing ---
+
+// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
+// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
+// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
+// (may be null) gets a line a kind.
+[[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
+
+}  // namespace quantbench
