@@ -71,6 +71,7 @@ using ElementTypes = std::unordered_map<std::string_view, DataType>;
 
 inline constexpr std::int64_t kDynamicOpset = 11;    // DynamicQuantizeLinear
 inline constexpr std::int64_t kPerAxisOpset = 13;    // DequantizeLinear with an axis
+inline constexpr std::int64_t kWideCodesOpset = 21;  // QuantizeLinear to 16 bits
 inline constexpr std::int64_t kOldestIntegers = 10;  // QLinearConv, QLinearMatMul
 inline constexpr std::string_view kContribDomain = "com.microsoft";
 

@@ -30,7 +30,7 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
   options.model = flags.model;
   options.output = flags.output;
   QB_TRY(options.recipe, FindRecipe(flags.recipe));
-  options.recipe.per_channel = !flags.per_tensor;
+  if (flags.per_tensor) options.recipe.SetPerChannel(false);
   options.recipe.keep_float = flags.keep_float;
   if (!flags.calibrate.empty()) {
     QB_TRY(DataSpec data, LoadDataSpec(flags.calibrate));

@@ -27,7 +27,8 @@ Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
                           Printable(plan->op_type), Printable(ref.node->op_type)));
     }
     if (ref.index < 0) continue;
-    const bool changes = plan != nullptr && plan->scheme != Scheme::kKeepFloat;
+    const bool changes =
+        plan != nullptr && plan->scheme != Scheme::kKeepFloat && plan->scheme != Scheme::kStored;
     nodes.push_back({ref.node, changes ? plan : nullptr, ref.name});
   }
   if (!plans.empty()) {
@@ -38,8 +39,8 @@ Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
 }
 
 Result<WeightedLayer> Emitter::Inspect(const PlannedNode& planned) const {
-  const bool per_channel = planned.plan->weight_axis >= 0;
-  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {}, per_channel);
+  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {});
+  layer.per_channel = planned.plan->weight_axis >= 0;
   if (!layer.reason.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  Format("the plan quantizes layer \"{}\" of the model, but {}",
@@ -55,6 +56,12 @@ std::string Emitter::Add(std::string_view op_type, std::vector<std::string> inpu
   return name;
 }
 
+void Emitter::AddContrib(Node node) {
+  node.domain = kContribDomain;
+  uses_contrib_ = true;
+  Add(std::move(node));
+}
+
 std::string Emitter::AddInitializer(std::string_view wanted, Tensor tensor) {
   initializers_.push_back(Initializer::Of(Fresh(wanted), std::move(tensor)));
   return initializers_.back().name;
@@ -63,8 +70,10 @@ std::string Emitter::AddInitializer(std::string_view wanted, Tensor tensor) {
 std::string Emitter::ZeroPoint(DataType type, std::int32_t value) {
   const std::string name = Format("zero_point_{}_{}", Name(type), value);
   const auto made = Once(name, [&]() -> Result<Names> {
+    const bool is_wide = BitsPerElement(type) == 16;
     return Names{AddInitializer(
-        name, Tensor::Of<std::uint8_t>(type, {}, {static_cast<std::uint8_t>(value)}))};
+        name, is_wide ? Tensor::Of<std::uint16_t>(type, {}, {static_cast<std::uint16_t>(value)})
+                      : Tensor::Of<std::uint8_t>(type, {}, {static_cast<std::uint8_t>(value)}))};
   });
   return made.value()[0];
 }
@@ -85,6 +94,7 @@ Model Emitter::Finish(Model model) && {
     graph.initializers.push_back(std::move(initializer));
   }
   RemoveUnread(replaced_, &graph);
+  if (uses_contrib_) model.RequireOpset(kContribDomain, 1);
   return model;
 }
 

@@ -25,6 +25,8 @@ class ScaleGroups {
     [[nodiscard]] double width() const { return high - low; }
   };
   [[nodiscard]] Range RangeOf(const std::string& tensor) const;
+  // A name for the tensor's group: that of one of its members.
+  [[nodiscard]] const std::string& GroupOf(const std::string& tensor) const { return Root(tensor); }
   // The widest range among tensors over the narrowest that is not empty; 1 when none is.
   [[nodiscard]] double Spread(const std::vector<std::string>& tensors) const;
 

@@ -190,7 +190,9 @@ class Parser {
     auto recipe = FindRecipe(base);
     if (!recipe.ok() && !base.empty()) return parts.Mistake("base", recipe.error().message());
     if (recipe.ok()) variant->recipe = std::move(recipe).value();
-    parts.Bool("per_channel", &variant->recipe.per_channel);
+    bool per_channel = true;
+    parts.Bool("per_channel", &per_channel);
+    if (!per_channel) variant->recipe.SetPerChannel(false);
     parts.Strings("keep_float", &variant->recipe.keep_float);
     parts.Bool("quantize_embeddings", &variant->recipe.quantize_embeddings);
   }

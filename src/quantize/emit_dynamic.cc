@@ -1,10 +1,9 @@
-// Applying dynamic-int8: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
+// Emitting dynamic layers: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
 // Add].
 #include <algorithm>
 #include <cmath>
 
 #include "quantbench/base/format.h"
-#include "quantbench/graph.h"
 
 #include "quantize/emitter.h"
 
@@ -25,7 +24,7 @@ Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
 // Scales as they multiply the product: [N] for a matrix, [1, C, 1, 1] for a convolution, [] for
 // one.
 Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count) {
-  if (layer.channels == Channels::kNone) return {};
+  if (layer.scales() == Channels::kNone) return {};
   const auto channels = static_cast<std::int64_t>(count);
   return node.Is("Conv") ? Shape{1, channels, 1, 1} : Shape{channels};
 }
@@ -33,9 +32,9 @@ Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count
 Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
   const Model& model = emitter->model();
-  QB_TRY(const auto maxima, ChannelMaxima(model, weight, layer.channels, emitter->threads()));
+  QB_TRY(const auto maxima, ChannelMaxima(model, weight, layer.scales(), emitter->threads()));
   std::vector<float> scales = SymmetricScales(maxima);
-  CodeLayout layout{layer.channels};
+  CodeLayout layout{layer.scales()};
   layout.transpose = layer.transposed;
   layout.negate = layer.weight_factor < 0;
   layout.offset = node.Is("Conv");  // the engine's ConvInteger is slow on signed weights
@@ -100,34 +99,12 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   return Ok();
 }
 
-Status EmitNode(const PlannedNode& planned, Emitter* emitter) {
-  if (planned.plan == nullptr) {
-    emitter->Add(*planned.node);
-    return Ok();
-  }
-  return planned.node->Is("Gather") ? EmitEmbedding(planned, emitter)
-                                    : EmitProduct(planned, emitter);
-}
-
 }  // namespace
 
-Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads) {
-  Emitter emitter(model, plan, threads);
-  QB_TRY(const auto nodes, emitter.PlannedNodes());
-  for (const PlannedNode& planned : nodes) {
-    QB_OK(EmitNode(planned, &emitter));
-  }
-  const bool uses_integers =
-      std::any_of(nodes.begin(), nodes.end(), [](const PlannedNode& planned) {
-        return planned.plan != nullptr && !planned.node->Is("Gather");
-      });
-  if (uses_integers) {
-    if (const std::string reason = WhyNotOpset(model, kDynamicOpset); !reason.empty()) {
-      return Error(ErrorCode::kInvalidArgument, "the plan " + reason);
-    }
-    RaiseOpset(kDynamicOpset, &model);
-  }
-  return std::move(emitter).Finish(std::move(model));
+Status EmitDynamic(const PlannedNode& planned, Emitter* emitter) {
+  if (planned.node->Is("Gather")) return EmitEmbedding(planned, emitter);
+  if (planned.node->Is("LSTM")) return EmitLstm(planned, emitter);
+  return EmitProduct(planned, emitter);
 }
 
 }  // namespace quantbench

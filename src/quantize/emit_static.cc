@@ -1,0 +1,137 @@
+// Emitting static layers.
+#include "quantize/emit_static.h"
+
+#include "quantbench/base/format.h"
+
+#include "quantize/rules.h"
+
+namespace quantbench {
+
+StaticEmitter::StaticEmitter(Emitter* emitter) : emitter_(emitter), qdq_(emitter) {
+  for (const ActivationPlan& activation : emitter->plan().activations) {
+    activations_.emplace(activation.tensor, &activation);
+  }
+}
+
+Result<StaticEmitter> StaticEmitter::Of(const std::vector<PlannedNode>& nodes, Emitter* emitter) {
+  StaticEmitter result(emitter);
+  QB_OK(result.FindAbsorbed(nodes));
+  return result;
+}
+
+Status StaticEmitter::FindAbsorbed(const std::vector<PlannedNode>& nodes) {
+  std::map<const Node*, const PlannedNode*> layer_of;  // of layers: themselves
+  for (const PlannedNode& planned : nodes) {
+    if (planned.plan == nullptr || planned.plan->scheme != Scheme::kStaticInt8) continue;
+    if (planned.plan->absorbed_by.empty()) {
+      layer_of.emplace(planned.node, &planned);
+      continue;
+    }
+    const auto before = layer_of.find(OnlySource(*planned.node));
+    const bool is_bias = planned.node->Is("Add");
+    if (before == layer_of.end() || before->second->name != planned.plan->absorbed_by ||
+        (!is_bias && RuleOf(*planned.node).role != Role::kClamp)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("the plan's layer \"{}\" cannot be absorbed by \"{}\"",
+                          Printable(planned.name), Printable(planned.plan->absorbed_by)));
+    }
+    const PlannedNode* layer = before->second;
+    if (is_bias) adders_.insert(layer->node);
+    layer_of.emplace(planned.node, layer);
+    last_of_[layer->node] = planned.node;
+  }
+  return Ok();
+}
+
+const Node* StaticEmitter::OnlySource(const Node& node) const {
+  for (const std::string& input : node.inputs) {
+    const Node* producer = emitter_->index().Producer(input);
+    if (producer == nullptr) continue;
+    const bool is_alone =
+        emitter_->index().Consumers(input).size() == 1 && !emitter_->index().IsGraphOutput(input);
+    return is_alone ? producer : nullptr;
+  }
+  return nullptr;
+}
+
+const Names& StaticEmitter::OutputsOf(const Node& node) const {
+  const auto last = last_of_.find(&node);
+  return last == last_of_.end() ? node.outputs : last->second->outputs;
+}
+
+Result<const ActivationPlan*> StaticEmitter::ActivationOf(const std::string& tensor) const {
+  const auto found = activations_.find(tensor);
+  if (found != activations_.end()) return found->second;
+  return Error(ErrorCode::kInvalidArgument,
+               Format("the plan has no quantization of tensor \"{}\"", Printable(tensor)));
+}
+
+Result<StaticEmitter::Coded*> StaticEmitter::Quantize(const std::string& tensor,
+                                                      const std::string& floats) {
+  QB_TRY(const ActivationPlan* activation, ActivationOf(tensor));
+  Coded coded;
+  coded.type = activation->type;
+  coded.names = {
+      emitter_->Fresh(tensor + "_quantized"),
+      emitter_->AddInitializer(tensor + "_scale", Tensor::OfFloats({}, {activation->params.scale})),
+      emitter_->ZeroPoint(activation->type, activation->params.zero_point)};
+  qdq_.Quantize(floats, coded.names[0], {coded.names[1], coded.names[2]}, activation->type);
+  return &coded_.emplace(tensor, std::move(coded)).first->second;
+}
+
+Result<StaticEmitter::Coded*> StaticEmitter::CodesOf(const std::string& tensor) {
+  const auto found = coded_.find(tensor);
+  if (found != coded_.end()) return &found->second;
+  return Quantize(tensor, tensor);
+}
+
+void StaticEmitter::Dequantize(Coded* coded, const std::string& name) {
+  if (!coded->floats.empty()) return;
+  coded->floats = name;
+  qdq_.Dequantize(coded->names[0], name, {coded->names[1], coded->names[2]}, coded->type);
+}
+
+Status StaticEmitter::Emit(const PlannedNode& planned) {
+  if (!planned.plan->absorbed_by.empty()) return Ok();  // its output is its absorber's
+  if (planned.node->Is("Gather") && !planned.plan->weight.empty()) {
+    return EmitEmbedding(planned, emitter_);
+  }
+  if (!planned.node->Is("MatMul") || planned.plan->output_quantized) return EmitMember(planned);
+  QB_TRY(const Coded* input, CodesOf(planned.node->inputs[0]));
+  return EmitFloatProduct(planned, input->names, adders_.contains(planned.node),
+                          OutputsOf(*planned.node)[0], &qdq_);
+}
+
+Status StaticEmitter::EmitMember(const PlannedNode& planned) {
+  Node node = *planned.node;
+  for (const std::size_t input : ActivationInputs(node)) {
+    const std::string tensor = node.inputs[input];
+    QB_TRY(Coded * coded, CodesOf(tensor));
+    if (coded->floats.empty()) Dequantize(coded, emitter_->Fresh(tensor + "_dequantized"));
+    node.inputs[input] = coded->floats;
+  }
+  if (!planned.plan->weight.empty()) {
+    QB_TRY(const ActivationPlan* input, ActivationOf(planned.node->inputs[0]));
+    QB_OK(QuantizeParameters(planned, input->params.scale, adders_.contains(planned.node), &qdq_,
+                             &node));
+  }
+  if (planned.plan->output_quantized) return EmitCoded(std::move(node), OutputsOf(*planned.node));
+  emitter_->Add(std::move(node));
+  return Ok();
+}
+
+Status StaticEmitter::EmitCoded(Node node, const Names& outputs) {
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (!node.outputs[i].empty()) node.outputs[i] = emitter_->Fresh(outputs[i] + "_float");
+  }
+  const Names floats = node.outputs;
+  emitter_->Add(std::move(node));
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    if (floats[i].empty()) continue;
+    QB_TRY(Coded * coded, Quantize(outputs[i], floats[i]));
+    Dequantize(coded, outputs[i]);
+  }
+  return Ok();
+}
+
+}  // namespace quantbench
