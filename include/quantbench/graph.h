@@ -138,4 +138,8 @@ class FloatValues {
 // (may be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
+// For graphs whose activations become codes: HardSwish and HardSigmoid, for which the engine has
+// only float kernels, as Add, Clip and Mul. The same function, float rounding apart.
+void LowerForIntegers(Model* model, std::vector<std::string>* notes);
+
 }  // namespace quantbench

@@ -152,6 +152,7 @@ struct LayerPlan {
   std::string form;  // what is emitted: "QDQ", "DynamicQuantizeLinear+MatMulInteger", ...
   bool output_quantized = false;  // static: its output leaves as codes, not as float
   std::string absorbed_by;  // static: a Relu or Clip that the output range of this layer replaces
+  double factor = 0;  // static: above 0, it is nothing but its input's codes with a scaled scale
   std::int64_t repaired_channels = 0;  // whose scales grew so that no sum overflows 16 bits
 
   friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
@@ -181,6 +182,11 @@ struct Plan {
   [[nodiscard]] static Result<Plan> FromJson(const Json& json);
   friend bool operator==(const Plan&, const Plan&) = default;
 };
+
+// Prepare (graph.h), and for static schemes the forms that have integer kernels. Planning,
+// calibrating and applying all start from the same prepared model. `notes` may be null.
+[[nodiscard]] Result<Model> PrepareFor(Model model, const Recipe& recipe,
+                                       std::vector<std::string>* notes);
 
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.

@@ -1,11 +1,41 @@
 // Emitting static layers.
 #include "quantize/emit_static.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "quantbench/base/format.h"
 
 #include "quantize/rules.h"
 
 namespace quantbench {
+namespace {
+
+template <typename Code>
+Tensor CodesAs(const std::vector<float>& values, const Shape& dims, const QuantParams& params,
+               DataType type) {
+  const CodeRange range = *CodesOf(type);
+  std::vector<Code> codes;
+  codes.reserve(values.size());
+  for (const float value : values) {
+    const double steps = std::nearbyint(double{value} / params.scale) + params.zero_point;
+    codes.push_back(static_cast<Code>(
+        std::clamp(steps, static_cast<double>(range.low), static_cast<double>(range.high))));
+  }
+  return Tensor::Of(type, dims, codes);
+}
+
+Tensor QuantizeConstant(const std::vector<float>& values, const Shape& dims,
+                        const QuantParams& params, DataType type) {
+  switch (type) {
+    case DataType::kInt8: return CodesAs<std::int8_t>(values, dims, params, type);
+    case DataType::kInt16: return CodesAs<std::int16_t>(values, dims, params, type);
+    case DataType::kUint16: return CodesAs<std::uint16_t>(values, dims, params, type);
+    default: return CodesAs<std::uint8_t>(values, dims, params, type);
+  }
+}
+
+}  // namespace
 
 StaticEmitter::StaticEmitter(Emitter* emitter) : emitter_(emitter), qdq_(emitter) {
   for (const ActivationPlan& activation : emitter->plan().activations) {
@@ -102,13 +132,66 @@ Status StaticEmitter::Emit(const PlannedNode& planned) {
                           OutputsOf(*planned.node)[0], &qdq_);
 }
 
+// The output is the input's codes with a scale of its own: no node computes it.
+Status StaticEmitter::EmitRescaled(const PlannedNode& planned) {
+  const Node& node = *planned.node;
+  const bool is_left = emitter_->index().FindInitializer(node.inputs[0]) == nullptr;
+  QB_TRY(const Coded* input, CodesOf(node.inputs[is_left ? 0 : 1]));
+  const std::string& output = node.outputs[0];
+  QB_TRY(const ActivationPlan* activation, ActivationOf(output));
+  if (activation->type != input->type) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan's layer \"{}\" has codes of two types", Printable(planned.name)));
+  }
+  Coded coded;
+  coded.type = input->type;
+  coded.names = {
+      input->names[0],
+      emitter_->AddInitializer(output + "_scale", Tensor::OfFloats({}, {activation->params.scale})),
+      input->names[2]};
+  Dequantize(&coded_.emplace(output, std::move(coded)).first->second, output);
+  return Ok();
+}
+
+// A constant operand as codes of the activations' type, one scale for all of it.
+Result<std::string> StaticEmitter::Constant(const std::string& name, DataType type) {
+  QB_TRY(const Names made, emitter_->Once("constant " + name, [&]() -> Result<Names> {
+    const Initializer& constant = *emitter_->index().FindInitializer(name);
+    QB_TRY(const FloatValues values, FloatValues::Of(emitter_->model(), constant));
+    const std::vector<float> numbers = values.All();
+    const auto [low, high] = std::minmax_element(numbers.begin(), numbers.end());
+    if (!std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); })) {
+      return Error(ErrorCode::kMalformed,
+                   Format("initializer \"{}\" holds NaN or infinities", Printable(name)));
+    }
+    const QuantParams params = ChooseAsymmetric(*low, *high, *quantbench::CodesOf(type));
+    Names coded = {emitter_->AddInitializer(name + "_quantized",
+                                            QuantizeConstant(numbers, constant.dims, params, type)),
+                   emitter_->AddInitializer(name + "_scale", Tensor::OfFloats({}, {params.scale})),
+                   emitter_->ZeroPoint(type, params.zero_point)};
+    emitter_->Replaced(name);
+    const std::string floats = emitter_->Fresh(name + "_dequantized");
+    qdq_.Dequantize(coded[0], floats, {coded[1], coded[2]}, type);
+    return Names{floats};
+  }));
+  return made[0];
+}
+
 Status StaticEmitter::EmitMember(const PlannedNode& planned) {
+  if (planned.plan->factor > 0) return EmitRescaled(planned);
   Node node = *planned.node;
+  DataType type = DataType::kUint8;  // of the activations, and so of constant operands
   for (const std::size_t input : ActivationInputs(node)) {
     const std::string tensor = node.inputs[input];
+    if (emitter_->index().FindInitializer(tensor) != nullptr) continue;
     QB_TRY(Coded * coded, CodesOf(tensor));
+    type = coded->type;
     if (coded->floats.empty()) Dequantize(coded, emitter_->Fresh(tensor + "_dequantized"));
     node.inputs[input] = coded->floats;
+  }
+  for (const std::size_t input : ActivationInputs(node)) {
+    if (emitter_->index().FindInitializer(node.inputs[input]) == nullptr) continue;
+    QB_TRY(node.inputs[input], Constant(node.inputs[input], type));
   }
   if (!planned.plan->weight.empty()) {
     QB_TRY(const ActivationPlan* input, ActivationOf(planned.node->inputs[0]));

@@ -45,6 +45,8 @@ class StaticEmitter {
   // The codes of an activation, made the first time they are wanted.
   [[nodiscard]] Result<Coded*> CodesOf(const std::string& tensor);
   void Dequantize(Coded* coded, const std::string& name);
+  [[nodiscard]] Status EmitRescaled(const PlannedNode& planned);
+  [[nodiscard]] Result<std::string> Constant(const std::string& name, DataType type);
   [[nodiscard]] Status EmitMember(const PlannedNode& planned);
   // A node whose outputs leave as codes, under the names they had as floats.
   [[nodiscard]] Status EmitCoded(Node node, const Names& outputs);

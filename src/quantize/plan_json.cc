@@ -28,6 +28,7 @@ Json ToJson(const LayerPlan& layer) {
   if (layer.block > 0) json.Set("block", layer.block);
   if (layer.format != QuantFormat::kEngine) json.Set("format", Name(layer.format));
   if (!layer.absorbed_by.empty()) json.Set("absorbed_by", layer.absorbed_by);
+  if (layer.factor > 0) json.Set("factor", layer.factor);
   if (layer.repaired_channels > 0) json.Set("repaired_channels", layer.repaired_channels);
   return json;
 }
@@ -60,6 +61,7 @@ Result<LayerPlan> LayerFromJson(const Json& json) {
   if (json.Has("format")) {
     QB_TRY(layer.format, ParseQuantFormat(json["format"].AsString()));
   }
+  layer.factor = json["factor"].AsDouble(0);
   layer.repaired_channels = json["repaired_channels"].AsInt();
   return layer;
 }

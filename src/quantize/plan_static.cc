@@ -113,7 +113,7 @@ Result<StaticPart::Reasons> StaticPart::Misfits(const CalibrationTable& table) c
     }
   }
   if (!misfits.empty()) return misfits;
-  ScaleGroups groups(region_.Activations(), table);
+  ScaleGroups groups(region_, table);
   JoinMovers(*context_, region_, &groups);
   for (const std::int64_t node : region_.members()) {
     if (!context_->OuterNode(node).node->Is("Concat")) continue;
@@ -148,7 +148,7 @@ std::map<std::string, DataType> StaticPart::Types() const {
 std::vector<ActivationPlan> StaticPart::Activations(const CalibrationTable& table) const {
   const std::map<std::string, DataType> types = Types();
   const std::set<std::string> tensors = region_.Activations();
-  ScaleGroups groups(tensors, table);
+  ScaleGroups groups(region_, table);
   JoinMovers(*context_, region_, &groups);
   JoinConcats(*context_, region_, &groups);
   // One scale means one type: the widest that a tensor of the group asks for.
@@ -159,9 +159,8 @@ std::vector<ActivationPlan> StaticPart::Activations(const CalibrationTable& tabl
   }
   std::vector<ActivationPlan> activations;
   for (const std::string& tensor : tensors) {
-    const ScaleGroups::Range range = groups.RangeOf(tensor);
     const DataType type = of_group.at(groups.GroupOf(tensor));
-    activations.push_back({tensor, type, ChooseAsymmetric(range.low, range.high, *CodesOf(type))});
+    activations.push_back({tensor, type, groups.ParamsOf(tensor, *CodesOf(type))});
   }
   return activations;
 }
@@ -187,7 +186,10 @@ LayerPlan StaticPart::Member(const NodeRef& node) const {
     layer.scheme = Scheme::kStaticInt8;
   }
   layer.output_quantized = region_.OutputsCodes(node.index);
-  layer.form = layer.output_quantized ? "QDQ" : "QDQ, float output";
+  layer.factor = region_.FactorOf(node.index);
+  layer.form = layer.factor > 0         ? "the scale of its input"
+               : layer.output_quantized ? "QDQ"
+                                        : "QDQ, float output";
   if (node.node->Is("MatMul") && !layer.output_quantized) {
     layer.form = "QuantizeLinear+MatMulIntegerToFloat";
   }

@@ -103,6 +103,7 @@ Plan EveryField() {
   layer.form = "QDQ";
   layer.block = 64;
   layer.format = QuantFormat::kQOperator;
+  layer.factor = 0.125;
   layer.repaired_channels = 3;
   layer.output_quantized = true;
   LayerPlan absorbed;

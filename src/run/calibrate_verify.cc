@@ -7,7 +7,6 @@
 
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
-#include "quantbench/graph.h"
 #include "quantbench/measure.h"
 
 #include "run/arms.h"
@@ -99,7 +98,7 @@ Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& pr
   QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   QB_TRY(Model model, LoadModel(path));
-  QB_TRY(const Model prepared, Prepare(std::move(model), nullptr));
+  QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));
   CalibrateOptions options;
   options.samples = request["samples"].AsInt(options.samples);
   options.observer = request["observer"].AsString();

@@ -7,7 +7,6 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
-#include "quantbench/graph.h"
 #include "quantbench/run.h"
 
 #include "run/calibrate_verify.h"
@@ -92,7 +91,7 @@ Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
   QB_OK(CheckModel(model));
   outcome->before = SizeOf(model);
   std::vector<std::string> notes;
-  QB_TRY(Model prepared, Prepare(std::move(model), &notes));
+  QB_TRY(Model prepared, PrepareFor(std::move(model), options.recipe, &notes));
   QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table));
   outcome->plan.notes.insert(outcome->plan.notes.begin(), notes.begin(), notes.end());
   QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
