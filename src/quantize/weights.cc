@@ -153,10 +153,30 @@ std::vector<std::byte> Transposed(std::span<const std::byte> codes, std::int64_t
   return result;
 }
 
+// Every number through a kernel that writes a narrower float.
+template <typename T, typename Kernel>
+Result<Tensor> Narrowed(const Model& model, const Initializer& initializer, DataType type,
+                        int threads, const Kernel& kernel) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+  QB_TRY(Tensor tensor, Tensor::Make(type, initializer.dims));
+  const std::span<T> out = tensor.As<T>();
+  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
+    weights.Read(begin, end,
+                 [&](std::span<const float> values) { kernel(values, Slice(out, begin, end)); });
+  });
+  return tensor;
+}
+
 }  // namespace
 
 bool IsFloatWeights(const Initializer& initializer) {
   return initializer.type == DataType::kFloat32 && Elements(initializer) >= kMinWeightElements;
+}
+
+Error NotFinite(const Initializer& initializer, float value) {
+  return {ErrorCode::kMalformed,
+          Format("initializer \"{}\" holds {}: such weights cannot be quantized",
+                 Printable(initializer.name), std::isnan(value) ? "NaN" : "infinity")};
 }
 
 Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& initializer,
@@ -171,9 +191,7 @@ Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& 
   }
   for (const float maximum : maxima) {
     if (std::isfinite(maximum)) continue;
-    return Error(ErrorCode::kMalformed,
-                 Format("initializer \"{}\" holds {}: such weights cannot be quantized",
-                        Printable(initializer.name), std::isnan(maximum) ? "NaN" : "infinity"));
+    return NotFinite(initializer, maximum);
   }
   return maxima;
 }
@@ -237,15 +255,23 @@ Result<HalfSurvey> SurveyForHalf(const Model& model, const Initializer& initiali
 }
 
 Result<Tensor> HalfWeights(const Model& model, const Initializer& initializer, int threads) {
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
-  QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat16, initializer.dims));
-  const std::span<std::uint16_t> halves = tensor.As<std::uint16_t>();
-  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
-    weights.Read(begin, end, [&](std::span<const float> values) {
-      kernels::ToHalf(values, Slice(halves, begin, end));
-    });
-  });
-  return tensor;
+  return Narrowed<std::uint16_t>(model, initializer, DataType::kFloat16, threads, kernels::ToHalf);
+}
+
+Result<Tensor> BfloatWeights(const Model& model, const Initializer& initializer, int threads) {
+  return Narrowed<std::uint16_t>(model, initializer, DataType::kBfloat16, threads,
+                                 kernels::ToBfloat);
+}
+
+Result<Tensor> Float8Weights(const Model& model, const Initializer& initializer, DataType type,
+                             float scale, int threads) {
+  QB_CHECK(type == DataType::kFloat8E4M3FN || type == DataType::kFloat8E5M2, "a float8 we write");
+  const auto kernel =
+      type == DataType::kFloat8E4M3FN ? kernels::ToFloat8E4M3 : kernels::ToFloat8E5M2;
+  return Narrowed<std::uint8_t>(model, initializer, type, threads,
+                                [=](std::span<const float> values, std::span<std::uint8_t> out) {
+                                  kernel(values, scale, out);
+                                });
 }
 
 }  // namespace quantbench

@@ -17,6 +17,9 @@ inline constexpr std::int64_t kMinWeightElements = 16;
 
 [[nodiscard]] bool IsFloatWeights(const Initializer& initializer);
 
+// kMalformed, naming the initializer: it holds `value`, a NaN or an infinity.
+[[nodiscard]] Error NotFinite(const Initializer& initializer, float value);
+
 // How the scales of a matrix lie.
 enum class Channels : std::uint8_t {
   kNone,     // one scale
@@ -54,5 +57,13 @@ struct HalfSurvey {
 // float16 of every number. They must be within float16's range.
 [[nodiscard]] Result<Tensor> HalfWeights(const Model& model, const Initializer& initializer,
                                          int threads);
+// bfloat16 of every number. Magnitudes above 0x1.FEp127 may become infinity: look at
+// SurveyForHalf's `largest` first.
+[[nodiscard]] Result<Tensor> BfloatWeights(const Model& model, const Initializer& initializer,
+                                           int threads);
+// Every number divided by `scale` (> 0) as kFloat8E4M3FN or kFloat8E5M2, saturating; NaN stays.
+// [ONNX QuantizeLinear-19]
+[[nodiscard]] Result<Tensor> Float8Weights(const Model& model, const Initializer& initializer,
+                                           DataType type, float scale, int threads);
 
 }  // namespace quantbench

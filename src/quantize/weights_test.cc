@@ -140,6 +140,28 @@ TEST(HalfWeights, RoundsEveryNumberAsTheReferenceDoes) {
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), halves.As<std::uint16_t>().begin()));
 }
 
+TEST(BfloatWeights, RoundsEveryNumberAsTheReferenceDoes) {
+  const Initializer weight = Weight({300, 1001});
+  const Tensor bfloats = BfloatWeights({}, weight, 2).value();
+  EXPECT_EQ(bfloats.type, DataType::kBfloat16);
+  std::vector<std::uint16_t> expected(bfloats.As<std::uint16_t>().size());
+  kernels::reference::ToBfloat(Floats(weight), expected);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), bfloats.As<std::uint16_t>().begin()));
+}
+
+TEST(Float8Weights, DividesAndRoundsEveryNumberAsTheReferenceDoes) {
+  const Initializer weight = Weight({300, 1001}, 100);
+  for (const DataType type : {DataType::kFloat8E4M3FN, DataType::kFloat8E5M2}) {
+    const Tensor codes = Float8Weights({}, weight, type, 0.75F, 2).value();
+    EXPECT_EQ(codes.type, type);
+    std::vector<std::uint8_t> expected(codes.As<std::uint8_t>().size());
+    const bool is_e4m3 = type == DataType::kFloat8E4M3FN;
+    (is_e4m3 ? kernels::reference::ToFloat8E4M3 : kernels::reference::ToFloat8E5M2)(
+        Floats(weight), 0.75F, expected);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), codes.As<std::uint8_t>().begin()));
+  }
+}
+
 TEST(SurveyForHalf, FindsTheLargestAndCountsTheSmall) {
   std::vector<float> values(1000, 1.0F);
   values[1] = -70000.0F;
