@@ -118,11 +118,19 @@ struct Recipe {
   Target target = HostTarget();
 
   [[nodiscard]] bool needs_calibration() const;
-  // Sets it on every treatment it means something to.
+  // On every treatment to which it means something, in rules too.
   void SetPerChannel(bool per_channel);
+  void SetBlock(std::int64_t block);  // 16, 32, 64, 128 or 256
+  void SetSymmetric(bool symmetric);  // weights in blocks
+  void SetFormat(QuantFormat format);
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Recipe> FromJson(const Json& json);
 };
+
+// "PATTERN=TREATMENT[,TREATMENT...]", as a command line has it: "*attention*=float16".
+[[nodiscard]] Result<RecipeRule> ParseRule(std::string_view text);
+// Names of treatments separated by commas.
+[[nodiscard]] Result<std::vector<Treatment>> ParseTreatments(std::string_view text);
 
 struct RecipeEntry {
   std::string_view name;
@@ -170,6 +178,7 @@ struct ActivationPlan {
 // Everything Apply needs. Data: can be printed, compared, written, edited.
 struct Plan {
   std::string recipe;
+  bool calibrated = false;  // made for a model that PrepareFor lowered for integers
   Target target = Target::kX64;
   std::vector<LayerPlan> layers;            // in graph order
   std::vector<ActivationPlan> activations;  // sorted by tensor
@@ -186,6 +195,8 @@ struct Plan {
 // Prepare (graph.h), and for static schemes the forms that have integer kernels. Planning,
 // calibrating and applying all start from the same prepared model. `notes` may be null.
 [[nodiscard]] Result<Model> PrepareFor(Model model, const Recipe& recipe,
+                                       std::vector<std::string>* notes);
+[[nodiscard]] Result<Model> PrepareFor(Model model, const Plan& plan,
                                        std::vector<std::string>* notes);
 
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes

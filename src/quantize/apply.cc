@@ -26,7 +26,7 @@ Status RaiseOpsetFor(const Plan& plan, Model* model) {
     }
     opset = kDynamicOpset;
   }
-  if (!plan.activations.empty()) {
+  if (uses(Scheme::kStaticInt8)) {
     const std::int64_t wanted = StaticOpset(*model);
     if (wanted == 0) {
       return Error(ErrorCode::kInvalidArgument, "the plan " + WhyNotOpset(*model, kOldestIntegers));

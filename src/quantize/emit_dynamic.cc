@@ -6,6 +6,8 @@
 #include "quantbench/base/format.h"
 
 #include "quantize/emitter.h"
+#include "quantize/layer_bias.h"
+#include "quantize/weight_scales.h"
 
 namespace quantbench {
 namespace {
@@ -32,8 +34,10 @@ Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count
 Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
   const Model& model = emitter->model();
-  QB_TRY(const auto maxima, ChannelMaxima(model, weight, layer.scales(), emitter->threads()));
-  std::vector<float> scales = SymmetricScales(maxima);
+  // ConvInteger takes unsigned weights, whose products never saturate.
+  const Target target = node.Is("Conv") ? Target::kX64Vnni : emitter->plan().target;
+  QB_TRY(WeightScales chosen, ChooseWeightScales(model, node, layer, target, emitter->threads()));
+  std::vector<float> scales = std::move(chosen.scales);
   CodeLayout layout{layer.scales()};
   layout.transpose = layer.transposed;
   layout.negate = layer.weight_factor < 0;
@@ -44,22 +48,6 @@ Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emit
   const Shape shape = ScaleShape(node, layer, scales.size());
   return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
-}
-
-// The bias as it is added to the product, one number an output, as the engine's fusion wants it;
-// empty: none.
-Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
-  if (layer.bias == nullptr) return std::string();
-  const bool is_convolution = node.Is("Conv");
-  const bool is_one_each = Elements(*layer.bias) == layer.outputs;
-  if (!is_convolution && layer.bias_factor == 1 && is_one_each) return layer.bias->name;
-  QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
-  std::vector<float> bias = values.All();
-  for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
-  bias.resize(static_cast<std::size_t>(layer.outputs), bias[0]);
-  const Shape shape = is_convolution ? Shape{1, layer.outputs, 1, 1} : Shape{layer.outputs};
-  emitter->Replaced(layer.bias->name);
-  return emitter->AddInitializer(layer.bias->name + "_added", Tensor::OfFloats(shape, bias));
 }
 
 // The integer product of codes: int32.
@@ -81,7 +69,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
   QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
                                            [&] { return Weight(node, layer, emitter); }));
-  QB_TRY(const std::string bias, Bias(node, layer, emitter));
+  QB_TRY(const std::string bias, AddedBias(node, layer, emitter));
   QB_TRY(const Names activation, Activation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);
   const std::string floats =

@@ -3,6 +3,7 @@
 #include "quantbench/base/format.h"
 
 #include "quantize/emitter.h"
+#include "quantize/weight_scales.h"
 
 namespace quantbench {
 namespace {
@@ -31,8 +32,9 @@ Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* e
   for (std::int64_t direction = 0; direction < directions; ++direction) {
     const Initializer matrix = DirectionOf(weights, payload, direction);
     const int threads = emitter->threads();
-    QB_TRY(const auto maxima, ChannelMaxima(emitter->model(), matrix, channels, threads));
-    const std::vector<float> own = SymmetricScales(maxima);
+    QB_TRY(const WeightScales chosen,
+           ChooseRowScales(emitter->model(), matrix, per_channel, emitter->plan().target, threads));
+    const std::vector<float>& own = chosen.scales;
     CodeLayout layout{channels};
     layout.transpose = true;
     QB_TRY(const Tensor part, QuantizeWeights(emitter->model(), matrix, own, layout, threads));

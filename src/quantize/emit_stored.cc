@@ -64,7 +64,8 @@ class Storer {
                    Format("the plan makes initializer \"{}\" float16, but it reaches {}",
                           Printable(weight->name), maxima[0]));
     }
-    QB_TRY(Tensor halves, HalfWeights(model_, *weight, threads_));
+    QB_TRY(Tensor halves, type == DataType::kFloat16 ? HalfWeights(model_, *weight, threads_)
+                                                     : BfloatWeights(model_, *weight, threads_));
     const std::string stored = names_.Fresh(Format("{}_{}", weight->name, Name(type)));
     Cast(stored, weight->name);
     *weight = Initializer::Of(stored, std::move(halves));

@@ -74,7 +74,10 @@ Result<ActivationPlan> ActivationFromJson(const Json& json) {
   QB_TRY(activation.type, ParseDataType(type));
   QB_TRY(const double scale, json.RequireDouble("scale", where));
   QB_TRY(const std::int64_t zero_point, json.RequireInt("zero_point", where));
-  const std::optional<CodeRange> codes = CodesOf(activation.type);
+  std::optional<CodeRange> codes = CodesOf(activation.type);
+  if (activation.type == DataType::kFloat8E4M3FN || activation.type == DataType::kFloat8E5M2) {
+    codes = CodeRange{0, 0};
+  }
   if (!codes) {
     return Error(ErrorCode::kMalformed,
                  Format("{}: {} is no type of codes (uint8, int8, uint16, int16)", where, type));
@@ -107,6 +110,7 @@ Json Plan::ToJson() const {
   }
   return Json::MakeObject()
       .Set("recipe", recipe)
+      .Set("calibrated", calibrated)
       .Set("target", Name(target))
       .Set("engine_options", std::move(options))
       .Set("notes", Json::List(notes))
@@ -117,6 +121,7 @@ Json Plan::ToJson() const {
 Result<Plan> Plan::FromJson(const Json& json) {
   Plan plan;
   QB_TRY(plan.recipe, json.RequireString("recipe", "plan"));
+  plan.calibrated = json["calibrated"].AsBool();
   QB_TRY(const std::string target, json.RequireString("target", "plan"));
   QB_TRY(plan.target, ParseTarget(target));
   for (const auto& [key, value] : json["engine_options"].AsObject()) {

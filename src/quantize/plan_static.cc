@@ -5,6 +5,7 @@
 
 #include "quantbench/base/format.h"
 
+#include "quantize/observed.h"
 #include "quantize/rules.h"
 #include "quantize/scale_groups.h"
 
@@ -51,26 +52,6 @@ std::map<std::int64_t, std::string> Excluded(const PlanContext& context,
   return excluded;
 }
 
-// Why a tensor cannot be quantized; empty: it can. kMalformed for NaN or infinities in it.
-Result<std::string> WhyNotTensor(const std::string& tensor, const CalibrationTable& table) {
-  const auto seen = table.ranges.find(tensor);
-  if (seen == table.ranges.end() || seen->second.count == 0) {
-    return Format("its activation \"{}\" was not seen during calibration", Printable(tensor));
-  }
-  if (seen->second.type != DataType::kFloat32) {
-    return Format("its activation \"{}\" is {}, not float32", Printable(tensor),
-                  Name(seen->second.type));
-  }
-  if (seen->second.nonfinite > 0) {
-    return Error(
-        ErrorCode::kMalformed,
-        Format("tensor \"{}\" held {} NaN or infinities during calibration; keep the layer "
-               "that makes it float, or mend the data",
-               Printable(tensor), seen->second.nonfinite));
-  }
-  return std::string();
-}
-
 }  // namespace
 
 StaticPart::StaticPart(const PlanContext& context, const LayerChoices& choices, Reasons excluded)
@@ -108,7 +89,7 @@ Result<StaticPart::Reasons> StaticPart::Misfits(const CalibrationTable& table) c
       for (std::string& output : region_.OutputsOf(node)) tensors.push_back(std::move(output));
     }
     for (const std::string& tensor : tensors) {
-      QB_TRY(std::string reason, WhyNotTensor(tensor, table));
+      QB_TRY(std::string reason, WhyNotObserved(tensor, table));
       if (!reason.empty()) misfits.emplace(node, std::move(reason));
     }
   }

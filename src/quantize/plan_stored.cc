@@ -15,15 +15,22 @@ constexpr std::int64_t kMinHalfElements = 64;
 // int8 adds a Mul and the scales.
 constexpr std::int64_t kMinIntegerElements = 1024;
 constexpr float kLargestHalf = 65504.0F;
+constexpr float kLargestBfloat = 0x1.FEp127F;
 
 // Operators whose float parameters the engine wants as initializers, not as values.
 constexpr std::array<std::string_view, 4> kWantsInitializers = {
     "Resize", "Upsample", "QuantizeLinear", "DequantizeLinear"};
 
-std::string WhyNotRange(float largest) {
+std::string WhyNotRange(float largest, DataType type) {
   if (std::isnan(largest)) return "its weights hold NaN";
-  if (largest <= kLargestHalf) return "";
-  return Format("its weights reach {}, beyond float16's 65504", largest);
+  if (std::isinf(largest)) return "its weights hold infinities";
+  if (type == DataType::kFloat16 && largest > kLargestHalf) {
+    return Format("its weights reach {}, beyond float16's 65504", largest);
+  }
+  if (type == DataType::kBfloat16 && largest > kLargestBfloat) {
+    return Format("its weights reach {}, beyond bfloat16's largest number", largest);
+  }
+  return "";
 }
 
 // What does not depend on the numbers.
@@ -119,12 +126,7 @@ Status StoredWeights::CheckNumbers(const Model& model) {
     if (decision.treatment == nullptr) continue;
     QB_TRY(const HalfSurvey survey, SurveyForHalf(model, *weight));
     const DataType type = decision.treatment->weights;
-    std::string reason;
-    if (type == DataType::kFloat16) {
-      reason = WhyNotRange(survey.largest);
-    } else if (!std::isfinite(survey.largest)) {
-      reason = std::isnan(survey.largest) ? "its weights hold NaN" : "its weights hold infinities";
-    }
+    std::string reason = WhyNotRange(survey.largest, type);
     if (!reason.empty()) {
       decision = {nullptr, -1, std::move(reason)};
     } else if (type == DataType::kFloat16) {

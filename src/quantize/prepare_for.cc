@@ -4,10 +4,22 @@
 
 namespace quantbench {
 
-Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::string>* notes) {
+namespace {
+
+Result<Model> PrepareModel(Model model, bool integers, std::vector<std::string>* notes) {
   QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (recipe.needs_calibration()) LowerForIntegers(&prepared, notes);
+  if (integers) LowerForIntegers(&prepared, notes);
   return prepared;
+}
+
+}  // namespace
+
+Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::string>* notes) {
+  return PrepareModel(std::move(model), recipe.needs_calibration(), notes);
+}
+
+Result<Model> PrepareFor(Model model, const Plan& plan, std::vector<std::string>* notes) {
+  return PrepareModel(std::move(model), plan.calibrated, notes);
 }
 
 }  // namespace quantbench

@@ -128,11 +128,68 @@ bool Recipe::needs_calibration() const {
                      [](const RecipeRule& rule) { return NeedsCalibration(rule.choices); });
 }
 
-void Recipe::SetPerChannel(bool per_channel) {
-  for (Treatment& treatment : choices) treatment.per_channel = per_channel;
-  for (RecipeRule& rule : rules) {
-    for (Treatment& treatment : rule.choices) treatment.per_channel = per_channel;
+namespace {
+
+template <typename Change>
+void ForEachTreatment(Recipe* recipe, const Change& change) {
+  for (auto* list : {&recipe->choices, &recipe->embeddings}) {
+    for (Treatment& treatment : *list) change(&treatment);
   }
+  for (RecipeRule& rule : recipe->rules) {
+    for (Treatment& treatment : rule.choices) change(&treatment);
+  }
+}
+
+}  // namespace
+
+void Recipe::SetPerChannel(bool per_channel) {
+  ForEachTreatment(this, [&](Treatment* treatment) { treatment->per_channel = per_channel; });
+}
+
+void Recipe::SetBlock(std::int64_t block) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    if (treatment->scheme == Scheme::kWeightOnly) treatment->block = block;
+  });
+}
+
+void Recipe::SetSymmetric(bool symmetric) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    if (treatment->scheme != Scheme::kWeightOnly) return;
+    const bool is_nibble = treatment->bits() == 4;
+    treatment->weights = symmetric ? (is_nibble ? DataType::kInt4 : DataType::kInt8)
+                                   : (is_nibble ? DataType::kUint4 : DataType::kUint8);
+  });
+}
+
+void Recipe::SetFormat(QuantFormat format) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    const bool is_integer =
+        treatment->scheme == Scheme::kWeightOnly || treatment->scheme == Scheme::kStaticInt8;
+    if (is_integer) treatment->format = format;
+  });
+}
+
+Result<std::vector<Treatment>> ParseTreatments(std::string_view text) {
+  std::vector<Treatment> treatments;
+  while (true) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    QB_TRY(Treatment treatment, FindTreatment(text.substr(0, end)));
+    treatments.push_back(treatment);
+    if (end == text.size()) return treatments;
+    text.remove_prefix(end + 1);
+  }
+}
+
+Result<RecipeRule> ParseRule(std::string_view text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("rule \"{}\" is not PATTERN=TREATMENT", Printable(text)));
+  }
+  RecipeRule rule;
+  rule.match = text.substr(0, equals);
+  QB_TRY(rule.choices, ParseTreatments(text.substr(equals + 1)));
+  return rule;
 }
 
 Json Recipe::ToJson() const {

@@ -88,6 +88,7 @@ Plan EveryField() {
   Plan plan;
   plan.recipe = "static-int8";
   plan.target = Target::kArm;
+  plan.calibrated = true;
   plan.engine_options = {{"optimization.x", "1"}};
   plan.notes = {"a note"};
   LayerPlan layer;

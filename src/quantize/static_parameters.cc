@@ -9,6 +9,8 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "quantize/weight_scales.h"
+
 namespace quantbench {
 namespace {
 
@@ -108,12 +110,14 @@ Result<WeightedLayer> InspectWith(bool with_adder, const PlannedNode& planned,
   return layer;
 }
 
-Result<std::vector<float>> ScalesOf(const WeightedLayer& layer, const Emitter& emitter) {
-  QB_TRY(const auto maxima,
-         ChannelMaxima(emitter.model(), *layer.weight, layer.scales(), emitter.threads()));
-  std::vector<float> scales = SymmetricScales(maxima);
-  for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
-  return scales;
+Result<std::vector<float>> ScalesOf(const Node& node, const WeightedLayer& layer,
+                                    const Emitter& emitter) {
+  QB_TRY(WeightScales chosen, ChooseWeightScales(emitter.model(), node, layer,
+                                                 emitter.plan().target, emitter.threads()));
+  for (float& scale : chosen.scales) {
+    scale = static_cast<float>(scale * std::abs(layer.weight_factor));
+  }
+  return std::move(chosen.scales);
 }
 
 void EraseAttribute(std::string_view name, Node* node) {
@@ -160,7 +164,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
   QB_TRY(const std::vector<double> bias, BiasOf(layer, emitter.model()));
-  QB_TRY(std::vector<float> scales, ScalesOf(layer, emitter));
+  QB_TRY(std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
   const bool widened = FitBias(bias, input_scale, &scales);
   QB_TRY(const Names weight,
          SharedWeight(layer, scales, widened ? planned.name : std::string(), &emitter));
@@ -182,7 +186,7 @@ Status EmitFloatProduct(const PlannedNode& planned, const Names& activation, boo
                         const std::string& output, QdqWriter* writer) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<float> scales, ScalesOf(layer, emitter));
+  QB_TRY(const std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
   QB_TRY(const Names weight, SharedWeight(layer, scales, "", &emitter));
   Names inputs = {activation[0], weight[0], activation[1], weight[1], activation[2], weight[2]};
   if (layer.bias != nullptr) inputs.push_back(layer.bias->name);
