@@ -6,6 +6,7 @@
 
 #include "quantize/emit_static.h"
 #include "quantize/emitter.h"
+#include "quantize/to_qoperator.h"
 
 namespace quantbench {
 namespace {
@@ -50,6 +51,13 @@ Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emi
   return Ok();
 }
 
+// One layer that asks for it is enough: what lies between its codes has no format of its own.
+bool WantsQOperator(const Plan& plan) {
+  return std::any_of(plan.layers.begin(), plan.layers.end(), [](const LayerPlan& layer) {
+    return layer.scheme == Scheme::kStaticInt8 && layer.format == QuantFormat::kQOperator;
+  });
+}
+
 void SetMetadata(std::string_view key, std::string_view value, Model* model) {
   for (auto& [name, text] : model->metadata) {
     if (name != key) continue;
@@ -70,6 +78,7 @@ Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& optio
     QB_OK(EmitNode(planned, &statics, &emitter));
   }
   model = std::move(emitter).Finish(std::move(model));
+  if (WantsQOperator(plan)) ToQOperator(&model);
   QB_OK(StoreWeights(plan, options.threads, &model));
   SetMetadata("quantbench.recipe", plan.recipe, &model);
   SetMetadata("quantbench.version", QB_VERSION, &model);
