@@ -126,7 +126,9 @@ Status StaticEmitter::Emit(const PlannedNode& planned) {
   if (planned.node->Is("Gather") && !planned.plan->weight.empty()) {
     return EmitEmbedding(planned, emitter_);
   }
-  if (!planned.node->Is("MatMul") || planned.plan->output_quantized) return EmitMember(planned);
+  const bool is_engine_product = planned.node->Is("MatMul") && !planned.plan->output_quantized &&
+                                 planned.plan->format != QuantFormat::kQdq;
+  if (!is_engine_product) return EmitMember(planned);
   QB_TRY(const Coded* input, CodesOf(planned.node->inputs[0]));
   return EmitFloatProduct(planned, input->names, adders_.contains(planned.node),
                           OutputsOf(*planned.node)[0], &qdq_);
