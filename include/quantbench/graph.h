@@ -97,11 +97,15 @@ void RaiseOpset(std::int64_t version, Model* model);
 
 // Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
 // Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
-// through.
+// through. Keeps alive what it views.
 class FloatValues {
  public:
-  // kMalformed when they do not fit the shape; kInternal for another element type.
-  [[nodiscard]] static Result<FloatValues> Of(const Model& model, const Initializer& initializer);
+  // Errors as PayloadOf, which makes the numbers of a deferred one. It must be float32.
+  [[nodiscard]] static Result<FloatValues> Of(const Initializer& initializer);
+  [[nodiscard]] static Result<FloatValues> Of(const Model& /*holder*/,
+                                              const Initializer& initializer) {
+    return Of(initializer);
+  }
   FloatValues(FloatValues&& other) noexcept = default;
   FloatValues& operator=(FloatValues&&) = delete;
   FloatValues(const FloatValues&) = delete;
@@ -126,8 +130,7 @@ class FloatValues {
                                             std::vector<float>* copy) const;
   void Release(std::int64_t begin, std::int64_t end) const;
   Bytes bytes_;
-  std::shared_ptr<const MappedFile> file_;  // where bytes_ or their origin lie; may be null
-  std::span<const std::byte> origin_;
+  Bytes origin_;  // of typed numbers: what they were decoded from
 };
 
 // --- preparing ---
