@@ -102,10 +102,6 @@ class FloatValues {
  public:
   // Errors as PayloadOf, which makes the numbers of a deferred one. It must be float32.
   [[nodiscard]] static Result<FloatValues> Of(const Initializer& initializer);
-  [[nodiscard]] static Result<FloatValues> Of(const Model& /*holder*/,
-                                              const Initializer& initializer) {
-    return Of(initializer);
-  }
   FloatValues(FloatValues&& other) noexcept = default;
   FloatValues& operator=(FloatValues&&) = delete;
   FloatValues(const FloatValues&) = delete;
@@ -135,8 +131,8 @@ class FloatValues {
 
 // --- preparing ---
 
-// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes and
-// Identity of initializers made initializers, initializers no longer listed as inputs;
+// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes
+// and Identity of initializers made initializers, initializers no longer listed as inputs;
 // BatchNormalization folded into the Conv before it; computed targets of Reshape made constant by
 // symbolic evaluation of shapes; Gemm between flattening Reshapes made MatMul and Add; nodes that
 // nothing reads removed. The result computes the same function (float rounding apart). `notes` (may

@@ -4,7 +4,6 @@
 #include "quantbench/base/status.h"
 #include "quantbench/graph.h"
 
-
 namespace quantbench {
 
 std::int64_t Elements(const Initializer& initializer) {

@@ -40,7 +40,7 @@ Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& ind
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Initializer* tensor = FloatVector(index, node.inputs[i + 1], channels);
     if (tensor == nullptr) return std::optional<Affine>();
-    QB_TRY(const FloatValues values, FloatValues::Of(model, *tensor));
+    QB_TRY(const FloatValues values, FloatValues::Of(*tensor));
     parameters[i] = values.All();
   }
   const auto& [scale, bias, mean, variance] = parameters;
@@ -57,7 +57,7 @@ Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& ind
 
 Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
                                  const Affine& affine, std::string name) {
-  QB_TRY(const FloatValues values, FloatValues::Of(model, weight));
+  QB_TRY(const FloatValues values, FloatValues::Of(weight));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
   const std::vector<float> from = values.All();
   const std::span<float> to = tensor.As<float>();
@@ -73,7 +73,7 @@ Result<Initializer> ShiftedBias(const Model& model, const Initializer* bias, con
                                 std::string name) {
   std::vector<float> shifted(affine.shift.begin(), affine.shift.end());
   if (bias != nullptr) {
-    QB_TRY(const FloatValues values, FloatValues::Of(model, *bias));
+    QB_TRY(const FloatValues values, FloatValues::Of(*bias));
     const std::vector<float> before = values.All();
     for (std::size_t c = 0; c < shifted.size(); ++c) {
       shifted[c] = static_cast<float>(before[c] * affine.factor[c] + affine.shift[c]);

@@ -107,8 +107,7 @@ TEST_P(BlockConformance, MatMulNBitsMultipliesByTheDecodedWeight) {
   for (const std::int64_t inputs : {spec.block, 3 * spec.block, 2 * spec.block + 24}) {
     for (const std::int64_t outputs : {1, 20, 33}) {
       const Initializer weight = Weight(outputs, inputs);
-      const BlockWeights weights =
-          QuantizeForMatMulNBits({}, weight, Channels::kRows, spec, 1).value();
+      const BlockWeights weights = QuantizeForMatMulNBits(weight, Channels::kRows, spec, 1).value();
       const std::vector<double> decoded = DecodeOutputs(weights, spec, inputs);
       for (const std::int64_t rows : {1, 2, 17}) {
         const Tensor x = RandomTensor({rows, inputs}, 5);
@@ -132,8 +131,7 @@ TEST_P(BlockConformance, MatMulNBitsDoesNotSaturate) {
     std::vector<float> values(static_cast<std::size_t>(16 * inputs), sign);
     values[0] = -sign * 0.1F;
     const Initializer weight = Initializer::Of("w", Tensor::OfFloats({16, inputs}, values));
-    const BlockWeights weights =
-        QuantizeForMatMulNBits({}, weight, Channels::kRows, spec, 1).value();
+    const BlockWeights weights = QuantizeForMatMulNBits(weight, Channels::kRows, spec, 1).value();
     for (const std::int64_t rows : {1, 8}) {
       const Tensor x = Tensor::OfFloats(
           {rows, inputs}, std::vector<float>(static_cast<std::size_t>(rows * inputs), 3.0F));
@@ -151,7 +149,7 @@ TEST_P(BlockConformance, GatherBlockQuantizedReadsTheDecodedRows) {
   const BlockSpec spec = Spec();
   for (const std::int64_t inputs : {2 * spec.block, spec.block + 10}) {
     const Initializer table = Weight(50, inputs);
-    const BlockWeights weights = QuantizeForGather({}, table, spec, 1).value();
+    const BlockWeights weights = QuantizeForGather(table, spec, 1).value();
     ModelBuilder builder;
     builder.Input("ids", {-1, 3}, DataType::kInt64);
     std::vector<std::string> names = Parameters(weights, &builder);
@@ -179,7 +177,7 @@ TEST_P(BlockConformance, TiedWeightsShareOneInitializer) {
   const BlockSpec spec = Spec();
   const std::int64_t inputs = 2 * spec.block;
   const Initializer table = Weight(50, inputs);
-  const BlockWeights weights = QuantizeForMatMulNBits({}, table, Channels::kRows, spec, 1).value();
+  const BlockWeights weights = QuantizeForMatMulNBits(table, Channels::kRows, spec, 1).value();
   ModelBuilder builder;
   builder.Input("ids", {-1}, DataType::kInt64);
   const std::vector<std::string> names = Parameters(weights, &builder);
@@ -224,7 +222,7 @@ TEST_P(BlockConformance, DequantizeLinearIsTheDecodedWeight) {
     for (const std::int64_t outputs : {20, 33}) {
       const Initializer weight = Weight(inputs, outputs);
       const BlockWeights weights =
-          QuantizeForBlockDequantize({}, weight, Channels::kColumns, spec, 1).value();
+          QuantizeForBlockDequantize(weight, Channels::kColumns, spec, 1).value();
       ModelBuilder builder(21, 10);
       const std::string dequantized =
           builder.Add("DequantizeLinear", "weight", Parameters(weights, &builder),

@@ -128,11 +128,10 @@ Result<BlockWeights> RowWriter::Finish(const Initializer& initializer) && {
 
 }  // namespace
 
-Result<BlockWeights> QuantizeForBlockDequantize(const Model& model, const Initializer& initializer,
-                                                Channels outputs, const BlockSpec& spec,
-                                                int threads) {
+Result<BlockWeights> QuantizeForBlockDequantize(const Initializer& initializer, Channels outputs,
+                                                const BlockSpec& spec, int threads) {
   QB_TRY(const BlockMatrix matrix, BlockMatrix::Of(initializer, outputs, spec));
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   RowWriter writer(matrix, spec);
   if (Status status = writer.Allocate(initializer.dims); !status.ok()) return status.error();
   if (outputs == Channels::kRows) {

@@ -172,10 +172,10 @@ void WriteColumns(const FloatValues& weights, const BlockMatrix& matrix, std::in
 
 }  // namespace
 
-Result<BlockWeights> QuantizeForMatMulNBits(const Model& model, const Initializer& initializer,
-                                            Channels outputs, const BlockSpec& spec, int threads) {
+Result<BlockWeights> QuantizeForMatMulNBits(const Initializer& initializer, Channels outputs,
+                                            const BlockSpec& spec, int threads) {
   QB_TRY(const BlockMatrix matrix, BlockMatrix::Of(initializer, outputs, spec));
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   const std::int64_t block_bytes = BytesOf(spec.block, spec);
   OutputWriter writer(matrix, spec, matrix.blocks * block_bytes);
   if (Status status = writer.Allocate({matrix.outputs, matrix.blocks, block_bytes}); !status.ok()) {
@@ -189,15 +189,15 @@ Result<BlockWeights> QuantizeForMatMulNBits(const Model& model, const Initialize
   return std::move(writer).Finish(initializer);
 }
 
-Result<BlockWeights> QuantizeForGather(const Model& model, const Initializer& initializer,
-                                       const BlockSpec& spec, int threads) {
+Result<BlockWeights> QuantizeForGather(const Initializer& initializer, const BlockSpec& spec,
+                                       int threads) {
   QB_TRY(const BlockMatrix matrix, BlockMatrix::Of(initializer, Channels::kRows, spec));
   if (spec.bits == 4 && matrix.inputs % 2 != 0) {
     return Error(ErrorCode::kUnsupported,
                  Format("initializer \"{}\" has rows of {} numbers: 4-bit rows need an even number",
                         Printable(initializer.name), matrix.inputs));
   }
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   const std::int64_t row_bytes = BytesOf(matrix.inputs, spec);
   OutputWriter writer(matrix, spec, row_bytes);
   if (Status status = writer.Allocate({matrix.outputs, row_bytes}); !status.ok()) {

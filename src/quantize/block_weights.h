@@ -54,8 +54,7 @@ struct BlockWeights {
 // com.microsoft MatMulNBits-1: codes uint8 [N, k_blocks, block * bits / 8], scales [N, k_blocks],
 // zero points uint8 [N, ceil(k_blocks * bits / 8)], 4-bit ones two a byte, low half first. Inputs
 // beyond K are 0. Without zero points the operator takes 2^(bits - 1).
-[[nodiscard]] Result<BlockWeights> QuantizeForMatMulNBits(const Model& model,
-                                                          const Initializer& initializer,
+[[nodiscard]] Result<BlockWeights> QuantizeForMatMulNBits(const Initializer& initializer,
                                                           Channels outputs, const BlockSpec& spec,
                                                           int threads);
 
@@ -64,18 +63,30 @@ struct BlockWeights {
 // without padding: where block divides K, all bytes equal those of QuantizeForMatMulNBits of the
 // same table with Channels::kRows, so that tied weights can share them (by a Reshape of the codes).
 // kUnsupported for odd K with 4 bits.
-[[nodiscard]] Result<BlockWeights> QuantizeForGather(const Model& model,
-                                                     const Initializer& initializer,
+[[nodiscard]] Result<BlockWeights> QuantizeForGather(const Initializer& initializer,
                                                      const BlockSpec& spec, int threads);
 
 // ONNX DequantizeLinear-21 with block_size, axis 1 for kRows and 0 for kColumns: codes in the
 // initializer's own shape, int4 or int8 when symmetric, else uint4 or uint8, 4-bit ones packed over
 // the whole tensor; scales, and zero points of the codes' type, with the axis shortened to
 // k_blocks.
-[[nodiscard]] Result<BlockWeights> QuantizeForBlockDequantize(const Model& model,
-                                                              const Initializer& initializer,
+[[nodiscard]] Result<BlockWeights> QuantizeForBlockDequantize(const Initializer& initializer,
                                                               Channels outputs,
                                                               const BlockSpec& spec, int threads);
+
+// The shapes that the three give, known beforehand. zero_points is empty when symmetric.
+struct BlockShapes {
+  DataType type = DataType::kUint8;  // of codes and zero points
+  Shape codes;
+  Shape scales;
+  Shape zero_points;
+};
+[[nodiscard]] BlockShapes MatMulNBitsShapes(std::int64_t outputs, std::int64_t inputs,
+                                            const BlockSpec& spec);
+[[nodiscard]] BlockShapes GatherShapes(std::int64_t rows, std::int64_t columns,
+                                       const BlockSpec& spec);
+[[nodiscard]] BlockShapes DequantizeShapes(const Shape& dims, Channels outputs,
+                                           const BlockSpec& spec);
 
 // Bytes of what QuantizeForMatMulNBits makes; outputs and inputs at least 0.
 [[nodiscard]] std::uint64_t BlockWeightBytes(std::int64_t outputs, std::int64_t inputs,

@@ -145,8 +145,7 @@ TEST_P(EveryBlockSpec, MatMulNBitsHasItsShapesAndErrors) {
   for (const std::int64_t inputs : {1, 15, 16, 33, 256, 301, 1030}) {
     for (const std::int64_t outputs : {1, 3, 17, 40}) {
       const Initializer rows = Weight(outputs, inputs);
-      const BlockWeights weights =
-          QuantizeForMatMulNBits({}, rows, Channels::kRows, spec, 2).value();
+      const BlockWeights weights = QuantizeForMatMulNBits(rows, Channels::kRows, spec, 2).value();
       const std::int64_t blocks = (inputs + spec.block - 1) / spec.block;
       EXPECT_EQ(weights.codes.shape, (Shape{outputs, blocks, spec.block * spec.bits / 8}));
       EXPECT_EQ(weights.codes.type, DataType::kUint8);
@@ -165,7 +164,7 @@ TEST_P(EveryBlockSpec, MatMulNBitsHasItsShapesAndErrors) {
       });
       // The same weight the other way round.
       const BlockWeights columns =
-          QuantizeForMatMulNBits({}, Transposed(rows), Channels::kColumns, spec, 2).value();
+          QuantizeForMatMulNBits(Transposed(rows), Channels::kColumns, spec, 2).value();
       EXPECT_EQ(columns.codes.bytes, weights.codes.bytes);
       EXPECT_EQ(columns.scales.bytes, weights.scales.bytes);
       EXPECT_EQ(columns.codes.shape, weights.codes.shape);
@@ -177,7 +176,7 @@ TEST_P(EveryBlockSpec, MatMulNBitsHasItsShapesAndErrors) {
 TEST_P(EveryBlockSpec, InputsBeyondTheLastAreZero) {
   const BlockSpec spec = GetParam();
   const BlockWeights weights =
-      QuantizeForMatMulNBits({}, Weight(9, spec.block + 5), Channels::kRows, spec, 1).value();
+      QuantizeForMatMulNBits(Weight(9, spec.block + 5), Channels::kRows, spec, 1).value();
   const std::vector<double> padded = DecodeOutputs(weights, spec, 2 * spec.block);
   for (std::int64_t n = 0; n < 9; ++n) {
     for (std::int64_t k = spec.block + 5; k < 2 * spec.block; ++k) {
@@ -189,8 +188,8 @@ TEST_P(EveryBlockSpec, InputsBeyondTheLastAreZero) {
 TEST_P(EveryBlockSpec, GatherSharesTheBytesOfMatMulNBits) {
   const BlockSpec spec = GetParam();
   const Initializer whole = Weight(37, 2 * spec.block);
-  const BlockWeights table = QuantizeForGather({}, whole, spec, 2).value();
-  const BlockWeights product = QuantizeForMatMulNBits({}, whole, Channels::kRows, spec, 2).value();
+  const BlockWeights table = QuantizeForGather(whole, spec, 2).value();
+  const BlockWeights product = QuantizeForMatMulNBits(whole, Channels::kRows, spec, 2).value();
   EXPECT_EQ(table.codes.shape, (Shape{37, 2 * spec.block * spec.bits / 8}));
   EXPECT_EQ(table.codes.bytes, product.codes.bytes);
   EXPECT_EQ(table.scales.bytes, product.scales.bytes);
@@ -199,7 +198,7 @@ TEST_P(EveryBlockSpec, GatherSharesTheBytesOfMatMulNBits) {
 
   const std::int64_t inputs = spec.block + 6;
   const Initializer broken = Weight(37, inputs);
-  const BlockWeights rows = QuantizeForGather({}, broken, spec, 2).value();
+  const BlockWeights rows = QuantizeForGather(broken, spec, 2).value();
   EXPECT_EQ(rows.codes.shape, (Shape{37, inputs * spec.bits / 8}));
   ExpectHalfAStep(Floats(broken), DecodeOutputs(rows, spec, inputs), [&](std::size_t i) {
     const auto k = static_cast<std::int64_t>(i) % inputs;
@@ -214,7 +213,7 @@ TEST_P(EveryBlockSpec, DequantizeKeepsTheLayoutOfTheWeight) {
     const std::size_t axis = outputs == Channels::kRows ? 1 : 0;
     for (const Shape& dims : std::vector<Shape>{{1, 1}, {3, 5}, {33, 7}, {16, 300}, {301, 33}}) {
       const Initializer weight = Weight(dims[0], dims[1]);
-      const BlockWeights weights = QuantizeForBlockDequantize({}, weight, outputs, spec, 2).value();
+      const BlockWeights weights = QuantizeForBlockDequantize(weight, outputs, spec, 2).value();
       const DataType narrow = spec.symmetric ? DataType::kInt4 : DataType::kUint4;
       const DataType wide = spec.symmetric ? DataType::kInt8 : DataType::kUint8;
       EXPECT_EQ(weights.codes.type, spec.bits == 4 ? narrow : wide);
@@ -274,14 +273,14 @@ TEST(BlockWeights, LayOutKnownCodesByteByByte) {
   values[18] = 4;
   const Initializer weight = Initializer::Of("w", Tensor::OfFloats({2, 18}, values));
   const BlockWeights product =
-      QuantizeForMatMulNBits({}, weight, Channels::kRows, {4, 16, true}, 1).value();
+      QuantizeForMatMulNBits(weight, Channels::kRows, {4, 16, true}, 1).value();
   EXPECT_THAT(product.scales.As<float>(), ElementsAre(1, 0.5F, -0.5F, 1));
   const auto codes = product.codes.As<std::uint8_t>();
   EXPECT_THAT(codes.first(8), ElementsAre(0x10, 0x32, 0x54, 0x76, 0x98, 0xBA, 0xDC, 0xFE));
   EXPECT_THAT(codes.subspan(8, 8), ElementsAre(0xE0, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88));
   EXPECT_THAT(codes.subspan(16, 2), ElementsAre(0x80, 0x88));
   const BlockWeights plain =
-      QuantizeForBlockDequantize({}, weight, Channels::kRows, {4, 16, true, true}, 1).value();
+      QuantizeForBlockDequantize(weight, Channels::kRows, {4, 16, true, true}, 1).value();
   EXPECT_THAT(plain.scales.As<float>(), ElementsAre(1, 0.5F, 4 / 7.0F, 1));
   EXPECT_EQ(plain.codes.bytes[0], std::byte{0x98});  // -8 and -7, the first in the low half
   EXPECT_EQ(plain.codes.bytes[9], std::byte{0x07});  // +7 steps of 4/7
@@ -302,7 +301,7 @@ TEST(BlockWeights, RefuseNanAndInfinityByName) {
         EXPECT_THAT(result.error().message(), HasSubstr(std::isnan(bad) ? "NaN" : "infinity"));
       }
     }
-    EXPECT_EQ(QuantizeForGather({}, weight, {}, 2).error().code(), ErrorCode::kMalformed);
+    EXPECT_EQ(QuantizeForGather(weight, {}, 2).error().code(), ErrorCode::kMalformed);
   }
 }
 
@@ -311,20 +310,20 @@ TEST(BlockWeights, RefuseWhatIsNoMatrixOfFloats) {
     const auto count = static_cast<std::size_t>(ElementCount(dims).value());
     const Initializer weight =
         Initializer::Of("w", Tensor::OfFloats(dims, std::vector<float>(count)));
-    EXPECT_EQ(QuantizeForMatMulNBits({}, weight, Channels::kRows, {}, 1).error().code(),
+    EXPECT_EQ(QuantizeForMatMulNBits(weight, Channels::kRows, {}, 1).error().code(),
               ErrorCode::kUnsupported);
-    EXPECT_EQ(QuantizeForGather({}, weight, {}, 1).error().code(), ErrorCode::kUnsupported);
+    EXPECT_EQ(QuantizeForGather(weight, {}, 1).error().code(), ErrorCode::kUnsupported);
   }
   const Initializer half = Initializer::Of("w", Tensor::Make(DataType::kFloat16, {4, 4}).value());
-  EXPECT_EQ(QuantizeForBlockDequantize({}, half, Channels::kRows, {}, 1).error().code(),
+  EXPECT_EQ(QuantizeForBlockDequantize(half, Channels::kRows, {}, 1).error().code(),
             ErrorCode::kUnsupported);
-  EXPECT_EQ(QuantizeForGather({}, Weight(4, 17), {}, 1).error().code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(QuantizeForGather(Weight(4, 17), {}, 1).error().code(), ErrorCode::kUnsupported);
 }
 
 TEST(BlockWeights, RefuseOtherBitsAndBlocks) {
   for (const BlockSpec& spec : {BlockSpec{3, 32}, {4, 8}, {4, 48}, {8, 512}, {4, 0}, {4, -16}}) {
     EXPECT_EQ(CheckBlockSpec(spec).error().code(), ErrorCode::kInvalidArgument);
-    EXPECT_EQ(QuantizeForMatMulNBits({}, Weight(4, 64), Channels::kRows, spec, 1).error().code(),
+    EXPECT_EQ(QuantizeForMatMulNBits(Weight(4, 64), Channels::kRows, spec, 1).error().code(),
               ErrorCode::kInvalidArgument);
   }
 }

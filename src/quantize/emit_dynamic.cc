@@ -33,20 +33,21 @@ Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count
 
 Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
-  const Model& model = emitter->model();
   // ConvInteger takes unsigned weights, whose products never saturate.
   const Target target = node.Is("Conv") ? Target::kX64Vnni : emitter->plan().target;
-  QB_TRY(WeightScales chosen, ChooseWeightScales(model, node, layer, target, emitter->threads()));
+  QB_TRY(WeightScales chosen, ChooseWeightScales(node, layer, target, emitter->threads()));
   std::vector<float> scales = std::move(chosen.scales);
   CodeLayout layout{layer.scales()};
   layout.transpose = layer.transposed;
   layout.negate = layer.weight_factor < 0;
   layout.offset = node.Is("Conv");  // the engine's ConvInteger is slow on signed weights
-  QB_TRY(Tensor codes, QuantizeWeights(model, weight, scales, layout, emitter->threads()));
+  TensorMaker codes = LaterQuantized(weight, scales, layout, emitter->threads());
+  const DataType type = layout.offset ? DataType::kUint8 : DataType::kInt8;
   for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
   emitter->Replaced(weight.name);
   const Shape shape = ScaleShape(node, layer, scales.size());
-  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+  return Names{emitter->AddDeferred(weight.name + "_quantized", type, CodeShape(weight, layout),
+                                    std::move(codes)),
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
 }
 

@@ -17,13 +17,14 @@ std::string ZeroOf(DataType type, Emitter* emitter) {
 // The weight decoded from float8.
 Result<Names> Weight(const WeightedLayer& layer, DataType type, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
-  QB_TRY(const auto maxima,
-         ChannelMaxima(emitter->model(), weight, Channels::kNone, emitter->threads()));
+  QB_TRY(const auto maxima, ChannelMaxima(weight, Channels::kNone, emitter->threads()));
   const QuantParams params = ChooseSymmetric(0, maxima[0] / LargestFloat8(type) / 2, {0, 1});
-  QB_TRY(Tensor codes,
-         Float8Weights(emitter->model(), weight, type, params.scale, emitter->threads()));
   emitter->Replaced(weight.name);
-  const std::string stored = emitter->AddInitializer(weight.name + "_float8", std::move(codes));
+  const std::string stored =
+      emitter->AddDeferred(weight.name + "_float8", type, weight.dims,
+                           [weight, type, scale = params.scale, threads = emitter->threads()] {
+                             return Float8Weights(weight, type, scale, threads);
+                           });
   const std::string scale =
       emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats({}, {params.scale}));
   return Names{emitter->Add("DequantizeLinear", {stored, scale, ZeroOf(type, emitter)},

@@ -20,31 +20,48 @@ Initializer DirectionOf(const Initializer& weights, const Bytes& payload, std::i
   return matrix;
 }
 
-// Names of codes [directions, columns, rows], of scales [directions, rows] (one a gate of a hidden
-// unit) or [directions], and of zero points of the same shape.
-Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* emitter) {
+// Codes [directions, columns, rows] of weights [directions, rows, columns]. `scales`: of all
+// directions, one after the other.
+Result<Tensor> CodesOf(const Initializer& weights, const std::vector<float>& scales,
+                       Channels channels, int threads) {
   QB_TRY(const Bytes payload, PayloadOf(weights));
   const std::int64_t directions = weights.dims[0];
-  const Channels channels = per_channel ? Channels::kRows : Channels::kNone;
+  const std::size_t each = scales.size() / static_cast<std::size_t>(directions);
+  CodeLayout layout{channels};
+  layout.transpose = true;
   QB_TRY(Tensor codes,
          Tensor::Make(DataType::kInt8, {directions, weights.dims[2], weights.dims[1]}));
+  for (std::int64_t direction = 0; direction < directions; ++direction) {
+    const Initializer matrix = DirectionOf(weights, payload, direction);
+    const auto own = std::span(scales).subspan(static_cast<std::size_t>(direction) * each, each);
+    QB_TRY(const Tensor part, QuantizeWeights(matrix, own, layout, threads));
+    std::copy(part.bytes.begin(), part.bytes.end(),
+              codes.bytes.begin() + direction * static_cast<std::ptrdiff_t>(part.bytes.size()));
+  }
+  return codes;
+}
+
+// Names of codes, of scales [directions, rows] (one a gate of a hidden unit) or [directions], and
+// of zero points of the same shape.
+Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* emitter) {
+  QB_TRY(const Bytes payload, PayloadOf(weights));
+  const int threads = emitter->threads();
+  const std::int64_t directions = weights.dims[0];
   std::vector<float> scales;
   for (std::int64_t direction = 0; direction < directions; ++direction) {
     const Initializer matrix = DirectionOf(weights, payload, direction);
-    const int threads = emitter->threads();
     QB_TRY(const WeightScales chosen,
-           ChooseRowScales(emitter->model(), matrix, per_channel, emitter->plan().target, threads));
-    const std::vector<float>& own = chosen.scales;
-    CodeLayout layout{channels};
-    layout.transpose = true;
-    QB_TRY(const Tensor part, QuantizeWeights(emitter->model(), matrix, own, layout, threads));
-    std::copy(part.bytes.begin(), part.bytes.end(),
-              codes.bytes.begin() + direction * static_cast<std::ptrdiff_t>(part.bytes.size()));
-    scales.insert(scales.end(), own.begin(), own.end());
+           ChooseRowScales(matrix, per_channel, emitter->plan().target, threads));
+    scales.insert(scales.end(), chosen.scales.begin(), chosen.scales.end());
   }
   const Shape shape = per_channel ? Shape{directions, weights.dims[1]} : Shape{directions};
+  const Channels channels = per_channel ? Channels::kRows : Channels::kNone;
   emitter->Replaced(weights.name);
-  return Names{emitter->AddInitializer(weights.name + "_quantized", std::move(codes)),
+  return Names{emitter->AddDeferred(weights.name + "_quantized", DataType::kInt8,
+                                    {directions, weights.dims[2], weights.dims[1]},
+                                    [weights, scales, channels, threads] {
+                                      return CodesOf(weights, scales, channels, threads);
+                                    }),
                emitter->AddInitializer(weights.name + "_scale", Tensor::OfFloats(shape, scales)),
                emitter->ZeroPoints(DataType::kInt8, shape)};
 }

@@ -191,7 +191,7 @@ Status StaticEmitter::EmitRescaled(const PlannedNode& planned) {
 Result<std::string> StaticEmitter::Constant(const std::string& name, DataType type) {
   QB_TRY(const Names made, emitter_->Once("constant " + name, [&]() -> Result<Names> {
     const Initializer& constant = *emitter_->index().FindInitializer(name);
-    QB_TRY(const FloatValues values, FloatValues::Of(emitter_->model(), constant));
+    QB_TRY(const FloatValues values, FloatValues::Of(constant));
     const std::vector<float> numbers = values.All();
     const auto [low, high] = std::minmax_element(numbers.begin(), numbers.end());
     if (!std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isfinite(v); })) {

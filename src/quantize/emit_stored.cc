@@ -58,17 +58,19 @@ class Storer {
   }
 
   [[nodiscard]] Status StoreHalves(DataType type, Initializer* weight) {
-    QB_TRY(const auto maxima, ChannelMaxima(model_, *weight, Channels::kNone, threads_));
+    QB_TRY(const auto maxima, ChannelMaxima(*weight, Channels::kNone, threads_));
     if (type == DataType::kFloat16 && maxima[0] > 65504.0F) {
       return Error(ErrorCode::kInvalidArgument,
                    Format("the plan makes initializer \"{}\" float16, but it reaches {}",
                           Printable(weight->name), maxima[0]));
     }
-    QB_TRY(Tensor halves, type == DataType::kFloat16 ? HalfWeights(model_, *weight, threads_)
-                                                     : BfloatWeights(model_, *weight, threads_));
     const std::string stored = names_.Fresh(Format("{}_{}", weight->name, Name(type)));
     Cast(stored, weight->name);
-    *weight = Initializer::Of(stored, std::move(halves));
+    const Initializer floats = *weight;
+    *weight = Initializer::Deferred(stored, type, floats.dims, [floats, type, threads = threads_] {
+      return type == DataType::kFloat16 ? HalfWeights(floats, threads)
+                                        : BfloatWeights(floats, threads);
+    });
     return Ok();
   }
 
@@ -97,16 +99,20 @@ class Storer {
       matrix.dims.erase(matrix.dims.begin());
       matrix.dims[0] = dims[0] * dims[1];
     }
-    QB_TRY(const auto maxima, ChannelMaxima(model_, matrix, channels, threads_));
+    QB_TRY(const auto maxima, ChannelMaxima(matrix, channels, threads_));
     const std::vector<float> scales = SymmetricScales(maxima);
-    QB_TRY(Tensor codes, QuantizeWeights(model_, matrix, scales, {channels}, threads_));
-    codes.shape = dims;
     const std::string name = weight->name;
     const std::string stored = names_.Fresh(name + "_int8");
     const std::string scale = names_.Fresh(name + "_scale");
     const std::string floats = Cast(stored, names_.Fresh(name + "_decoded"));
     nodes_.push_back(MakeNode("Mul", "", {floats, scale}, {name}));
-    *weight = Initializer::Of(stored, std::move(codes));
+    *weight = Initializer::Deferred(
+        stored, DataType::kInt8, dims,
+        [matrix, scales, channels, dims, threads = threads_]() -> Result<Tensor> {
+          QB_TRY(Tensor codes, QuantizeWeights(matrix, scales, {channels}, threads));
+          codes.shape = dims;
+          return codes;
+        });
     scales_.push_back(Initializer::Of(scale, Tensor::OfFloats(scale_shape, scales)));
     return Ok();
   }

@@ -1,6 +1,6 @@
 // Emitting weights in blocks: the engine's MatMulNBits and GatherBlockQuantized, or
 // DequantizeLinear in blocks before the product. [ONNX Runtime ContribOperators.md]
-#include <cmath>
+#include <functional>
 
 #include "quantbench/base/format.h"
 
@@ -29,16 +29,24 @@ void Scale(double factor, Tensor* scales) {
   for (float& scale : scales->As<float>()) scale = static_cast<float>(scale * factor);
 }
 
-// Codes, scales and, when asymmetric, zero points, made once however many layers read them.
-Result<Names> AddBlocks(const std::string& base, BlockWeights blocks, Emitter* emitter) {
-  Names names = {emitter->AddInitializer(base + "_blocks", std::move(blocks.codes)),
-                 emitter->AddInitializer(base + "_block_scales", std::move(blocks.scales))};
-  if (blocks.zero_points) {
-    names.push_back(
-        emitter->AddInitializer(base + "_block_zero_points", std::move(*blocks.zero_points)));
+using BlockMaker = std::function<Result<BlockWeights>()>;
+
+// Codes, scales and, when asymmetric, zero points, made together when the model is written.
+Names AddBlocks(const std::string& base, const BlockShapes& shapes, const BlockMaker& make,
+                Emitter* emitter) {
+  std::vector<Promise> promises = {{base + "_blocks", shapes.type, shapes.codes},
+                                   {base + "_block_scales", DataType::kFloat32, shapes.scales}};
+  if (!shapes.zero_points.empty()) {
+    promises.push_back({base + "_block_zero_points", shapes.type, shapes.zero_points});
   }
   emitter->Replaced(base);
-  return names;
+  return emitter->AddTogether(std::move(promises), [make](std::span<Tensor> made) -> Status {
+    QB_TRY(BlockWeights blocks, make());
+    made[0] = std::move(blocks.codes);
+    made[1] = std::move(blocks.scales);
+    if (made.size() > 2) made[2] = std::move(*blocks.zero_points);
+    return Ok();
+  });
 }
 
 std::string KeyOf(std::string_view form, const WeightedLayer& layer, const BlockSpec& spec) {
@@ -48,16 +56,20 @@ std::string KeyOf(std::string_view form, const WeightedLayer& layer, const Block
 
 Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
   const BlockSpec spec = SpecOf(*planned.plan);
+  const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
   QB_TRY(const Names names,
          emitter->Once(KeyOf("MatMulNBits", layer, spec), [&]() -> Result<Names> {
-           QB_TRY(BlockWeights blocks,
-                  QuantizeForMatMulNBits(emitter->model(), *layer.weight, layer.channels, spec,
-                                         emitter->threads()));
-           Scale(layer.weight_factor, &blocks.scales);
-           return AddBlocks(layer.weight->name, std::move(blocks), emitter);
+           const BlockMaker make = [weight = *layer.weight, channels = layer.channels,
+                                    factor = layer.weight_factor, spec,
+                                    threads = emitter->threads()]() -> Result<BlockWeights> {
+             QB_TRY(BlockWeights blocks, QuantizeForMatMulNBits(weight, channels, spec, threads));
+             Scale(factor, &blocks.scales);
+             return blocks;
+           };
+           return AddBlocks(layer.weight->name, MatMulNBitsShapes(layer.outputs, inputs, spec),
+                            make, emitter);
          }));
   QB_TRY(const std::string bias, AddedBias(*planned.node, layer, emitter));
-  const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
   Node node = MakeNode("MatMulNBits", planned.name, {planned.node->inputs[0], names[0], names[1]},
                        {planned.node->outputs[0]},
                        {Attribute::Int("K", inputs), Attribute::Int("N", layer.outputs),
@@ -75,9 +87,11 @@ Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, E
 Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
   const BlockSpec spec = SpecOf(*planned.plan);
   QB_TRY(const Names names, emitter->Once(KeyOf("Gather", layer, spec), [&]() -> Result<Names> {
-    QB_TRY(BlockWeights blocks,
-           QuantizeForGather(emitter->model(), *layer.weight, spec, emitter->threads()));
-    return AddBlocks(layer.weight->name, std::move(blocks), emitter);
+    const BlockMaker make = [table = *layer.weight, spec, threads = emitter->threads()] {
+      return QuantizeForGather(table, spec, threads);
+    };
+    const Shape& dims = layer.weight->dims;
+    return AddBlocks(layer.weight->name, GatherShapes(dims[0], dims[1], spec), make, emitter);
   }));
   Node node =
       MakeNode("GatherBlockQuantized", planned.name, {names[0], planned.node->inputs[1], names[1]},
@@ -95,9 +109,11 @@ Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, E
   QB_TRY(const Names names, emitter->Once(KeyOf("blocks", layer, spec), [&]() -> Result<Names> {
     const bool is_table = planned.node->Is("Gather");
     const Channels outputs = is_table ? Channels::kRows : layer.channels;
-    QB_TRY(BlockWeights blocks, QuantizeForBlockDequantize(emitter->model(), *layer.weight, outputs,
-                                                           spec, emitter->threads()));
-    QB_TRY(const Names params, AddBlocks(layer.weight->name, std::move(blocks), emitter));
+    const BlockMaker make = [weight = *layer.weight, outputs, spec, threads = emitter->threads()] {
+      return QuantizeForBlockDequantize(weight, outputs, spec, threads);
+    };
+    const Names params = AddBlocks(
+        layer.weight->name, DequantizeShapes(layer.weight->dims, outputs, spec), make, emitter);
     return Names{emitter->Add("DequantizeLinear", params, layer.weight->name + "_dequantized",
                               {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
                                Attribute::Int("block_size", spec.block)})};

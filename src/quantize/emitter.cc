@@ -67,6 +67,25 @@ std::string Emitter::AddInitializer(std::string_view wanted, Tensor tensor) {
   return initializers_.back().name;
 }
 
+std::string Emitter::AddDeferred(std::string_view wanted, DataType type, Shape dims,
+                                 TensorMaker maker) {
+  initializers_.push_back(
+      Initializer::Deferred(Fresh(wanted), type, std::move(dims), std::move(maker)));
+  return initializers_.back().name;
+}
+
+Names Emitter::AddTogether(std::vector<Promise> promises, TensorsMaker maker) {
+  Names names;
+  for (Promise& promise : promises) {
+    promise.name = Fresh(promise.name);
+    names.push_back(promise.name);
+  }
+  for (Initializer& made : DeferTogether(std::move(promises), std::move(maker))) {
+    initializers_.push_back(std::move(made));
+  }
+  return names;
+}
+
 std::string Emitter::ZeroPoint(DataType type, std::int32_t value) {
   const std::string name = Format("zero_point_{}_{}", Name(type), value);
   const auto made = Once(name, [&]() -> Result<Names> {

@@ -50,6 +50,13 @@ class Emitter {
                                 std::string_view output, std::vector<Attribute> attributes = {});
   // The name it got.
   [[nodiscard]] std::string AddInitializer(std::string_view wanted, Tensor tensor);
+  // Numbers that are made when the model is written: they need no memory before. `maker` captures
+  // whole what it reads.
+  [[nodiscard]] std::string AddDeferred(std::string_view wanted, DataType type, Shape dims,
+                                        TensorMaker maker);
+  // Several that one computation makes, the largest first; their names.
+  [[nodiscard]] std::vector<std::string> AddTogether(std::vector<Promise> promises,
+                                                     TensorsMaker maker);
   // A zero point of 8 or 16 bits, made once.
   [[nodiscard]] std::string ZeroPoint(DataType type, std::int32_t value);
   // Zeros of that shape, made once: one scale per channel wants one zero point per channel.

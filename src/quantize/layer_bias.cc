@@ -8,7 +8,7 @@ Result<std::string> AddedBias(const Node& node, const WeightedLayer& layer, Emit
   const bool is_convolution = node.Is("Conv");
   const bool is_one_each = Elements(*layer.bias) == layer.outputs;
   if (!is_convolution && layer.bias_factor == 1 && is_one_each) return layer.bias->name;
-  QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
+  QB_TRY(const FloatValues values, FloatValues::Of(*layer.bias));
   std::vector<float> bias = values.All();
   for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
   bias.resize(static_cast<std::size_t>(layer.outputs), bias[0]);

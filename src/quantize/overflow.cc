@@ -172,9 +172,9 @@ void Widen(const PairMatrix& matrix, const PairRule& rule, const FloatValues& we
 
 }  // namespace
 
-Result<OverflowReport> SafeScales(const Model& model, const Initializer& weights,
-                                  const PairLayout& layout, std::span<const float> scales,
-                                  std::int32_t highest_code, int threads) {
+Result<OverflowReport> SafeScales(const Initializer& weights, const PairLayout& layout,
+                                  std::span<const float> scales, std::int32_t highest_code,
+                                  int threads) {
   if (weights.type != DataType::kFloat32) {
     return Error(ErrorCode::kUnsupported,
                  Format("\"{}\" is {}, not float32", Printable(weights.name), Name(weights.type)));
@@ -189,7 +189,7 @@ Result<OverflowReport> SafeScales(const Model& model, const Initializer& weights
   OverflowReport report;
   report.scales.assign(scales.begin(), scales.end());
   if (matrix.safe_kernel) return report;
-  QB_TRY(const FloatValues values, FloatValues::Of(model, weights));
+  QB_TRY(const FloatValues values, FloatValues::Of(weights));
   std::vector<float> safe = report.scales;
   safe.resize(outputs, scales[0]);  // one for all: each output on its own first
   Widen(matrix, PairRule(highest_code), values, threads, &safe);

@@ -47,7 +47,7 @@ struct OverflowReport {
 // further stay safe. `weights` are finite (ChannelMaxima), scales positive and finite, highest_code
 // is 0 to 255. kUnsupported when the shape does not fit the layout; kInvalidArgument when the
 // number of scales does not. Same result at any number of threads.
-[[nodiscard]] Result<OverflowReport> SafeScales(const Model& model, const Initializer& weights,
+[[nodiscard]] Result<OverflowReport> SafeScales(const Initializer& weights,
                                                 const PairLayout& layout,
                                                 std::span<const float> scales,
                                                 std::int32_t highest_code, int threads);

@@ -343,10 +343,10 @@ TEST_P(OverflowConformance, RepairedWeightsGiveExactSums) {
   const Initializer weight = Initializer::Of("w", Tensor::OfFloats(op.weight, values));
   const Channels channels =
       op.layout.order == PairOrder::kColumns ? Channels::kColumns : Channels::kRows;
-  const std::vector<float> plain = SymmetricScales(ChannelMaxima({}, weight, channels, 1).value());
-  const auto report = SafeScales({}, weight, op.layout, plain, 255, 1).value();
+  const std::vector<float> plain = SymmetricScales(ChannelMaxima(weight, channels, 1).value());
+  const auto report = SafeScales(weight, op.layout, plain, 255, 1).value();
   const auto codes_with = [&](const std::vector<float>& scales) {
-    return QuantizeWeights({}, weight, scales, {channels}, 1).value();
+    return QuantizeWeights(weight, scales, {channels}, 1).value();
   };
   const std::vector<Tensor> activations = {
       Activations(op.input, [](std::size_t) { return 255; }),

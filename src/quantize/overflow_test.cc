@@ -30,11 +30,11 @@ Channels ChannelsOf(const PairLayout& layout) {
 Tensor Codes(const Initializer& weight, const PairLayout& layout,
              const std::vector<float>& scales) {
   const Channels channels = scales.size() == 1 ? Channels::kNone : ChannelsOf(layout);
-  return QuantizeWeights({}, weight, scales, {channels}, 1).value();
+  return QuantizeWeights(weight, scales, {channels}, 1).value();
 }
 
 std::vector<float> PlainScales(const Initializer& weight, Channels channels) {
-  return SymmetricScales(ChannelMaxima({}, weight, channels, 1).value());
+  return SymmetricScales(ChannelMaxima(weight, channels, 1).value());
 }
 
 TEST(CountUnsafeOutputs, AgreesWithTheWorstActivationsForEveryPairOfCodes) {
@@ -102,7 +102,7 @@ TEST(SafeScales, AreTheSmallestThatAreSafe) {
     const Initializer weight = Uniform(test.dims);
     const std::vector<float> plain = PlainScales(weight, ChannelsOf(test.layout));
     for (const int highest : {255, 180}) {
-      const auto report = SafeScales({}, weight, test.layout, plain, highest, 2).value();
+      const auto report = SafeScales(weight, test.layout, plain, highest, 2).value();
       ASSERT_EQ(report.scales.size(), plain.size());
       EXPECT_EQ(CountUnsafeOutputs(Codes(weight, test.layout, plain), test.layout, highest).value(),
                 report.unsafe_outputs);
@@ -134,7 +134,7 @@ TEST(SafeScales, WidenOneScaleForAllByTheWorstOutput) {
   for (const Case& test : Cases()) {
     const Initializer weight = Uniform(test.dims);
     const std::vector<float> plain = PlainScales(weight, Channels::kNone);
-    const auto report = SafeScales({}, weight, test.layout, plain, 255, 2).value();
+    const auto report = SafeScales(weight, test.layout, plain, 255, 2).value();
     ASSERT_EQ(report.scales.size(), 1U);
     EXPECT_EQ(CountUnsafeOutputs(Codes(weight, test.layout, plain), test.layout, 255).value(),
               report.unsafe_outputs);
@@ -153,13 +153,13 @@ TEST(SafeScales, LeaveSafeOutputsAlone) {
   const Initializer weight =
       Initializer::Of("w", Tensor::OfFloats({2, 4}, {1, 0.005F, 0.3F, 0.3F, 1, 1, 0, 0}));
   const std::vector<float> plain = {1 / 127.0F, 1 / 127.0F};
-  const auto report = SafeScales({}, weight, {PairOrder::kRows}, plain, 255, 1).value();
+  const auto report = SafeScales(weight, {PairOrder::kRows}, plain, 255, 1).value();
   EXPECT_EQ(report.unsafe_outputs, 1);
   EXPECT_EQ(report.scales[0], plain[0]);
   // Both must become 64, the largest code that rounds to it being just below 64.5.
   EXPECT_NEAR(report.scales[1], 1 / 64.5, 1e-7);
   EXPECT_NEAR(report.largest_factor, 127 / 64.5, 1e-5);
-  const auto narrow = SafeScales({}, weight, {PairOrder::kRows}, plain, 129, 1).value();
+  const auto narrow = SafeScales(weight, {PairOrder::kRows}, plain, 129, 1).value();
   EXPECT_EQ(narrow.unsafe_outputs, 0);
   EXPECT_EQ(narrow.scales, plain);
 }
@@ -167,7 +167,7 @@ TEST(SafeScales, LeaveSafeOutputsAlone) {
 TEST(SafeScales, GrowWhereScalesClip) {
   const Initializer weight = Initializer::Of("w", Tensor::OfFloats({1, 2}, {1000, 3e38F}));
   const std::vector<float> scale = {1.0F};
-  const auto report = SafeScales({}, weight, {PairOrder::kRows}, scale, 255, 1).value();
+  const auto report = SafeScales(weight, {PairOrder::kRows}, scale, 255, 1).value();
   EXPECT_EQ(
       CountUnsafeOutputs(Codes(weight, {PairOrder::kRows}, report.scales), {PairOrder::kRows}, 255)
           .value(),
@@ -183,12 +183,11 @@ TEST(SafeScales, AreTheSameAtAnyNumberOfThreadsAndEitherWayRound) {
   }
   const Initializer columns = Initializer::Of("w", Tensor::OfFloats({902, 501}, turned));
   const std::vector<float> plain = PlainScales(rows, Channels::kRows);
-  const auto one = SafeScales({}, rows, {PairOrder::kRows}, plain, 255, 1).value();
+  const auto one = SafeScales(rows, {PairOrder::kRows}, plain, 255, 1).value();
   EXPECT_THAT(one.unsafe_outputs, Gt(0));
   for (const int threads : {1, 2, 5}) {
-    EXPECT_EQ(SafeScales({}, rows, {PairOrder::kRows}, plain, 255, threads).value().scales,
-              one.scales);
-    EXPECT_EQ(SafeScales({}, columns, {PairOrder::kColumns}, plain, 255, threads).value().scales,
+    EXPECT_EQ(SafeScales(rows, {PairOrder::kRows}, plain, 255, threads).value().scales, one.scales);
+    EXPECT_EQ(SafeScales(columns, {PairOrder::kColumns}, plain, 255, threads).value().scales,
               one.scales);
   }
 }
@@ -196,18 +195,18 @@ TEST(SafeScales, AreTheSameAtAnyNumberOfThreadsAndEitherWayRound) {
 TEST(SafeScales, LeaveDepthwiseConvolutionsAlone) {
   const Initializer weight = Uniform({16, 1, 3, 3});
   const std::vector<float> plain = PlainScales(weight, Channels::kRows);
-  const auto report = SafeScales({}, weight, {PairOrder::kConv, 16}, plain, 255, 1).value();
+  const auto report = SafeScales(weight, {PairOrder::kConv, 16}, plain, 255, 1).value();
   EXPECT_EQ(report.scales, plain);
   EXPECT_EQ(report.unsafe_outputs, 0);
   // Two outputs a channel have no depthwise kernel.
-  EXPECT_THAT(SafeScales({}, weight, {PairOrder::kConv, 8}, plain, 255, 1).value().unsafe_outputs,
+  EXPECT_THAT(SafeScales(weight, {PairOrder::kConv, 8}, plain, 255, 1).value().unsafe_outputs,
               Gt(0));
 }
 
 TEST(SafeScales, RefuseWhatDoesNotFit) {
   const std::vector<float> two = {1, 1};
   const auto code = [&](const Shape& dims, PairOrder order) {
-    return SafeScales({}, Uniform(dims), {order}, two, 255, 1).error().code();
+    return SafeScales(Uniform(dims), {order}, two, 255, 1).error().code();
   };
   EXPECT_EQ(code({2, 2, 2}, PairOrder::kRows), ErrorCode::kUnsupported);
   EXPECT_EQ(code({2}, PairOrder::kColumns), ErrorCode::kUnsupported);
@@ -215,7 +214,7 @@ TEST(SafeScales, RefuseWhatDoesNotFit) {
   EXPECT_EQ(code({2, 0}, PairOrder::kRows), ErrorCode::kUnsupported);
   EXPECT_EQ(code({3, 4}, PairOrder::kRows), ErrorCode::kInvalidArgument);
   const Tensor bytes = Tensor::Make(DataType::kUint8, {2, 2}).value();
-  EXPECT_EQ(SafeScales({}, Initializer::Of("w", bytes), {}, two, 255, 1).error().code(),
+  EXPECT_EQ(SafeScales(Initializer::Of("w", bytes), {}, two, 255, 1).error().code(),
             ErrorCode::kUnsupported);
   EXPECT_EQ(CountUnsafeOutputs(bytes, {}, 255).error().code(), ErrorCode::kUnsupported);
 }

@@ -181,7 +181,7 @@ Status CountRepairs(const PlanContext& context, const LayerChoices& choices, Pla
     const auto [entry, is_new] = known.try_emplace(chosen.layer.weight, 0);
     if (is_new) {
       QB_TRY(const WeightScales scales,
-             ChooseWeightScales(context.model(), *node.node, chosen.layer, plan->target, 0));
+             ChooseWeightScales(*node.node, chosen.layer, plan->target, 0));
       entry->second = scales.repaired;
     }
     line->second->repaired_channels = entry->second;

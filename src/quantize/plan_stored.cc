@@ -124,7 +124,7 @@ Status StoredWeights::Consider(const PlanContext& context, const LayerChoices& c
 Status StoredWeights::CheckNumbers(const Model& model) {
   for (auto& [weight, decision] : decisions_) {
     if (decision.treatment == nullptr) continue;
-    QB_TRY(const HalfSurvey survey, SurveyForHalf(model, *weight));
+    QB_TRY(const HalfSurvey survey, SurveyForHalf(*weight));
     const DataType type = decision.treatment->weights;
     std::string reason = WhyNotRange(survey.largest, type);
     if (!reason.empty()) {

@@ -168,7 +168,7 @@ Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers) {
   }
   for (const Initializer& tensor : model.graph.initializers) {
     if (!wanted.contains(tensor.name)) continue;
-    QB_TRY(const auto maxima, ChannelMaxima(model, tensor, Channels::kNone, 0));
+    QB_TRY(const auto maxima, ChannelMaxima(tensor, Channels::kNone, 0));
   }
   return Ok();
 }

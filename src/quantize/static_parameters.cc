@@ -18,9 +18,9 @@ constexpr double kInt32Max = std::numeric_limits<std::int32_t>::max();
 constexpr double kInt32Min = std::numeric_limits<std::int32_t>::min();
 
 // One number an output; empty without a bias.
-Result<std::vector<double>> BiasOf(const WeightedLayer& layer, const Model& model) {
+Result<std::vector<double>> BiasOf(const WeightedLayer& layer) {
   if (layer.bias == nullptr) return std::vector<double>();
-  QB_TRY(const FloatValues values, FloatValues::Of(model, *layer.bias));
+  QB_TRY(const FloatValues values, FloatValues::Of(*layer.bias));
   const std::vector<float> numbers = values.All();
   std::vector<double> bias(numbers.begin(), numbers.end());
   if (bias.size() == 1) bias.assign(static_cast<std::size_t>(layer.outputs), bias[0]);
@@ -48,19 +48,19 @@ bool FitBias(std::span<const double> bias, float input_scale, std::vector<float>
 }
 
 // Names of codes, scales and zero points.
-Result<Names> AddWeight(const WeightedLayer& layer, std::span<const float> scales,
-                        Emitter* emitter) {
+Names AddWeight(const WeightedLayer& layer, std::span<const float> scales, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
   CodeLayout layout{layer.scales()};
   layout.negate = layer.weight_factor < 0;
   // Gemm's alpha is in the scale already: codes are those of the weights as they are.
   std::vector<float> own(scales.begin(), scales.end());
   for (float& scale : own) scale = static_cast<float>(scale / std::abs(layer.weight_factor));
-  QB_TRY(Tensor codes, QuantizeWeights(emitter->model(), weight, own, layout, emitter->threads()));
+  TensorMaker codes = LaterQuantized(weight, std::move(own), layout, emitter->threads());
   emitter->Replaced(weight.name);
   const auto count = static_cast<std::int64_t>(scales.size());
   const Shape shape = layer.scales() == Channels::kNone ? Shape{} : Shape{count};
-  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+  return Names{emitter->AddDeferred(weight.name + "_quantized", DataType::kInt8,
+                                    CodeShape(weight, layout), std::move(codes)),
                emitter->AddInitializer(weight.name + "_scale",
                                        Tensor::OfFloats(shape, {scales.begin(), scales.end()})),
                emitter->ZeroPoints(DataType::kInt8, shape)};
@@ -71,7 +71,7 @@ Result<Names> AddWeight(const WeightedLayer& layer, std::span<const float> scale
 Result<Names> SharedWeight(const WeightedLayer& layer, std::span<const float> scales,
                            const std::string& owner, Emitter* emitter) {
   return emitter->Once(Format("weight {} {}", layer.weight->name, owner),
-                       [&] { return AddWeight(layer, scales, emitter); });
+                       [&]() -> Result<Names> { return AddWeight(layer, scales, emitter); });
 }
 
 std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, float input_scale,
@@ -112,8 +112,8 @@ Result<WeightedLayer> InspectWith(bool with_adder, const PlannedNode& planned,
 
 Result<std::vector<float>> ScalesOf(const Node& node, const WeightedLayer& layer,
                                     const Emitter& emitter) {
-  QB_TRY(WeightScales chosen, ChooseWeightScales(emitter.model(), node, layer,
-                                                 emitter.plan().target, emitter.threads()));
+  QB_TRY(WeightScales chosen,
+         ChooseWeightScales(node, layer, emitter.plan().target, emitter.threads()));
   for (float& scale : chosen.scales) {
     scale = static_cast<float>(scale * std::abs(layer.weight_factor));
   }
@@ -163,7 +163,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
                           QdqWriter* writer, Node* node) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<double> bias, BiasOf(layer, emitter.model()));
+  QB_TRY(const std::vector<double> bias, BiasOf(layer));
   QB_TRY(std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
   const bool widened = FitBias(bias, input_scale, &scales);
   QB_TRY(const Names weight,

@@ -17,29 +17,28 @@ PairLayout LayoutOf(const Node& node, const WeightedLayer& layer) {
   return {layer.transposed ? PairOrder::kRows : PairOrder::kColumns, 1};
 }
 
-Result<WeightScales> Repaired(const Model& model, const Initializer& weights,
-                              const PairLayout& layout, std::vector<float> scales, Target target,
-                              int threads) {
+Result<WeightScales> Repaired(const Initializer& weights, const PairLayout& layout,
+                              std::vector<float> scales, Target target, int threads) {
   if (!MaySaturate(target)) return WeightScales{std::move(scales), 0};
-  QB_TRY(OverflowReport report, SafeScales(model, weights, layout, scales, kHighestCode, threads));
+  QB_TRY(OverflowReport report, SafeScales(weights, layout, scales, kHighestCode, threads));
   return WeightScales{std::move(report.scales), report.unsafe_outputs};
 }
 
 }  // namespace
 
-Result<WeightScales> ChooseWeightScales(const Model& model, const Node& node,
-                                        const WeightedLayer& layer, Target target, int threads) {
-  QB_TRY(const auto maxima, ChannelMaxima(model, *layer.weight, layer.scales(), threads));
+Result<WeightScales> ChooseWeightScales(const Node& node, const WeightedLayer& layer, Target target,
+                                        int threads) {
+  QB_TRY(const auto maxima, ChannelMaxima(*layer.weight, layer.scales(), threads));
   std::vector<float> scales = SymmetricScales(maxima);
   if (node.Is("Gather")) return WeightScales{std::move(scales), 0};
-  return Repaired(model, *layer.weight, LayoutOf(node, layer), std::move(scales), target, threads);
+  return Repaired(*layer.weight, LayoutOf(node, layer), std::move(scales), target, threads);
 }
 
-Result<WeightScales> ChooseRowScales(const Model& model, const Initializer& matrix,
-                                     bool per_channel, Target target, int threads) {
+Result<WeightScales> ChooseRowScales(const Initializer& matrix, bool per_channel, Target target,
+                                     int threads) {
   const Channels channels = per_channel ? Channels::kRows : Channels::kNone;
-  QB_TRY(const auto maxima, ChannelMaxima(model, matrix, channels, threads));
-  return Repaired(model, matrix, {PairOrder::kRows, 1}, SymmetricScales(maxima), target, threads);
+  QB_TRY(const auto maxima, ChannelMaxima(matrix, channels, threads));
+  return Repaired(matrix, {PairOrder::kRows, 1}, SymmetricScales(maxima), target, threads);
 }
 
 }  // namespace quantbench

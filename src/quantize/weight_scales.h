@@ -15,11 +15,10 @@ struct WeightScales {
 
 // Of a weight with int8 codes in [-127, 127] that meets activation codes up to 255. `transposed`
 // and `group` as the node has them. kMalformed for NaN and infinities.
-[[nodiscard]] Result<WeightScales> ChooseWeightScales(const Model& model, const Node& node,
-                                                      const WeightedLayer& layer, Target target,
-                                                      int threads);
+[[nodiscard]] Result<WeightScales> ChooseWeightScales(const Node& node, const WeightedLayer& layer,
+                                                      Target target, int threads);
 // The same of a matrix [outputs, inputs] on its own.
-[[nodiscard]] Result<WeightScales> ChooseRowScales(const Model& model, const Initializer& matrix,
-                                                   bool per_channel, Target target, int threads);
+[[nodiscard]] Result<WeightScales> ChooseRowScales(const Initializer& matrix, bool per_channel,
+                                                   Target target, int threads);
 
 }  // namespace quantbench
