@@ -11,6 +11,8 @@
 namespace quantbench {
 namespace {
 
+constexpr std::int64_t kTile = 1024;  // columns whose ranges are found together: they stay cached
+
 // Writes rows of codes; the type's sign lies in the codes' highest bit.
 class RowWriter {
  public:
@@ -90,15 +92,14 @@ void RowWriter::WriteOutputs(std::int64_t first, std::span<const float> values) 
 void RowWriter::WriteBlock(std::int64_t block, std::span<const float> values) {
   const std::int64_t columns = matrix_.columns();
   const std::int64_t rows = static_cast<std::int64_t>(values.size()) / columns;
-  const std::span<const float> first = Part(values, 0, columns);
-  std::vector<float> lows(first.begin(), first.end());
-  std::vector<float> highs = lows;
-  for (std::int64_t row = 1; row < rows; ++row) {
-    kernels::RangesInto(Part(values, row * columns, columns), lows, highs);
-  }
   const std::span<float> scales = Part(scales_.As<float>(), block * columns, columns);
   const auto zero_points = Part(std::span(zero_points_), block * columns, columns);
-  chooser_.Choose(lows, highs, scales, zero_points);
+  for (std::int64_t left = 0; left < columns; left += kTile) {
+    const std::int64_t width = std::min(kTile, columns - left);
+    const ColumnGrids grids(values, columns, left, width, &chooser_);
+    std::ranges::copy(grids.scales(), Part(scales, left, width).begin());
+    std::ranges::copy(grids.zero_points(), Part(zero_points, left, width).begin());
+  }
   std::vector<std::uint8_t> codes(2 * static_cast<std::size_t>(columns));
   for (std::int64_t row = 0; row < rows; row += 2) {
     const std::int64_t count = std::min<std::int64_t>(2, rows - row);
@@ -141,11 +142,9 @@ Result<BlockWeights> QuantizeForBlockDequantize(const Initializer& initializer, 
                        [&](std::span<const float> rows) { writer.WriteOutputs(begin, rows); });
         });
   } else {
-    ParallelFor(matrix.blocks, 1, threads, [&](std::int64_t block, std::int64_t) {
-      const std::int64_t end = std::min(matrix.inputs, (block + 1) * spec.block);
-      weights.Read(block * spec.block * matrix.outputs, end * matrix.outputs,
-                   [&](std::span<const float> rows) { writer.WriteBlock(block, rows); });
-    });
+    ForBlocksOfRows(
+        weights, matrix, {spec.block}, threads,
+        [&](std::int64_t block, std::span<const float> rows) { writer.WriteBlock(block, rows); });
   }
   return std::move(writer).Finish(initializer);
 }

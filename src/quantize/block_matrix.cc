@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cfloat>
+#include <cmath>
+#include <limits>
 
 #include "quantbench/base/format.h"
 
@@ -10,7 +12,6 @@ namespace quantbench {
 namespace {
 
 constexpr std::int64_t kChunkElements = 1 << 18;
-constexpr std::int64_t kTallestChunk = 512;  // rows of [K, N], so that a few columns fit the cache
 
 BlockGrid WithScale(double scale, std::uint8_t zero_point) {
   // Below the smallest normal float a scale would lose digits or vanish: the range counts as empty.
@@ -70,11 +71,6 @@ std::int64_t BlockMatrix::RowsPerChunk() const {
   return std::max<std::int64_t>(2, kChunkElements / inputs / 2 * 2);
 }
 
-std::int64_t BlockMatrix::BlocksPerChunk(std::int64_t block) const {
-  const std::int64_t rows = std::min(kTallestChunk, kChunkElements / outputs);
-  return std::max<std::int64_t>(1, rows / block);
-}
-
 void GridChooser::Choose(std::span<const float> lows, std::span<const float> highs,
                          std::span<float> scales, std::span<std::uint8_t> zero_points) {
   for (std::size_t i = 0; i < lows.size(); ++i) {
@@ -87,6 +83,19 @@ void GridChooser::Choose(std::span<const float> lows, std::span<const float> hig
     scales[i] = grid.scale;
     zero_points[i] = grid.zero_point;
   }
+}
+
+ColumnGrids::ColumnGrids(std::span<const float> values, std::int64_t columns, std::int64_t left,
+                         std::int64_t width, GridChooser* chooser)
+    : scales_(static_cast<std::size_t>(width)), zero_points_(static_cast<std::size_t>(width)) {
+  const std::span<const float> first = Part(values, left, width);
+  std::vector<float> lows(first.begin(), first.end());
+  std::vector<float> highs = lows;
+  const std::int64_t rows = static_cast<std::int64_t>(values.size()) / columns;
+  for (std::int64_t row = 1; row < rows; ++row) {
+    kernels::RangesInto(Part(values, row * columns + left, width), lows, highs);
+  }
+  chooser->Choose(lows, highs, scales_, zero_points_);
 }
 
 Status GridChooser::status(const Initializer& initializer) const {

@@ -14,8 +14,10 @@
 namespace quantbench {
 namespace {
 
-// Writes the codes of stretches of outputs; each stretch begins with a block. Threads write
-// different stretches.
+constexpr std::int64_t kTile = 256;      // columns of [K, N] that are turned together
+constexpr std::int64_t kCacheLine = 64;  // bytes
+
+// Writes the codes output by output. Threads write different outputs or different blocks.
 class OutputWriter {
  public:
   // `bytes_per_output`: whole blocks, or just the codes of K inputs.
@@ -32,17 +34,30 @@ class OutputWriter {
     return Ok();
   }
 
-  // Reusable memory of one thread.
-  struct Scratch {
+  // A row of [N, K].
+  struct RowScratch {
     std::vector<float> lows;
     std::vector<float> highs;
     std::vector<std::uint8_t> codes;
   };
-  void Write(std::int64_t output, std::int64_t first_block, std::span<const float> values,
-             Scratch* scratch);
+  void WriteOutput(std::int64_t output, std::span<const float> values, RowScratch* scratch);
+
+  // How many blocks of one output are at least a cache line.
+  [[nodiscard]] std::int64_t BlocksTogether() const {
+    return std::max<std::int64_t>(1, kCacheLine / BytesOf(spec_.block, spec_));
+  }
+  // The rows of [K, N] that make up some blocks, `first` the first of them.
+  void WriteBlocks(std::int64_t first, std::span<const float> values);
   [[nodiscard]] Result<BlockWeights> Finish(const Initializer& initializer) &&;
 
  private:
+  // Up to kTile columns of the rows of one block, from `left` on, become codes [block, width].
+  void WriteTile(std::int64_t block, std::span<const float> values, std::int64_t left,
+                 std::span<std::uint8_t> codes);
+  // What one column of a tile holds becomes a stretch of its output.
+  void Turn(std::int64_t first_block, std::int64_t left, std::int64_t width,
+            std::span<std::uint8_t> codes);
+
   BlockSpec spec_;
   BlockMatrix matrix_;
   std::int64_t bytes_per_output_;
@@ -52,32 +67,92 @@ class OutputWriter {
   std::vector<std::uint8_t> zero_points_;  // one a byte
 };
 
-void OutputWriter::Write(std::int64_t output, std::int64_t first_block,
-                         std::span<const float> values, Scratch* scratch) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  const std::int64_t blocks = (count + spec_.block - 1) / spec_.block;
+void OutputWriter::WriteOutput(std::int64_t output, std::span<const float> values,
+                               RowScratch* scratch) {
+  const auto blocks = static_cast<std::size_t>(matrix_.blocks);
   const auto block = static_cast<std::size_t>(spec_.block);
-  const std::int64_t place = output * matrix_.blocks + first_block;
-  const std::span<float> scales = Part(scales_.As<float>(), place, blocks);
-  const std::span<std::uint8_t> zero_points = Part(std::span(zero_points_), place, blocks);
-  scratch->lows.resize(static_cast<std::size_t>(blocks));
-  scratch->highs.resize(static_cast<std::size_t>(blocks));
+  const std::int64_t place = output * matrix_.blocks;
+  const std::span<float> scales = Part(scales_.As<float>(), place, matrix_.blocks);
+  const auto zero_points = Part(std::span(zero_points_), place, matrix_.blocks);
+  scratch->lows.resize(blocks);
+  scratch->highs.resize(blocks);
   kernels::BlockRanges(values, block, scratch->lows, scratch->highs);
   chooser_.Choose(scratch->lows, scratch->highs, scales, zero_points);
 
   // What lies beyond K is 0, whose code is the zero point of the last block.
-  scratch->codes.assign(static_cast<std::size_t>(blocks) * block, zero_points.back());
+  scratch->codes.assign(blocks * block, zero_points.back());
   kernels::QuantizeBlocks(values, block, {scales, zero_points, HighestCode(spec_)},
                           std::span(scratch->codes).first(values.size()));
-  const std::int64_t begin = first_block * BytesOf(spec_.block, spec_);
-  const std::int64_t bytes =
-      std::min(blocks * BytesOf(spec_.block, spec_), bytes_per_output_ - begin);
   const std::span<std::uint8_t> out =
-      Part(codes_.As<std::uint8_t>(), output * bytes_per_output_ + begin, bytes);
+      Part(codes_.As<std::uint8_t>(), output * bytes_per_output_, bytes_per_output_);
   if (spec_.bits == 4) {
     kernels::PackNibbles(std::span(scratch->codes).first(out.size() * 2), out);
   } else {
     std::copy_n(scratch->codes.begin(), out.size(), out.begin());
+  }
+}
+
+void OutputWriter::WriteBlocks(std::int64_t first, std::span<const float> values) {
+  const std::int64_t columns = matrix_.outputs;
+  const std::int64_t rows = static_cast<std::int64_t>(values.size()) / columns;
+  const std::int64_t blocks = (rows + spec_.block - 1) / spec_.block;
+  std::vector<std::uint8_t> codes(
+      static_cast<std::size_t>(blocks * spec_.block * std::min(kTile, columns)));
+  for (std::int64_t left = 0; left < columns; left += kTile) {
+    const std::int64_t width = std::min(kTile, columns - left);
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      const std::int64_t begin = block * spec_.block;
+      const std::int64_t end = std::min(rows, begin + spec_.block);
+      WriteTile(first + block, Part(values, begin * columns, (end - begin) * columns), left,
+                Part(std::span(codes), begin * width, spec_.block * width));
+    }
+    Turn(first, left, width, Part(std::span(codes), 0, blocks * spec_.block * width));
+  }
+}
+
+void OutputWriter::WriteTile(std::int64_t block, std::span<const float> values, std::int64_t left,
+                             std::span<std::uint8_t> codes) {
+  const std::int64_t columns = matrix_.outputs;
+  const std::int64_t width = static_cast<std::int64_t>(codes.size()) / spec_.block;
+  const std::int64_t rows = static_cast<std::int64_t>(values.size()) / columns;
+  const ColumnGrids grids(values, columns, left, width, &chooser_);
+  for (std::int64_t row = 0; row < spec_.block; ++row) {
+    const std::span<std::uint8_t> out = Part(codes, row * width, width);
+    if (row < rows) {
+      kernels::QuantizeColumns(Part(values, row * columns + left, width),
+                               grids.grids(HighestCode(spec_)), out);
+    } else {
+      std::ranges::copy(grids.zero_points(), out.begin());  // beyond K: 0
+    }
+  }
+  for (std::int64_t i = 0; i < width; ++i) {
+    const auto place = static_cast<std::size_t>((left + i) * matrix_.blocks + block);
+    scales_.As<float>()[place] = grids.scales()[static_cast<std::size_t>(i)];
+    zero_points_[place] = grids.zero_points()[static_cast<std::size_t>(i)];
+  }
+}
+
+void OutputWriter::Turn(std::int64_t first_block, std::int64_t left, std::int64_t width,
+                        std::span<std::uint8_t> codes) {
+  const std::int64_t lines = BytesOf(static_cast<std::int64_t>(codes.size()) / width, spec_);
+  if (spec_.bits == 4) {  // neighbours along K share a byte
+    for (std::int64_t line = 0; line < lines; ++line) {
+      const std::uint8_t* low = codes.data() + 2 * line * width;
+      const std::uint8_t* high = low + width;
+      std::uint8_t* out = codes.data() + line * width;  // never ahead of what is read
+      for (std::int64_t i = 0; i < width; ++i) {
+        out[i] = static_cast<std::uint8_t>(low[i] | (high[i] << 4U));
+      }
+    }
+  }
+  const std::int64_t begin = first_block * BytesOf(spec_.block, spec_);
+  const std::span<std::uint8_t> all = codes_.As<std::uint8_t>();
+  for (std::int64_t i = 0; i < width; ++i) {
+    const auto to = Part(all, (left + i) * bytes_per_output_ + begin, lines);
+    const std::uint8_t* from = codes.data() + i;
+    for (std::size_t line = 0; line < to.size(); ++line) {
+      to[line] = from[line * static_cast<std::size_t>(width)];
+    }
   }
 }
 
@@ -101,70 +176,16 @@ Result<BlockWeights> OutputWriter::Finish(const Initializer& initializer) && {
   return result;
 }
 
-// Rows of [N, K] are outputs as they lie.
 void WriteRows(const FloatValues& weights, const BlockMatrix& matrix, int threads,
                OutputWriter* writer) {
   ParallelFor(
       matrix.outputs, matrix.RowsPerChunk(), threads, [&](std::int64_t begin, std::int64_t end) {
-        OutputWriter::Scratch scratch;
+        OutputWriter::RowScratch scratch;
         weights.Read(
             begin * matrix.inputs, end * matrix.inputs, [&](std::span<const float> values) {
               for (std::int64_t row = begin; row < end; ++row) {
                 const auto output = Part(values, (row - begin) * matrix.inputs, matrix.inputs);
-                writer->Write(row, 0, output, &scratch);
-              }
-            });
-      });
-}
-
-// Some columns of a stretch of rows, turned.
-class Turner {
- public:
-  static constexpr std::int64_t kColumns = 16;  // one cache line of a row
-
-  Turner(std::span<const float> values, std::int64_t columns)
-      : values_(values),
-        columns_(columns),
-        rows_(static_cast<std::int64_t>(values.size()) / columns),
-        turned_(static_cast<std::size_t>(rows_ * kColumns)) {}
-
-  // Column `begin` + i becomes turned(i), for up to kColumns columns.
-  void Turn(std::int64_t begin, std::int64_t end) {
-    const float* from = values_.data() + begin;
-    for (std::int64_t row = 0; row < rows_; ++row, from += columns_) {
-      float* to = turned_.data() + row;
-      for (std::int64_t i = 0; i < end - begin; ++i) to[i * rows_] = from[i];
-    }
-  }
-  [[nodiscard]] std::span<const float> turned(std::int64_t i) const {
-    return Part(std::span(turned_), i * rows_, rows_);
-  }
-
- private:
-  std::span<const float> values_;
-  std::int64_t columns_;
-  std::int64_t rows_;
-  std::vector<float> turned_;
-};
-
-// Columns of [K, N] are outputs: a few blocks of rows at a time, a few columns of them at a time.
-void WriteColumns(const FloatValues& weights, const BlockMatrix& matrix, std::int64_t block,
-                  int threads, OutputWriter* writer) {
-  ParallelFor(
-      matrix.blocks, matrix.BlocksPerChunk(block), threads,
-      [&](std::int64_t first_block, std::int64_t last_block) {
-        const std::int64_t columns = matrix.outputs;
-        const std::int64_t last_row = std::min(matrix.inputs, last_block * block);
-        weights.Read(
-            first_block * block * columns, last_row * columns, [&](std::span<const float> values) {
-              OutputWriter::Scratch scratch;
-              Turner turner(values, columns);
-              for (std::int64_t left = 0; left < columns; left += Turner::kColumns) {
-                const std::int64_t right = std::min(columns, left + Turner::kColumns);
-                turner.Turn(left, right);
-                for (std::int64_t column = left; column < right; ++column) {
-                  writer->Write(column, first_block, turner.turned(column - left), &scratch);
-                }
+                writer->WriteOutput(row, output, &scratch);
               }
             });
       });
@@ -184,7 +205,9 @@ Result<BlockWeights> QuantizeForMatMulNBits(const Initializer& initializer, Chan
   if (outputs == Channels::kRows) {
     WriteRows(weights, matrix, threads, &writer);
   } else {
-    WriteColumns(weights, matrix, spec.block, threads, &writer);
+    ForBlocksOfRows(
+        weights, matrix, {spec.block, writer.BlocksTogether()}, threads,
+        [&](std::int64_t block, std::span<const float> rows) { writer.WriteBlocks(block, rows); });
   }
   return std::move(writer).Finish(initializer);
 }

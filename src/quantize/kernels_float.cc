@@ -47,7 +47,7 @@ struct Float8E4M3Format {
 // should. Subnormal ones: a number whose last place is the smallest of them makes the float adder
 // round for us.
 template <typename Format>
-BitsVec Round(BitsVec magnitude) {
+HWY_INLINE BitsVec Round(BitsVec magnitude) {
   const FloatTag floats;
   const BitsTag bits;
   const FloatVec adder = hn::Set(floats, Format::kAdder);
@@ -62,7 +62,7 @@ BitsVec Round(BitsVec magnitude) {
 }
 
 template <typename T>
-void StoreBits(BitsVec values, T* out) {
+HWY_INLINE void StoreBits(BitsVec values, T* out) {
   const hn::Rebind<T, FloatTag> narrow;
   const hn::RebindToSigned<BitsTag> ints;
   hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(ints, values)), narrow, out);
@@ -101,7 +101,8 @@ void ToBfloat(std::span<const float> values, std::span<std::uint16_t> bfloats) {
 }
 
 template <typename Format>
-std::size_t ToFloat8(std::span<const float> values, float scale, std::span<std::uint8_t> out) {
+HWY_INLINE std::size_t ToFloat8(std::span<const float> values, float scale,
+                                std::span<std::uint8_t> out) {
   const FloatTag floats;
   const BitsTag bits;
   const std::size_t lanes = hn::Lanes(floats);

@@ -16,7 +16,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::ScalableTag<float>;
 using FloatVec = hn::Vec<FloatTag>;
 
-void StoreCodes(FloatVec quotients, std::int8_t* codes) {
+HWY_INLINE void StoreCodes(FloatVec quotients, std::int8_t* codes) {
   const FloatTag floats;
   const hn::Rebind<std::int8_t, FloatTag> bytes;
   const FloatVec limit = hn::Set(floats, 127.0F);

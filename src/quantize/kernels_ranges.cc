@@ -17,7 +17,7 @@ using BitsTag = hn::RebindToUnsigned<FloatTag>;
 using FloatVec = hn::Vec<FloatTag>;
 using BitsVec = hn::Vec<BitsTag>;
 
-BitsVec Magnitude(FloatVec values) {
+HWY_INLINE BitsVec Magnitude(FloatVec values) {
   const BitsTag bits;
   return hn::And(hn::BitCast(bits, values), hn::Set(bits, 0x7FFFFFFFU));
 }
@@ -54,11 +54,11 @@ void AbsMaxInto(std::span<const float> row, std::span<float> maxima) {
 using KeyTag = hn::RebindToSigned<FloatTag>;
 using KeyVec = hn::Vec<KeyTag>;
 
-KeyVec Flip(KeyVec bits) {
+HWY_INLINE KeyVec Flip(KeyVec bits) {
   return hn::Xor(bits, hn::And(hn::ShiftRight<31>(bits), hn::Set(KeyTag(), 0x7FFFFFFF)));
 }
 
-KeyVec LoadKeys(const float* values) {
+HWY_INLINE KeyVec LoadKeys(const float* values) {
   return Flip(hn::BitCast(KeyTag(), hn::LoadU(FloatTag(), values)));
 }
 
@@ -78,9 +78,9 @@ void BlockRanges(std::span<const float> row, std::size_t block, std::span<float>
     }
     std::int32_t lowest = hn::GetLane(hn::MinOfLanes(keys, low));
     std::int32_t highest = hn::GetLane(hn::MaxOfLanes(keys, high));
-    for (; i < values.size(); ++i) {
-      lowest = std::min(lowest, reference::OrderKey(values[i]));
-      highest = std::max(highest, reference::OrderKey(values[i]));
+    for (const float value : reference::Tail(values, i)) {
+      lowest = std::min(lowest, reference::OrderKey(value));
+      highest = std::max(highest, reference::OrderKey(value));
     }
     lows[b] = reference::FromOrderKey(lowest);
     highs[b] = reference::FromOrderKey(highest);

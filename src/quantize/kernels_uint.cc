@@ -18,7 +18,8 @@ using FloatVec = hn::Vec<FloatTag>;
 using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
 
 // Clamping first gives the same codes as adding first: the limits are whole numbers of steps.
-void StoreCodes(FloatVec quotients, FloatVec zero_points, FloatVec highest, std::uint8_t* codes) {
+HWY_INLINE void StoreCodes(FloatVec quotients, FloatVec zero_points, FloatVec highest,
+                           std::uint8_t* codes) {
   const hn::RebindToSigned<FloatTag> ints;
   const FloatVec steps =
       hn::Min(hn::Max(quotients, hn::Neg(zero_points)), hn::Sub(highest, zero_points));

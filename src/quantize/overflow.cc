@@ -16,12 +16,18 @@
 #include "quantbench/base/parallel.h"
 #include "quantbench/graph.h"
 
-#include "quantize/kernels_reference.h"
-
 namespace quantbench {
 namespace {
 
 constexpr std::int64_t kChunkElements = 1 << 18;
+
+// kernels::reference::Quantize without its call of nearbyint: adding 1.5 * 2^23 leaves no digits
+// behind the point, halves rounded to even.
+int Code(float value, float scale) {
+  constexpr float kRounder = 0x1.8p23F;
+  const float steps = std::clamp(value / scale, -127.0F, 127.0F);
+  return static_cast<int>((steps + kRounder) - kRounder);
+}
 
 bool Saturates(int first, int second, std::int32_t highest_code) {
   const int most = highest_code * (std::max(first, 0) + std::max(second, 0));
@@ -50,8 +56,7 @@ class PairRule {
 
  private:
   [[nodiscard]] bool IsUnsafe(float first, float second, float scale) const {
-    return Saturates(kernels::reference::Quantize(first, scale),
-                     kernels::reference::Quantize(second, scale), highest_code_);
+    return Saturates(Code(first, scale), Code(second, scale), highest_code_);
   }
   // Bisection over the floats between an unsafe and a safe scale, which order like their bits.
   [[nodiscard]] float Search(float first, float second, float scale) const {
@@ -155,15 +160,19 @@ void Widen(const PairMatrix& matrix, const PairRule& rule, const FloatValues& we
     });
     return;
   }
-  const std::vector<float> given = *scales;
   std::mutex mutex;
   const std::int64_t grain = std::max<std::int64_t>(1, kChunkElements / matrix.outputs / 2) * 2;
   ParallelFor(matrix.inputs, grain, threads, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> widened = given;
+    std::vector<float> widened;
+    {
+      // Whatever others have found by now: the largest of all is the same in the end.
+      const std::lock_guard lock(mutex);
+      widened = *scales;
+    }
     weights.Read(begin * matrix.outputs, end * matrix.outputs, [&](std::span<const float> values) {
       WidenColumns(matrix, rule, values, widened);
     });
-    const std::lock_guard lock(mutex);  // the largest: in whatever order
+    const std::lock_guard lock(mutex);
     for (std::size_t j = 0; j < widened.size(); ++j) {
       (*scales)[j] = std::max((*scales)[j], widened[j]);
     }
