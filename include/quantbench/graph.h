@@ -97,11 +97,15 @@ void RaiseOpset(std::int64_t version, Model* model);
 
 // Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
 // Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
-// through.
+// through. Keeps alive what it views.
 class FloatValues {
  public:
-  // kMalformed when they do not fit the shape; kInternal for another element type.
-  [[nodiscard]] static Result<FloatValues> Of(const Model& model, const Initializer& initializer);
+  // Errors as PayloadOf, which makes the numbers of a deferred one. It must be float32.
+  [[nodiscard]] static Result<FloatValues> Of(const Initializer& initializer);
+  [[nodiscard]] static Result<FloatValues> Of(const Model& /*holder*/,
+                                              const Initializer& initializer) {
+    return Of(initializer);
+  }
   FloatValues(FloatValues&& other) noexcept = default;
   FloatValues& operator=(FloatValues&&) = delete;
   FloatValues(const FloatValues&) = delete;
@@ -126,16 +130,17 @@ class FloatValues {
                                             std::vector<float>* copy) const;
   void Release(std::int64_t begin, std::int64_t end) const;
   Bytes bytes_;
-  std::shared_ptr<const MappedFile> file_;  // where bytes_ or their origin lie; may be null
-  std::span<const std::byte> origin_;
+  Bytes origin_;  // of typed numbers: what they were decoded from
 };
 
 // --- preparing ---
 
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
-// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
-// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
-// (may be null) gets a line a kind.
+// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes and
+// Identity of initializers made initializers, initializers no longer listed as inputs;
+// BatchNormalization folded into the Conv before it; computed targets of Reshape made constant by
+// symbolic evaluation of shapes; Gemm between flattening Reshapes made MatMul and Add; nodes that
+// nothing reads removed. The result computes the same function (float rounding apart). `notes` (may
+// be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
 // For graphs whose activations become codes: HardSwish and HardSigmoid, for which the engine has

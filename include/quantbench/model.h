@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -23,10 +24,20 @@ namespace quantbench {
 struct Bytes {
   std::shared_ptr<const void> owner;
   std::span<const std::byte> view;
+  const MappedFile* file = nullptr;  // the owner, where it is a mapped file
 
   // Takes over a buffer.
   [[nodiscard]] static Bytes Own(std::vector<std::byte> buffer);
+  // `part` lies in the file.
+  [[nodiscard]] static Bytes Of(std::shared_ptr<const MappedFile> file,
+                                std::span<const std::byte> part);
   [[nodiscard]] std::size_t size() const { return view.size(); }
+  // A part of the view, with the same owner.
+  [[nodiscard]] Bytes Part(std::span<const std::byte> part) const { return {owner, part, file}; }
+  // Gives the pages of a part of the view back to the kernel, where they are a mapped file's.
+  void Release(std::span<const std::byte> part) const {
+    if (owner != nullptr && file != nullptr) file->Release(part);
+  }
 };
 
 // Limits on what a model may ask of us; beyond them kMalformed names the limit.
@@ -49,7 +60,12 @@ enum class Storage : std::uint8_t {
   kRaw,       // raw_data: `data` views the file
   kTyped,     // float_data, int32_data, ...: read with ReadTensor
   kExternal,  // another file beneath the model's folder: `data` views that file
+  kDeferred,  // nowhere: `maker` makes them whenever they are asked for
 };
+
+// Makes the numbers of a deferred initializer: exactly of the promised type and shape, the same
+// bytes every time. Called whenever they are asked for, by any thread; may use threads itself.
+using TensorMaker = std::function<Result<Tensor>()>;
 
 struct ExternalLocation {
   std::string location;  // as written in the model: a relative path
@@ -65,20 +81,42 @@ struct Initializer {
   DataType type = DataType::kUndefined;
   Shape dims;
   Storage storage = Storage::kRaw;
-  Bytes data;                 // packed as raw_data when storage is kRaw or kExternal
-  ExternalLocation external;  // when storage is kExternal
+  Bytes data;                                // packed as raw_data when storage is kRaw or kExternal
+  ExternalLocation external;                 // when storage is kExternal
+  std::shared_ptr<const TensorMaker> maker;  // when storage is kDeferred
   Bytes origin;
 
   [[nodiscard]] static Initializer Of(std::string name, Tensor tensor);
-  // Bytes the numbers occupy in the file (or the external file).
+  // Numbers that need no memory before they are asked for: while the model is written, one tensor
+  // after the other. What `maker` captures must outlive the model, or be captured whole.
+  [[nodiscard]] static Initializer Deferred(std::string name, DataType type, Shape dims,
+                                            TensorMaker maker);
+  // Bytes the numbers occupy in the file (or the external file); 0 for a deferred one whose shape
+  // is impossible.
   [[nodiscard]] std::uint64_t stored_bytes() const;
 };
 
 // The numbers packed as raw_data, checked against type and dims; a view of the file where that is
-// how they are stored, else decoded. kMalformed when they do not fit; kUnsupported for strings.
+// how they are stored, else decoded or made. kMalformed when they do not fit; kUnsupported for
+// strings; the maker's error; kInternal when it made something else than was promised.
 [[nodiscard]] Result<Bytes> PayloadOf(const Initializer& initializer);
 // The same as a copy.
 [[nodiscard]] Result<Tensor> ReadTensor(const Initializer& initializer);
+
+// What a deferred initializer will be.
+struct Promise {
+  std::string name;
+  DataType type = DataType::kUndefined;
+  Shape dims;
+};
+
+// Initializers that one computation makes: codes and scales of one weight. `make` sets made[i] for
+// the promise i. It runs when the first of them is asked for; the others are kept until they are
+// asked for too. So they belong into the model in this order, the largest first. Asked for in
+// another order, or again, it runs again, and what it made for the earlier ones is dropped.
+using TensorsMaker = std::function<Status(std::span<Tensor> made)>;
+[[nodiscard]] std::vector<Initializer> DeferTogether(std::vector<Promise> promises,
+                                                     TensorsMaker make);
 
 struct Dimension {
   std::int64_t value = -1;  // >= 0 when fixed, -1 when free
@@ -213,14 +251,7 @@ struct Model {
 // tensor payloads, outputs defined. Not operators: the engine is the judge of those.
 [[nodiscard]] Status CheckModel(const Model& model);
 
-// The message as pieces to be written one after the other; pieces view the model's own data, so the
-// model must outlive them. Over 2 GB: kUnsupported (use external data).
-struct EncodedModel {
-  std::vector<Bytes> pieces;
-  std::uint64_t size = 0;
-};
-[[nodiscard]] Result<EncodedModel> EncodeModel(const Model& model);
-// One contiguous copy (for the engine).
+// The encoded model as one buffer (for the engine). Over 2 GB: kUnsupported (use external data).
 [[nodiscard]] Result<std::vector<std::byte>> EncodeToBytes(const Model& model);
 
 struct SaveOptions {
@@ -232,7 +263,9 @@ struct SaveOptions {
   std::uint64_t external_above = 1'900'000'000;
 };
 // Written to a temporary name, synced, renamed: the file is complete or absent. The model it was
-// read from cannot be the target (kInvalidArgument).
+// read from cannot be the target (kInvalidArgument). Needs the memory of the largest deferred
+// tensor and little more: pages of mapped files go once they are written, deferred tensors are
+// made, written and freed one after the other.
 [[nodiscard]] Status SaveModel(const Model& model, const std::filesystem::path& path,
                                const SaveOptions& options = {});
 

@@ -78,6 +78,15 @@ AtomicFile::~AtomicFile() {
   unlink(temporary_.c_str());
 }
 
+Status AtomicFile::RequireSpace(std::uint64_t bytes) const {
+  struct statvfs disk {};
+  if (fstatvfs(fd_, &disk) != 0 || disk.f_blocks == 0) return Ok();
+  const std::uint64_t free = std::uint64_t{disk.f_bfree} * disk.f_frsize;
+  if (bytes <= free) return Ok();
+  return Error(ErrorCode::kIo, Format("{}: no space left on the device ({} needed, {} free)",
+                                      path_.string(), FormatBytes(bytes), FormatBytes(free)));
+}
+
 Status AtomicFile::Write(std::span<const std::byte> bytes) {
   const std::array<std::span<const std::byte>, 1> one = {bytes};
   return Write(std::span<const std::span<const std::byte>>(one));

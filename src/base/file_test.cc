@@ -92,6 +92,18 @@ TEST_F(FileTest, WritesManyPiecesInOrder) {
   EXPECT_EQ(ReadFile(folder_ / "pieces").value(), expected);
 }
 
+TEST_F(FileTest, KnowsWhatTheDiskCannotHold) {
+  const auto file = AtomicFile::Create(folder_ / "big");
+  ASSERT_TRUE(file.ok());
+  EXPECT_TRUE(file.value().RequireSpace(1).ok());
+  const auto required = file.value().RequireSpace(std::uint64_t{1} << 60U);
+  ASSERT_FALSE(required.ok());
+  EXPECT_EQ(required.error().code(), ErrorCode::kIo);
+  EXPECT_NE(required.error().message().find("big: no space left on the device ("),
+            std::string::npos)
+      << required.error().message();
+}
+
 TEST_F(FileTest, FullDiskIsAnErrorThatNamesTheFileAndLeavesNothing) {
   signal(SIGXFSZ, SIG_IGN);
   rlimit old{};

@@ -104,14 +104,39 @@ Table NotesOf(const Plan& plan) {
   return table;
 }
 
+// "int8 109 MB, float32 0.62 MB"
+std::string BytesByType(const ModelSize& size) {
+  std::string text;
+  for (const auto& [type, share] : size.by_type) {
+    text += Format("{}{} {}", text.empty() ? "" : ", ", type, FormatBytes(share.bytes));
+  }
+  return text;
+}
+
+std::string FloatShare(const ModelSize& size) {
+  const auto found = size.by_type.find("float32");
+  if (found == size.by_type.end()) return "nothing";
+  const double total = static_cast<double>(std::max<std::uint64_t>(1, size.total_bytes()));
+  return Format("{}, scales and biases included: {:.1f} % of the file",
+                FormatBytes(found->second.bytes),
+                100 * static_cast<double>(found->second.bytes) / total);
+}
+
+// "74 dynamic-int8, 3 stored, 121 float"
+std::string LayersByScheme(const Plan& plan) {
+  std::map<Scheme, std::int64_t> counts;
+  for (const LayerPlan& layer : plan.layers) ++counts[layer.scheme];
+  std::string text;
+  for (auto entry = counts.rbegin(); entry != counts.rend(); ++entry) {
+    text += Format("{}{} {}", text.empty() ? "" : ", ", entry->second, Name(entry->first));
+  }
+  return text;
+}
+
 Table Overview(const QuantizeOutcome& outcome) {
   if (outcome.after.total_bytes() == 0) return NotesOf(outcome.plan);
   const double before = static_cast<double>(outcome.before.total_bytes());
   const double after = static_cast<double>(std::max<std::uint64_t>(1, outcome.after.total_bytes()));
-  std::int64_t quantized = 0;
-  for (const LayerPlan& layer : outcome.plan.layers) {
-    quantized += layer.scheme == Scheme::kKeepFloat ? 0 : 1;
-  }
   Table table;
   table.title = "Result";
   table.columns = {{"what", false}, {"value", false}};
@@ -119,7 +144,9 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"recipe", outcome.plan.recipe},
       {"size", Format("{} to {}, {:.2f} times smaller", FormatBytes(outcome.before.total_bytes()),
                       FormatBytes(outcome.after.total_bytes()), before / after)},
-      {"layers quantized", Format("{} of {}", quantized, outcome.plan.layers.size())},
+      {"bytes by type", BytesByType(outcome.after)},
+      {"stayed float32", FloatShare(outcome.after)},
+      {"layers", LayersByScheme(outcome.plan)},
       {"output SQNR, worst output", Decibels(outcome)},
       {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
                       outcome.calibrate_seconds)},

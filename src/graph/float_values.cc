@@ -4,6 +4,7 @@
 #include "quantbench/base/status.h"
 #include "quantbench/graph.h"
 
+
 namespace quantbench {
 
 std::int64_t Elements(const Initializer& initializer) {
@@ -11,27 +12,17 @@ std::int64_t Elements(const Initializer& initializer) {
   return count.ok() ? count.value() : 0;
 }
 
-Result<FloatValues> FloatValues::Of(const Model& model, const Initializer& initializer) {
+Result<FloatValues> FloatValues::Of(const Initializer& initializer) {
   QB_CHECK(initializer.type == DataType::kFloat32, "weights are float32");
   FloatValues result;
   QB_TRY(result.bytes_, PayloadOf(initializer));
-  result.origin_ = initializer.origin.view;
-  const auto remember = [&](const std::shared_ptr<const MappedFile>& file) {
-    if (file == nullptr || file->bytes().empty()) return;
-    const std::byte* begin = file->bytes().data();
-    const std::byte* end = begin + file->bytes().size();
-    const auto holds = [&](const std::byte* place) { return place >= begin && place < end; };
-    if (holds(result.bytes_.view.data()) || holds(result.origin_.data())) result.file_ = file;
-  };
-  remember(model.file);
-  for (const auto& [location, file] : model.external_files) remember(file);
+  if (initializer.storage == Storage::kTyped) result.origin_ = initializer.origin;
   return result;
 }
 
 FloatValues::~FloatValues() {
-  if (file_ == nullptr) return;
-  file_->Release(bytes_.view);
-  file_->Release(origin_);
+  bytes_.Release(bytes_.view);
+  origin_.Release(origin_.view);
 }
 
 std::int64_t FloatValues::size() const {
@@ -57,8 +48,7 @@ std::span<const float> FloatValues::View(std::int64_t begin, std::int64_t end,
 }
 
 void FloatValues::Release(std::int64_t begin, std::int64_t end) const {
-  if (file_ == nullptr) return;
-  file_->Release(bytes_.view.subspan(static_cast<std::size_t>(begin) * sizeof(float),
+  bytes_.Release(bytes_.view.subspan(static_cast<std::size_t>(begin) * sizeof(float),
                                      static_cast<std::size_t>(end - begin) * sizeof(float)));
 }
 

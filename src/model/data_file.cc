@@ -2,6 +2,7 @@
 #include "model/data_file.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "model/walk.h"
 
@@ -12,8 +13,16 @@ constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kLargeTensor = 1U << 20U;
 constexpr std::uint64_t kSmallAlignment = 64;
 
-Bytes Zeros(std::uint64_t count) {
-  return Bytes::Own(std::vector<std::byte>(count));
+Piece Zeros(std::uint64_t count) {
+  return Piece::Of(Bytes::Own(std::vector<std::byte>(count)));
+}
+
+const void* IdentityOf(const Initializer& tensor) {
+  switch (tensor.storage) {
+    case Storage::kTyped: return tensor.origin.view.data();
+    case Storage::kDeferred: return tensor.maker.get();
+    default: return tensor.data.view.data();
+  }
 }
 
 }  // namespace
@@ -35,23 +44,22 @@ Status DataFile::Move(std::uint64_t threshold, Initializer* tensor) {
     tensor->external = {};
   }
   if (tensor->type == DataType::kString || tensor->stored_bytes() < threshold) return Ok();
-  if (tensor->storage == Storage::kTyped) {
-    QB_TRY(tensor->data, PayloadOf(*tensor));
-  }
-  tensor->external = Add(tensor->data);
+  QB_TRY(Piece payload, Piece::PayloadOf(*tensor));
+  tensor->external = Add(std::move(payload), IdentityOf(*tensor));
   tensor->storage = Storage::kExternal;
   return Ok();
 }
 
-ExternalLocation DataFile::Add(const Bytes& payload) {
-  const auto key = std::pair(payload.view.data(), payload.size());
+ExternalLocation DataFile::Add(Piece payload, const void* identity) {
+  const std::uint64_t size = payload.size;
+  const auto key = std::pair(identity, size);
   if (const auto known = known_.find(key); known != known_.end()) return known->second;
-  const std::uint64_t alignment = payload.size() >= kLargeTensor ? kPage : kSmallAlignment;
+  const std::uint64_t alignment = size >= kLargeTensor ? kPage : kSmallAlignment;
   const std::uint64_t begin = (size_ + alignment - 1) / alignment * alignment;
   if (begin > size_) pieces_.push_back(Zeros(begin - size_));
-  pieces_.push_back(payload);
-  size_ = begin + payload.size();
-  return known_[key] = {location_, begin, payload.size()};
+  pieces_.push_back(std::move(payload));
+  size_ = begin + size;
+  return known_[key] = {location_, begin, size};
 }
 
 }  // namespace quantbench

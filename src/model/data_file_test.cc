@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/encode.h"
 #include "model/everything_model.h"
 
 namespace quantbench {
@@ -182,7 +183,7 @@ TEST(DataFile, LaysOutMoreThanFourGigabytesOfData) {
   DataFile data("m.onnx.data");
   ASSERT_TRUE(data.MoveOut(&model.graph, 1024).ok());
   std::uint64_t size = 0;
-  for (const Bytes& piece : data.pieces()) size += piece.size();
+  for (const Piece& piece : data.pieces()) size += piece.size;
   const ExternalLocation& last = model.graph.initializers.back().external;
   EXPECT_EQ(last.offset % 4096, 0U);
   EXPECT_GT(last.offset, std::uint64_t{1} << 32U);

@@ -49,7 +49,7 @@ std::string SparseName(std::string_view bytes) {
 }  // namespace
 
 Bytes Decoder::View(std::string_view bytes) const {
-  return {owner_, wire::BytesOf(bytes)};
+  return {owner_, wire::BytesOf(bytes), file_};
 }
 
 void Decoder::ReadModel(std::string_view bytes, Model* model) const {

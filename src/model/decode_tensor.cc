@@ -112,7 +112,7 @@ Initializer Decoder::ReadInitializer(std::string_view bytes) const {
   if (stored.external) {
     external_.Attach(stored.entries, &tensor);
   } else if (stored.raw) {
-    tensor.data.owner = owner_;
+    tensor.data = View(wire::Text(tensor.data.view));
     if (file_ != nullptr && tensor.data.size() >= kLargePayload) file_->Release(tensor.data.view);
   } else {
     tensor.storage = Storage::kTyped;

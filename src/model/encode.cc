@@ -61,7 +61,7 @@ bool SameModel(const Model& a, const Model& b) {
 void AppendUnknown(const Bytes& origin, std::initializer_list<std::uint32_t> known, Rope* rope) {
   for (wire::Reader reader(wire::Text(origin.view)); reader.Next();) {
     if (std::find(known.begin(), known.end(), reader.field()) != known.end()) continue;
-    rope->Borrow({origin.owner, wire::BytesOf(reader.encoded())});
+    rope->Borrow(origin.Part(wire::BytesOf(reader.encoded())));
   }
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 #include "quantbench/model.h"
 
 #include "model/decode.h"
+#include "model/piece.h"
 #include "model/rope.h"
 #include "model/same.h"
 #include "model/wire.h"
@@ -36,6 +38,15 @@ class Encoder {
   ExternalData external_;
   Decoder decoder_;
 };
+
+// A message as pieces to be written one after the other. They view what the model views and keep
+// it alive.
+struct EncodedModel {
+  std::vector<Piece> pieces;
+  std::uint64_t size = 0;
+};
+// Over 2 GB: kUnsupported.
+[[nodiscard]] Result<EncodedModel> EncodeModel(const Model& model);
 
 // The fields of `origin` whose numbers are not among `known`, as they were written.
 void AppendUnknown(const Bytes& origin, std::initializer_list<std::uint32_t> known,

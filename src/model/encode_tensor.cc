@@ -22,7 +22,7 @@ Rope Entry(std::string_view key, std::string_view value) {
 Bytes Find(const Bytes& origin, std::uint32_t field) {
   Bytes found;
   for (wire::Reader reader(wire::Text(origin.view)); reader.Next();) {
-    if (reader.field() == field) found = {origin.owner, wire::BytesOf(reader.Bytes())};
+    if (reader.field() == field) found = origin.Part(wire::BytesOf(reader.Bytes()));
   }
   return found;
 }
@@ -33,6 +33,11 @@ std::vector<std::string_view> FindAll(const Bytes& origin, std::uint32_t field) 
     if (reader.field() == field) found.push_back(reader.Bytes());
   }
   return found;
+}
+
+// Numbers that are made when they are written; that is also when an impossible shape is found.
+Piece Promised(const Initializer& tensor) {
+  return {tensor.stored_bytes(), {}, [tensor] { return PayloadOf(tensor); }};
 }
 
 Rope EncodeDimension(const Dimension& dim) {
@@ -101,7 +106,8 @@ Rope Encoder::Encode(const Initializer& tensor) {
                   &rope);
     return rope;
   }
-  if (tensor.storage == Storage::kRaw) rope.BytesField(field::kRawData, tensor.data);
+  if (tensor.storage == Storage::kRaw) rope.BytesField(field::kRawData, Piece::Of(tensor.data));
+  if (tensor.storage == Storage::kDeferred) rope.BytesField(field::kRawData, Promised(tensor));
   if (tensor.storage == Storage::kExternal) {
     const ExternalLocation& external = tensor.external;
     rope.MessageField(field::kExternalData, Entry("location", external.location));

@@ -203,8 +203,8 @@ TEST(Encode, PassesUnchangedNeighboursThroughWithoutACopy) {
   ASSERT_TRUE(encoded.ok());
   const std::byte* in_place = model.value().graph.initializers[1].origin.view.data();
   bool borrowed = false;
-  for (const Bytes& piece : encoded.value().pieces) {
-    borrowed = borrowed || (piece.view.data() == in_place && piece.size() == large.size());
+  for (const Piece& piece : encoded.value().pieces) {
+    borrowed = borrowed || (piece.bytes.view.data() == in_place && piece.size == large.size());
   }
   EXPECT_TRUE(borrowed);
 }

@@ -92,7 +92,7 @@ void ExternalData::Attach(const std::vector<std::string_view>& encoded, Initiali
   }
   tensor->storage = Storage::kExternal;
   tensor->external = {entries.location, entries.offset, length};
-  tensor->data = {file, file->bytes().subspan(entries.offset, length)};
+  tensor->data = Bytes::Of(file, file->bytes().subspan(entries.offset, length));
 }
 
 }  // namespace quantbench

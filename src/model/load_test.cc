@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "model/encode.h"
 #include "model/everything_model.h"
 
 namespace quantbench {

@@ -109,10 +109,6 @@ std::uint64_t MostBytes(const Initializer& tensor) {
   return tensor.origin.size() * sizeof(std::uint64_t);
 }
 
-Error Named(const Initializer& tensor, const Error& error) {
-  return error.Within(Format("initializer \"{}\"", Printable(tensor.name)));
-}
-
 Error DoesNotFit(const Initializer& tensor, std::uint64_t has, std::uint64_t wants) {
   return Named(tensor, {ErrorCode::kMalformed,
                         Format("{} of shape {} needs {} bytes, not {}", Name(tensor.type),
@@ -140,6 +136,16 @@ Result<Bytes> DecodeTyped(const Initializer& tensor, std::uint64_t wanted) {
 
 }  // namespace
 
+Error Named(const Initializer& tensor, const Error& error) {
+  return error.Within(Format("initializer \"{}\"", Printable(tensor.name)));
+}
+
+Result<std::uint64_t> PayloadSize(const Initializer& tensor) {
+  auto size = ByteCount(tensor.type, tensor.dims);
+  if (!size.ok()) return Named(tensor, size.error());
+  return size;
+}
+
 Status CheckStrings(const Initializer& tensor) {
   const auto wanted = ElementCount(tensor.dims);
   if (!wanted.ok()) return Named(tensor, wanted.error());
@@ -166,6 +172,11 @@ Bytes Bytes::Own(std::vector<std::byte> buffer) {
   return {owner, std::span(*owner)};
 }
 
+Bytes Bytes::Of(std::shared_ptr<const MappedFile> file, std::span<const std::byte> part) {
+  const MappedFile* mapped = file.get();
+  return {std::move(file), part, mapped};
+}
+
 Initializer Initializer::Of(std::string name, Tensor tensor) {
   Initializer initializer;
   initializer.name = std::move(name);
@@ -176,20 +187,30 @@ Initializer Initializer::Of(std::string name, Tensor tensor) {
 }
 
 std::uint64_t Initializer::stored_bytes() const {
-  return storage == Storage::kTyped ? origin.size() : data.size();
+  if (storage == Storage::kTyped) return origin.size();
+  if (storage != Storage::kDeferred) return data.size();
+  const auto size = PayloadSize(*this);
+  return size.ok() ? size.value() : 0;
 }
 
 Result<Bytes> PayloadOf(const Initializer& initializer) {
-  const auto wanted = ByteCount(initializer.type, initializer.dims);
-  if (!wanted.ok()) return Named(initializer, wanted.error());
-  if (initializer.storage == Storage::kTyped) return DecodeTyped(initializer, wanted.value());
-  if (initializer.data.size() != wanted.value()) {
-    return DoesNotFit(initializer, initializer.data.size(), wanted.value());
+  QB_TRY(const std::uint64_t wanted, PayloadSize(initializer));
+  if (initializer.storage == Storage::kTyped) return DecodeTyped(initializer, wanted);
+  if (initializer.storage == Storage::kDeferred) {
+    QB_TRY(Tensor made, MakeTensor(initializer, wanted));
+    return Bytes::Own(std::move(made.bytes));
+  }
+  if (initializer.data.size() != wanted) {
+    return DoesNotFit(initializer, initializer.data.size(), wanted);
   }
   return initializer.data;
 }
 
 Result<Tensor> ReadTensor(const Initializer& initializer) {
+  if (initializer.storage == Storage::kDeferred) {
+    QB_TRY(const std::uint64_t wanted, PayloadSize(initializer));
+    return MakeTensor(initializer, wanted);
+  }
   QB_TRY(const Bytes bytes, PayloadOf(initializer));
   Tensor tensor{initializer.type, initializer.dims, {}};
   tensor.bytes.assign(bytes.view.begin(), bytes.view.end());

@@ -35,46 +35,46 @@ void Rope::FloatField(std::uint32_t field, float value) {
 
 void Rope::Append(std::string_view text) {
   if (text.empty()) return;
-  if (pieces_.empty() || pieces_.back().is_borrowed) pieces_.emplace_back();
-  pieces_.back().gathered += text;
+  if (runs_.empty() || runs_.back().is_borrowed) runs_.emplace_back();
+  runs_.back().gathered += text;
   size_ += text.size();
 }
 
 void Rope::Append(Rope rope) {
-  for (Piece& piece : rope.pieces_) {
-    if (!piece.is_borrowed) {
-      Append(std::string_view(piece.gathered));
+  for (Run& run : rope.runs_) {
+    if (!run.is_borrowed) {
+      Append(std::string_view(run.gathered));
     } else {
-      size_ += piece.borrowed.size();
-      pieces_.push_back(std::move(piece));
+      size_ += run.borrowed.size;
+      runs_.push_back(std::move(run));
     }
   }
 }
 
-void Rope::Borrow(const Bytes& bytes) {
-  if (bytes.size() < kBorrowFrom) {
-    Append(Text(bytes.view));
+void Rope::Borrow(Piece piece) {
+  if (!piece.make && piece.size < kBorrowFrom) {
+    Append(Text(piece.bytes.view));
     return;
   }
-  pieces_.push_back({{}, bytes, true});
-  size_ += bytes.size();
+  size_ += piece.size;
+  runs_.push_back({{}, std::move(piece), true});
 }
 
-std::vector<Bytes> Rope::Take() {
-  std::vector<Bytes> bytes;
-  bytes.reserve(pieces_.size());
-  for (Piece& piece : pieces_) {
-    if (piece.is_borrowed) {
-      bytes.push_back(std::move(piece.borrowed));
+std::vector<Piece> Rope::Take() {
+  std::vector<Piece> pieces;
+  pieces.reserve(runs_.size());
+  for (Run& run : runs_) {
+    if (run.is_borrowed) {
+      pieces.push_back(std::move(run.borrowed));
       continue;
     }
-    std::vector<std::byte> buffer(piece.gathered.size());
-    std::memcpy(buffer.data(), piece.gathered.data(), buffer.size());
-    bytes.push_back(Bytes::Own(std::move(buffer)));
+    std::vector<std::byte> buffer(run.gathered.size());
+    std::memcpy(buffer.data(), run.gathered.data(), buffer.size());
+    pieces.push_back(Piece::Of(Bytes::Own(std::move(buffer))));
   }
-  pieces_.clear();
+  runs_.clear();
   size_ = 0;
-  return bytes;
+  return pieces;
 }
 
 }  // namespace quantbench::wire

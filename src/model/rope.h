@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "quantbench/model.h"
+
+#include "model/piece.h"
 
 namespace quantbench::wire {
 
@@ -22,11 +25,11 @@ class Rope {
     Varint(text.size());
     Append(text);
   }
-  // A length-delimited field whose content is borrowed.
-  void BytesField(std::uint32_t field, const Bytes& bytes) {
+  // A length-delimited field whose content is borrowed, or made later.
+  void BytesField(std::uint32_t field, Piece content) {
     Tag(field, 2);
-    Varint(bytes.size());
-    Borrow(bytes);
+    Varint(content.size);
+    Borrow(std::move(content));
   }
   void MessageField(std::uint32_t field, Rope message) {
     Tag(field, 2);
@@ -36,16 +39,17 @@ class Rope {
   // Bytes that are encoded already.
   void Append(std::string_view text);
   void Append(Rope rope);
-  void Borrow(const Bytes& bytes);
+  void Borrow(const Bytes& bytes) { Borrow(Piece::Of(bytes)); }
+  void Borrow(Piece piece);
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   // The pieces in order; gathered text becomes owned buffers. Leaves the rope empty.
-  [[nodiscard]] std::vector<Bytes> Take();
+  [[nodiscard]] std::vector<Piece> Take();
 
  private:
-  struct Piece {
+  struct Run {
     std::string gathered;
-    Bytes borrowed;
+    Piece borrowed;
     bool is_borrowed = false;
   };
   void Varint(std::uint64_t value);
@@ -53,7 +57,7 @@ class Rope {
     Varint(std::uint64_t{field} << 3U | wire_type);
   }
 
-  std::vector<Piece> pieces_;
+  std::vector<Run> runs_;
   std::uint64_t size_ = 0;
 };
 

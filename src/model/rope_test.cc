@@ -13,7 +13,7 @@ namespace {
 std::string Joined(Rope rope) {
   const std::uint64_t size = rope.size();
   std::string text;
-  for (const Bytes& piece : rope.Take()) text += Text(piece.view);
+  for (const Piece& piece : rope.Take()) text += Text(piece.bytes.view);
   EXPECT_EQ(text.size(), size);
   return text;
 }
@@ -41,15 +41,15 @@ TEST(Rope, WritesFieldsThatReadBack) {
 TEST(Rope, BorrowsLongRunsAndGathersShortOnes) {
   const Bytes large = Bytes::Own(std::vector<std::byte>(10'000, std::byte{7}));
   Rope inner;
-  inner.BytesField(9, large);
+  inner.BytesField(9, Piece::Of(large));
   Rope rope;
   rope.TextField(1, "name");
   rope.MessageField(2, std::move(inner));
   rope.IntField(3, 1);
   EXPECT_EQ(rope.size(), 6U + 1 + 2 + 1 + 2 + 10'000 + 2);
-  const std::vector<Bytes> pieces = rope.Take();
+  const std::vector<Piece> pieces = rope.Take();
   ASSERT_EQ(pieces.size(), 3U);
-  EXPECT_EQ(pieces[1].view.data(), large.view.data());
+  EXPECT_EQ(pieces[1].bytes.view.data(), large.view.data());
   EXPECT_EQ(rope.size(), 0U);
 }
 

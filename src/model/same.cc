@@ -26,7 +26,7 @@ bool SameList(const std::vector<T>& a, const std::vector<T>& b) {
 
 bool Same(const Initializer& a, const Initializer& b) {
   return a.name == b.name && a.type == b.type && a.dims == b.dims && a.storage == b.storage &&
-         a.external == b.external && SameView(a.data, b.data);
+         a.external == b.external && SameView(a.data, b.data) && a.maker == b.maker;
 }
 
 bool Same(const ValueInfo& a, const ValueInfo& b) {

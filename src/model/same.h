@@ -5,7 +5,8 @@
 
 namespace quantbench {
 
-// Origins do not count. Floats compare by their bits, numbers of tensors by their place.
+// Origins do not count. Floats compare by their bits, numbers of tensors by their place
+// or their maker.
 [[nodiscard]] bool Same(const Graph& a, const Graph& b);
 [[nodiscard]] bool Same(const Node& a, const Node& b);
 [[nodiscard]] bool Same(const Attribute& a, const Attribute& b);

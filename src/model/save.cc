@@ -9,7 +9,7 @@
 
 #include "model/data_file.h"
 #include "model/encode.h"
-#include "model/pages.h"
+#include "model/piece.h"
 #include "model/walk.h"
 #include "model/wire.h"
 
@@ -17,7 +17,7 @@ namespace quantbench {
 namespace {
 
 namespace fs = std::filesystem;
-using Parts = std::span<const Pages::Part>;
+using Parts = std::span<const std::span<const std::byte>>;
 
 constexpr std::uint64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
 
@@ -59,18 +59,21 @@ Status CheckTarget(const Model& model, const fs::path& path, bool replace) {
   return Ok();
 }
 
-Result<AtomicFile> Write(const Model& model, std::span<const Bytes> pieces, const fs::path& path,
+Result<AtomicFile> Write(std::span<const Piece> pieces, const fs::path& path,
                          const SaveOptions& options) {
   QB_TRY(AtomicFile file,
          AtomicFile::Create(path, options.replace_existing ? AtomicFile::IfExists::kReplace
                                                            : AtomicFile::IfExists::kFail));
-  QB_OK(Pages(model).ForEachBatch(pieces, [&](Parts parts) { return file.Write(parts); }));
+  std::uint64_t size = 0;
+  for (const Piece& piece : pieces) size += piece.size;
+  QB_OK(file.RequireSpace(size));
+  QB_OK(ForEachBatch(pieces, [&](Parts parts) { return file.Write(parts); }));
   return file;
 }
 
 Status SaveWhole(const Model& model, const fs::path& path, const SaveOptions& options) {
   QB_TRY(const EncodedModel encoded, EncodeModel(model));
-  QB_TRY(AtomicFile file, Write(model, encoded.pieces, path, options));
+  QB_TRY(AtomicFile file, Write(encoded.pieces, path, options));
   return file.Commit();
 }
 
@@ -102,8 +105,8 @@ Status SaveSplit(const Model& model, const fs::path& path, const SaveOptions& op
   if (data.empty()) return SaveWhole(split, path, options);
   QB_OK(CheckTarget(model, data_path, options.replace_existing));
   QB_TRY(const EncodedModel encoded, EncodeModel(split));
-  QB_TRY(AtomicFile data_file, Write(model, data.pieces(), data_path, options));
-  QB_TRY(AtomicFile model_file, Write(model, encoded.pieces, path, options));
+  QB_TRY(AtomicFile data_file, Write(data.pieces(), data_path, options));
+  QB_TRY(AtomicFile model_file, Write(encoded.pieces, path, options));
   return CommitBoth(&data_file, data_path, &model_file, path);
 }
 
@@ -133,8 +136,8 @@ Result<std::vector<std::byte>> EncodeToBytes(const Model& model) {
   QB_TRY(const EncodedModel encoded, EncodeModel(model));
   std::vector<std::byte> bytes;
   bytes.reserve(encoded.size);
-  QB_OK(Pages(model).ForEachBatch(encoded.pieces, [&](Parts parts) {
-    for (const Pages::Part part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+  QB_OK(ForEachBatch(encoded.pieces, [&](Parts parts) {
+    for (const auto part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
     return Ok();
   }));
   return bytes;

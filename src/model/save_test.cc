@@ -1,11 +1,9 @@
 // Saved models are complete or absent, and never on top of their source.
-#include <csignal>
-
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "model/everything_model.h"
+#include "model/process_limits.h"
 
 namespace quantbench {
 namespace {
@@ -65,25 +63,6 @@ TEST(Save, RefusesTargetsThatAreNoFiles) {
   EXPECT_EQ(nowhere.error().code(), ErrorCode::kIo);
 }
 
-// Limits how large a file this process may write; beyond it write fails, as on a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-  FileSizeLimit(FileSizeLimit&&) = delete;
-  FileSizeLimit& operator=(FileSizeLimit&&) = delete;
-  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST(Save, LeavesWhatWasThereWhenWritingFails) {
   const TestFolder folder;
   const auto path = folder.path() / "m.onnx";
@@ -98,15 +77,6 @@ TEST(Save, LeavesWhatWasThereWhenWritingFails) {
   EXPECT_EQ(FileNames(folder.path()), (std::vector<std::string>{"m.onnx", "m.onnx.data"}));
   EXPECT_EQ(ReadWhole(path), before);
   EXPECT_EQ(fs::file_size(folder.path() / "m.onnx.data"), 4000U);
-}
-
-std::uint64_t PeakBytes() {
-  std::ifstream file("/proc/self/status");
-  std::string word;
-  while (file >> word && word != "VmHWM:") continue;
-  std::uint64_t kilobytes = 0;
-  file >> kilobytes;
-  return kilobytes * 1024;
 }
 
 TEST(Save, CopiesALargeModelInLittleMemory) {

@@ -17,7 +17,7 @@ namespace quantbench {
 
 inline std::string RopeText(wire::Rope rope) {
   std::string text;
-  for (const Bytes& piece : rope.Take()) text += wire::Text(piece.view);
+  for (const Piece& piece : rope.Take()) text += wire::Text(piece.bytes.view);
   return text;
 }
 

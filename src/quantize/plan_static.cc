@@ -15,7 +15,7 @@ namespace {
 // Beyond this, a Concat's smaller input would keep less than four of its eight bits.
 constexpr double kWorstSpread = 16;
 
-// The layers that integer parts grow from, each with the Add it absorbs (-1: none).
+// The layers that integer parts grow from, each with the Add that holds its bias (-1: none).
 std::map<std::int64_t, std::int64_t> AnchorsOf(
     const PlanContext& context, const LayerChoices& choices,
     const std::map<std::int64_t, std::string>& excluded) {
@@ -23,8 +23,8 @@ std::map<std::int64_t, std::int64_t> AnchorsOf(
   for (const auto& [node, chosen] : choices.layers()) {
     const Node& operation = *context.OuterNode(node).node;
     if (!chosen.Is(Scheme::kStaticInt8) || !IsWeightedOperator(operation)) continue;
-    const bool absorbs = operation.Is("Conv") && !excluded.contains(chosen.layer.adder);
-    anchors.emplace(node, absorbs ? chosen.layer.adder : -1);
+    const bool has_adder = !excluded.contains(chosen.layer.adder);
+    anchors.emplace(node, has_adder ? chosen.layer.adder : -1);
   }
   return anchors;
 }
@@ -171,10 +171,22 @@ LayerPlan StaticPart::Member(const NodeRef& node) const {
   layer.form = layer.factor > 0         ? "the scale of its input"
                : layer.output_quantized ? "QDQ"
                                         : "QDQ, float output";
-  if (node.node->Is("MatMul") && !layer.output_quantized) {
+  if (IsEngineProduct(node.index)) {
     layer.form = "QuantizeLinear+MatMulIntegerToFloat";
+  } else if (node.node->Is("MatMul") && !layer.output_quantized) {
+    layer.format = QuantFormat::kQdq;
   }
   return layer;
+}
+
+// A MatMul with a float output as the engine's own operator, which takes 8-bit codes only.
+bool StaticPart::IsEngineProduct(std::int64_t node) const {
+  const ChosenLayer* chosen = choices_->Find(node);
+  if (chosen == nullptr || !context_->OuterNode(node).node->Is("MatMul")) return false;
+  if (!region_.IsMember(node) || region_.OutputsCodes(node)) return false;
+  const DataType type = chosen->treatment()->activations;
+  const bool is_wide = type != DataType::kUndefined && BitsPerElement(type) > 8;
+  return !is_wide && chosen->treatment()->format != QuantFormat::kQdq;
 }
 
 // The layer whose bias this Add holds, when that is quantized with it; -1: none.
@@ -185,7 +197,7 @@ std::int64_t StaticPart::LayerOfBias(const NodeRef& node) const {
     const ChosenLayer* chosen = choices_->Find(before);
     if (chosen == nullptr || chosen->layer.adder != node.index) continue;
     const bool is_product = context_->OuterNode(before).node->Is("MatMul");
-    if (is_product ? region_.IsMember(before) : region_.AbsorbedBy(node.index) >= 0) return before;
+    if (is_product ? IsEngineProduct(before) : region_.AbsorbedBy(node.index) >= 0) return before;
   }
   return -1;
 }

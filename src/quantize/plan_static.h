@@ -35,6 +35,7 @@ class StaticPart {
   StaticPart(const PlanContext& context, const LayerChoices& choices, Reasons excluded);
   [[nodiscard]] Result<Reasons> Misfits(const CalibrationTable& table) const;
   [[nodiscard]] LayerPlan Member(const NodeRef& node) const;
+  [[nodiscard]] bool IsEngineProduct(std::int64_t node) const;
   [[nodiscard]] LayerPlan Bias(const NodeRef& node, std::int64_t of) const;
   [[nodiscard]] LayerPlan Absorbed(const NodeRef& node) const;
   [[nodiscard]] std::int64_t LayerOfBias(const NodeRef& node) const;

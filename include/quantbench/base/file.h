@@ -66,6 +66,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  // Asked before much work: kIo when the file system has fewer bytes left. One that does not tell
+  // is believed to have them.
+  [[nodiscard]] Status RequireSpace(std::uint64_t bytes) const;
   [[nodiscard]] Status Write(std::span<const std::byte> bytes);
   [[nodiscard]] Status Write(std::string_view text);
   // Gathers many pieces in one go (writev).
