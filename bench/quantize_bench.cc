@@ -179,24 +179,24 @@ void RegisterWeights() {
        {std::tuple{"[N, K]", Channels::kRows, PairOrder::kRows},
         std::tuple{"[K, N]", Channels::kColumns, PairOrder::kColumns}}) {
     static std::map<Channels, std::vector<float>> scales;
-    scales[channels] = SymmetricScales(ChannelMaxima({}, weight, channels, 0).value());
+    scales[channels] = SymmetricScales(ChannelMaxima(weight, channels, 0).value());
     const std::string suffix = std::string(" ") + name;
     Register("weights: ChannelMaxima" + suffix, 0, [&, channels = channels] {
-      benchmark::DoNotOptimize(ChannelMaxima({}, weight, channels, 0).value());
+      benchmark::DoNotOptimize(ChannelMaxima(weight, channels, 0).value());
     });
     Register("weights: QuantizeWeights" + suffix, 1, [&, channels = channels] {
       benchmark::DoNotOptimize(
-          QuantizeWeights({}, weight, scales[channels], {channels}, 0).value());
+          QuantizeWeights(weight, scales[channels], {channels}, 0).value());
     });
     Register("weights: SafeScales" + suffix, 0, [&, channels = channels, order = order] {
-      benchmark::DoNotOptimize(SafeScales({}, weight, {order}, scales[channels], 255, 0).value());
+      benchmark::DoNotOptimize(SafeScales(weight, {order}, scales[channels], 255, 0).value());
     });
     Register("weights: QuantizeForMatMulNBits" + suffix, 0.5 + 4.0 / 32, [&, channels = channels] {
-      benchmark::DoNotOptimize(QuantizeForMatMulNBits({}, weight, channels, {}, 0).value());
+      benchmark::DoNotOptimize(QuantizeForMatMulNBits(weight, channels, {}, 0).value());
     });
     Register(
         "weights: QuantizeForBlockDequantize" + suffix, 0.5 + 4.0 / 32, [&, channels = channels] {
-          benchmark::DoNotOptimize(QuantizeForBlockDequantize({}, weight, channels, {}, 0).value());
+          benchmark::DoNotOptimize(QuantizeForBlockDequantize(weight, channels, {}, 0).value());
         });
   }
 }

@@ -244,7 +244,7 @@ TEST_P(EveryBlockSpec, GivesTheSameBytesAtAnyNumberOfThreads) {
     std::vector<std::vector<std::byte>> bytes;
     for (const Channels outputs : {Channels::kRows, Channels::kColumns}) {
       for (const auto quantize : {QuantizeForMatMulNBits, QuantizeForBlockDequantize}) {
-        const BlockWeights weights = quantize({}, weight, outputs, spec, threads).value();
+        const BlockWeights weights = quantize(weight, outputs, spec, threads).value();
         bytes.push_back(weights.codes.bytes);
         bytes.push_back(weights.scales.bytes);
         bytes.push_back(ZeroPointBytes(weights));
@@ -294,7 +294,7 @@ TEST(BlockWeights, RefuseNanAndInfinityByName) {
     const Initializer weight = Initializer::Of("fc.weight", Tensor::OfFloats({48, 40}, values));
     for (const Channels outputs : {Channels::kRows, Channels::kColumns}) {
       for (const auto quantize : {QuantizeForMatMulNBits, QuantizeForBlockDequantize}) {
-        const auto result = quantize({}, weight, outputs, {}, 2);
+        const auto result = quantize(weight, outputs, {}, 2);
         ASSERT_FALSE(result.ok());
         EXPECT_EQ(result.error().code(), ErrorCode::kMalformed);
         EXPECT_THAT(result.error().message(), HasSubstr("\"fc.weight\""));
