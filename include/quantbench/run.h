@@ -149,6 +149,14 @@ struct StudyOutcome {
 // What RunStudy wrote about the hypotheses, null when absent.
 [[nodiscard]] Json ReadFrozen(const std::filesystem::path& results);
 
+// --- inspect ---
+
+// The census of the graph as the engine runs it on this machine: loaded in a worker, optimized,
+// read back. kEngine when it does not load.
+[[nodiscard]] Result<std::vector<LayerKernel>> LoadedCensus(const std::filesystem::path& model,
+                                                            const WorkerOptions& worker,
+                                                            Progress& progress);
+
 // --- doctor ---
 
 struct DoctorItem {

@@ -132,6 +132,38 @@ Status StaticEmitter::Emit(const PlannedNode& planned) {
                           OutputsOf(*planned.node)[0], &qdq_);
 }
 
+Result<bool> StaticEmitter::EmitMover(const PlannedNode& planned) {
+  const Node& node = *planned.node;
+  QB_TRY(const ActivationPlan* input, ActivationOf(node.inputs[0]));
+  if (!MovesCodes(node, input->type, OnnxOpset(emitter_->model()))) return false;
+  for (const std::string& output : node.outputs) {
+    if (output.empty()) continue;
+    QB_TRY(const ActivationPlan* activation, ActivationOf(output));
+    if (activation->type != input->type || activation->params != input->params) return false;
+  }
+  QB_TRY(const Coded* coded, CodesOf(node.inputs[0]));
+  const Names names = coded->names;
+  Node mover = node;
+  mover.inputs[0] = names[0];
+  if (node.Is("Pad")) {
+    mover.inputs.resize(std::max<std::size_t>(3, mover.inputs.size()));
+    mover.inputs[2] = names[2];  // zeros are the zero point
+  }
+  for (std::string& output : mover.outputs) {
+    if (!output.empty()) output = emitter_->Fresh(output + "_quantized");
+  }
+  const Names codes = mover.outputs;
+  emitter_->Add(std::move(mover));
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i].empty()) continue;
+    Coded output;
+    output.type = input->type;
+    output.names = {codes[i], names[1], names[2]};
+    Dequantize(&coded_.emplace(node.outputs[i], std::move(output)).first->second, node.outputs[i]);
+  }
+  return true;
+}
+
 // The output is the input's codes with a scale of its own: no node computes it.
 Status StaticEmitter::EmitRescaled(const PlannedNode& planned) {
   const Node& node = *planned.node;
@@ -179,6 +211,10 @@ Result<std::string> StaticEmitter::Constant(const std::string& name, DataType ty
 
 Status StaticEmitter::EmitMember(const PlannedNode& planned) {
   if (planned.plan->factor > 0) return EmitRescaled(planned);
+  if (RuleOf(*planned.node).role == Role::kMover) {
+    QB_TRY(const bool moved, EmitMover(planned));
+    if (moved) return Ok();
+  }
   Node node = *planned.node;
   DataType type = DataType::kUint8;  // of the activations, and so of constant operands
   for (const std::size_t input : ActivationInputs(node)) {

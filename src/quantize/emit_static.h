@@ -45,6 +45,8 @@ class StaticEmitter {
   // The codes of an activation, made the first time they are wanted.
   [[nodiscard]] Result<Coded*> CodesOf(const std::string& tensor);
   void Dequantize(Coded* coded, const std::string& name);
+  // A mover on codes as they are; false: it must be emitted like any other member.
+  [[nodiscard]] Result<bool> EmitMover(const PlannedNode& planned);
   [[nodiscard]] Status EmitRescaled(const PlannedNode& planned);
   [[nodiscard]] Result<std::string> Constant(const std::string& name, DataType type);
   [[nodiscard]] Status EmitMember(const PlannedNode& planned);

@@ -87,8 +87,43 @@ std::string Emitter::ZeroPoints(DataType type, const Shape& shape) {
   return made.value()[0];
 }
 
+std::string Emitter::Fresh(std::string_view wanted) {
+  // Exporters' names are paths of fifty characters and more; a dozen of them for every layer would
+  // be a good part of a small model's file.
+  constexpr std::size_t kLongName = 20;
+  if (wanted.size() <= kLongName) return names_.Fresh(wanted);
+  const std::size_t suffix = wanted.rfind('_');
+  const auto base = wanted.substr(0, suffix);
+  const auto number = bases_.try_emplace(std::string(base), bases_.size()).first->second;
+  return names_.Fresh(Format("q{}{}", number, suffix == base.npos ? "" : wanted.substr(suffix)));
+}
+
+// Values that turned out to be wanted as codes only.
+void Emitter::RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs) {
+  std::unordered_set<std::string_view> read;
+  for (const ValueInfo& output : outputs) read.insert(output.name);
+  const auto add_reads = [&](const Node& node) {
+    read.insert(node.inputs.begin(), node.inputs.end());
+    for (const Attribute& attribute : node.attributes) {
+      for (const Graph& body : attribute.graphs) {
+        ForEachGraph(body, [&](const Graph& graph) {
+          for (const ValueInfo& output : graph.outputs) read.insert(output.name);
+          for (const Node& inner : graph.nodes) {
+            read.insert(inner.inputs.begin(), inner.inputs.end());
+          }
+        });
+      }
+    }
+  };
+  for (const Node& node : nodes_) add_reads(node);
+  std::erase_if(nodes_, [&](const Node& node) {
+    return node.op_type == "DequantizeLinear" && !read.contains(node.outputs[0]);
+  });
+}
+
 Model Emitter::Finish(Model model) && {
   Graph& graph = model.graph;
+  RemoveUnreadDequantized(graph.outputs);
   graph.nodes = std::move(nodes_);
   for (Initializer& initializer : initializers_) {
     graph.initializers.push_back(std::move(initializer));

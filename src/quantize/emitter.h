@@ -40,7 +40,8 @@ class Emitter {
   // As planned: a plan that asks the impossible of this model is kInvalidArgument.
   [[nodiscard]] Result<WeightedLayer> Inspect(const PlannedNode& planned) const;
 
-  [[nodiscard]] std::string Fresh(std::string_view wanted) { return names_.Fresh(wanted); }
+  // A name that is free: the one wanted, or a short one with the same ending for a long one.
+  [[nodiscard]] std::string Fresh(std::string_view wanted);
   void Add(Node node) { nodes_.push_back(std::move(node)); }
   // A node of the engine's own domain.
   void AddContrib(Node node);
@@ -72,11 +73,13 @@ class Emitter {
   [[nodiscard]] Model Finish(Model model) &&;
 
  private:
+  void RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs);
   const Model* model_;
   const Plan* plan_;
   int threads_;
   GraphIndex index_;
   NameSource names_;
+  std::map<std::string, std::size_t> bases_;  // of long names: their numbers
   std::vector<NodeRef> refs_;
   std::vector<Node> nodes_;
   std::vector<Initializer> initializers_;

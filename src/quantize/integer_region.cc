@@ -54,6 +54,16 @@ bool IsNearestResize(const Node& node) {
          (transform == nullptr || transform->s != "tf_crop_and_resize");
 }
 
+// A Pad of zeros: the zero point takes their place.
+bool IsZeroPad(const PlanContext& context, const Node& node) {
+  const Attribute* mode = node.FindAttribute("mode");
+  const bool is_constant = mode == nullptr || mode->s == "constant";
+  if (!is_constant || node.inputs.size() < 2) return false;
+  if (!MovesCodes(node, DataType::kInt8, OnnxOpset(context.model()))) return false;
+  if (node.inputs.size() < 3 || node.inputs[2].empty()) return true;
+  return ScalarOf(node.inputs[2], context.index()) == 0.0;
+}
+
 bool IsFloat(const PlanContext& context, std::string_view tensor) {
   const auto type = context.types().find(tensor);
   return type == context.types().end() || type->second == DataType::kFloat32;
@@ -85,6 +95,7 @@ bool HasIntegerForm(const PlanContext& context, const Node& node) {
   }
   if (activations == 0) return false;
   if (node.Is("Resize")) return IsNearestResize(node);
+  if (node.Is("Pad")) return IsZeroPad(context, node);
   if (node.Is("MaxPool")) return node.outputs.size() == 1;
   if (node.Is("Add") || node.Is("Mul")) return IsArithmetic(node);
   return true;
@@ -152,7 +163,7 @@ void IntegerRegion::Absorb(const std::map<std::int64_t, std::int64_t>& anchors,
   for (const std::int64_t node : members_) {
     if (RuleOf(NodeAt(node)).role == Role::kMover) continue;
     const auto anchor = anchors.find(node);
-    if (anchor != anchors.end() && anchor->second >= 0) {
+    if (anchor != anchors.end() && anchor->second >= 0 && NodeAt(node).Is("Conv")) {
       absorber_of_[anchor->second] = node;
       last_of_[node] = anchor->second;
     }
@@ -231,8 +242,10 @@ IntegerRegion IntegerRegion::Grow(const PlanContext& context,
                                   const std::map<std::int64_t, std::int64_t>& anchors,
                                   const std::map<std::int64_t, std::string>& excluded) {
   IntegerRegion region(context);
+  std::set<std::int64_t> biases;
+  for (const auto& [anchor, adder] : anchors) biases.insert(adder);
   for (const NodeRef& node : context.nodes()) {
-    if (node.index < 0 || excluded.contains(node.index)) continue;
+    if (node.index < 0 || excluded.contains(node.index) || biases.contains(node.index)) continue;
     if (anchors.contains(node.index) || HasIntegerForm(context, *node.node)) {
       region.members_.insert(node.index);
     }

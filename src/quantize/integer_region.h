@@ -25,7 +25,8 @@ struct ClampBounds {
 // takes the place of the member's own. So is the Add that holds the bias of a Conv.
 class IntegerRegion {
  public:
-  // The largest region that holds every key of `anchors` (its value: the Add to absorb, or -1) and,
+  // The largest region that holds every key of `anchors` (its value: the Add that holds its bias,
+  // or -1) and,
   // of the other operators, those that lie between members: some activation comes from a member,
   // some member reads the output. Nodes in `excluded` are outside.
   [[nodiscard]] static IntegerRegion Grow(const PlanContext& context,

@@ -61,7 +61,7 @@ Result<LayerPlan> LayerFromJson(const Json& json) {
   if (json.Has("format")) {
     QB_TRY(layer.format, ParseQuantFormat(json["format"].AsString()));
   }
-  layer.factor = json["factor"].AsDouble(0);
+  if (json.Has("factor")) layer.factor = json["factor"].AsDouble();
   layer.repaired_channels = json["repaired_channels"].AsInt();
   return layer;
 }

@@ -15,7 +15,7 @@ namespace {
 // Beyond this, a Concat's smaller input would keep less than four of its eight bits.
 constexpr double kWorstSpread = 16;
 
-// The layers that integer parts grow from, each with the Add it absorbs (-1: none).
+// The layers that integer parts grow from, each with the Add that holds its bias (-1: none).
 std::map<std::int64_t, std::int64_t> AnchorsOf(
     const PlanContext& context, const LayerChoices& choices,
     const std::map<std::int64_t, std::string>& excluded) {
@@ -23,8 +23,8 @@ std::map<std::int64_t, std::int64_t> AnchorsOf(
   for (const auto& [node, chosen] : choices.layers()) {
     const Node& operation = *context.OuterNode(node).node;
     if (!chosen.Is(Scheme::kStaticInt8) || !IsWeightedOperator(operation)) continue;
-    const bool absorbs = operation.Is("Conv") && !excluded.contains(chosen.layer.adder);
-    anchors.emplace(node, absorbs ? chosen.layer.adder : -1);
+    const bool has_adder = !excluded.contains(chosen.layer.adder);
+    anchors.emplace(node, has_adder ? chosen.layer.adder : -1);
   }
   return anchors;
 }
