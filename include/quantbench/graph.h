@@ -132,10 +132,12 @@ class FloatValues {
 
 // --- preparing ---
 
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
-// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
-// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
-// (may be null) gets a line a kind.
+// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes and
+// Identity of initializers made initializers, initializers no longer listed as inputs;
+// BatchNormalization folded into the Conv before it; computed targets of Reshape made constant by
+// symbolic evaluation of shapes; Gemm between flattening Reshapes made MatMul and Add; nodes that
+// nothing reads removed. The result computes the same function (float rounding apart). `notes` (may
+// be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
 // For graphs whose activations become codes, the forms that the engine's integer kernels are fast

@@ -4,6 +4,8 @@
 #include "quantbench/base/status.h"
 #include "quantbench/graph.h"
 
+#include "graph/mapped_pages.h"
+
 namespace quantbench {
 
 std::int64_t Elements(const Initializer& initializer) {
@@ -16,15 +18,8 @@ Result<FloatValues> FloatValues::Of(const Model& model, const Initializer& initi
   FloatValues result;
   QB_TRY(result.bytes_, PayloadOf(initializer));
   result.origin_ = initializer.origin.view;
-  const auto remember = [&](const std::shared_ptr<const MappedFile>& file) {
-    if (file == nullptr || file->bytes().empty()) return;
-    const std::byte* begin = file->bytes().data();
-    const std::byte* end = begin + file->bytes().size();
-    const auto holds = [&](const std::byte* place) { return place >= begin && place < end; };
-    if (holds(result.bytes_.view.data()) || holds(result.origin_.data())) result.file_ = file;
-  };
-  remember(model.file);
-  for (const auto& [location, file] : model.external_files) remember(file);
+  result.file_ = FileHolding(model, result.bytes_.view);
+  if (result.file_ == nullptr) result.file_ = FileHolding(model, result.origin_);
   return result;
 }
 

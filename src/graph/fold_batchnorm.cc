@@ -7,6 +7,8 @@
 
 #include "quantbench/graph.h"
 
+#include "graph/remove_nodes.h"
+
 namespace quantbench {
 namespace {
 
@@ -145,11 +147,7 @@ Result<std::int64_t> FoldBatchNorms(Model* model) {
   if (folded == 0) return folded;
   // Only now: the index views the graph as it was.
   for (auto& [place, node] : edited) graph.nodes[place] = std::move(node);
-  std::vector<Node> kept;
-  for (std::size_t i = 0; i < gone.size(); ++i) {
-    if (!gone[i]) kept.push_back(std::move(graph.nodes[i]));
-  }
-  graph.nodes = std::move(kept);
+  RemoveNodes(gone, &graph);
   for (Initializer& tensor : made) graph.initializers.push_back(std::move(tensor));
   RemoveUnread(replaced, &graph);
   return folded;
