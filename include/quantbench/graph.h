@@ -142,8 +142,8 @@ class FloatValues {
 
 // For graphs whose activations become codes, the forms that the engine's integer kernels are fast
 // with: HardSwish and HardSigmoid, for which it has only float kernels, as Add, Clip and Mul; and
-// the rewritings of pad_channels.h and widen_stem.h. The same function, float rounding apart.
-// kMalformed when weights do not fit their shapes.
+// what upsample.h, interleave_shuffle.h, pad_channels.h and widen_stem.h say. The same function,
+// float rounding apart. kMalformed when weights do not fit their shapes.
 [[nodiscard]] Status LowerForIntegers(Model* model, std::vector<std::string>* notes);
 
 }  // namespace quantbench

@@ -4,7 +4,9 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "graph/interleave_shuffle.h"
 #include "graph/pad_channels.h"
+#include "graph/upsample.h"
 #include "graph/widen_stem.h"
 
 namespace quantbench {
@@ -96,6 +98,9 @@ Status LowerForIntegers(Model* model, std::vector<std::string>* notes) {
   };
   note(Lowering(OnnxOpset(*model), &model->graph).Run(),
        "HardSwish and HardSigmoid written as Add, Clip and Mul, which have integer kernels");
+  QB_TRY(const std::int64_t upsampled, WriteUpsamplingAsConv(model));
+  note(upsampled, "ConvTranspose written as 1x1 Conv and movement, which have integer kernels");
+  note(InterleaveShuffles(model), "channel shuffles written as interleaving Concat");
   QB_TRY(const std::int64_t padded, PadDepthwiseChannels(model));
   note(padded, "depthwise Conv padded with channels of zeros to a multiple of 16");
   QB_TRY(const std::int64_t widened, WidenStem(model));
