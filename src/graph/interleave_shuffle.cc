@@ -22,7 +22,7 @@ std::optional<Shape> Inner(const ShapeValues& shapes, std::string_view value, st
   Shape inner;
   for (std::size_t i = 1; i < shape->size(); ++i) {
     const std::optional<std::int64_t> size = (*shape)[i].constant();
-    if (!size || *size < 1) return std::nullopt;
+    if (!size || *size < 1 || *size > Algebra::kLargestSize) return std::nullopt;
     inner.push_back(*size);
   }
   return inner;

@@ -104,6 +104,25 @@ TEST(PadDepthwiseChannels, PadsSqueezeAndExcitationAndHardSwish) {
   ExpectSame(builder.Build(), padded);
 }
 
+TEST(PadDepthwiseChannels, PadsThroughActivationsAndPooling) {
+  const std::vector<Attribute> window = {Attribute::Ints("kernel_shape", {2, 2})};
+  const std::vector<std::pair<std::string, std::vector<Attribute>>> ties = {
+      {"LeakyRelu", {}},         {"Sigmoid", {}},       {"HardSigmoid", {}},
+      {"HardSwish", {}},         {"MaxPool", window},   {"AveragePool", window},
+      {"GlobalAveragePool", {}}, {"GlobalMaxPool", {}},
+  };
+  for (const auto& [op_type, attributes] : ties) {
+    Convolutions builder;
+    const std::string wide = builder.Dense("expand", builder.Image(), 3, 28);
+    const std::string filtered = builder.Depthwise("filter", wide, 28);
+    const std::string tied = builder.Add(op_type, "tied", {filtered}, attributes);
+    builder.Output(builder.Dense("project", tied, 28, 4));
+    Model padded;
+    EXPECT_EQ(Pad(builder.Build(), &padded), 1) << op_type;
+    ExpectSame(builder.Build(), padded);
+  }
+}
+
 // The residual's Conv reads and writes the same set; the weight of one is shared.
 TEST(PadDepthwiseChannels, PadsBothAxesAndCopiesSharedWeights) {
   Convolutions builder;

@@ -99,11 +99,11 @@ class Upsampling {
     if (!conv || !OnlyEnlarges(node, *conv)) return Ok();
     const auto& shape = shapes_.Of(node.inputs[0]).shape;
     if (!shape || shape->size() != 4) return Ok();
-    const std::optional<std::int64_t> height = (*shape)[2].constant();
-    const std::optional<std::int64_t> width = (*shape)[3].constant();
-    if (!height || !width || *height < 1 || *width < 1) return Ok();
+    const std::int64_t height = (*shape)[2].constant().value_or(0);
+    const std::int64_t width = (*shape)[3].constant().value_or(0);
+    if (std::min(height, width) < 1 || std::max(height, width) > Algebra::kLargestSize) return Ok();
     QB_TRY(std::vector<Node> nodes, Pointwise(node, *conv));
-    Move(node, *height, *width, conv->weight->dims[1], &nodes);
+    Move(node, height, width, conv->weight->dims[1], &nodes);
     instead_.emplace(place, std::move(nodes));
     return Ok();
   }
