@@ -121,14 +121,16 @@ void ChannelGroups::OpenAll(const Node& node) {
   for (const std::string& output : node.outputs) Open(output);
   for (const Attribute& attribute : node.attributes) {
     for (const Graph& body : attribute.graphs) {
-      ForEachGraph(body, [&](const Graph& graph) {
-        for (const Node& inner : graph.nodes) {
-          for (const std::string& input : inner.inputs) Open(input);
-        }
-        for (const ValueInfo& output : graph.outputs) Open(output.name);
-      });
+      ForEachGraph(body, [&](const Graph& graph) { OpenReads(graph); });
     }
   }
+}
+
+void ChannelGroups::OpenReads(const Graph& body) {
+  for (const Node& node : body.nodes) {
+    for (const std::string& input : node.inputs) Open(input);
+  }
+  for (const ValueInfo& output : body.outputs) Open(output.name);
 }
 
 std::size_t ChannelGroups::IdOf(std::string_view value) {

@@ -32,6 +32,7 @@ class ChannelGroups {
   void AddConv(const GraphIndex& index, const Node& node);
   void AddTie(const Model& model, const GraphIndex& index, const Node& node);
   void OpenAll(const Node& node);
+  void OpenReads(const Graph& body);
   void Open(std::string_view value) { open_[IdOf(value)] = true; }
   void Join(std::size_t a, std::size_t b) { parent_[RootOf(b)] = RootOf(a); }
   std::size_t IdOf(std::string_view value);

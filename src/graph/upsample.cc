@@ -42,13 +42,12 @@ Result<Initializer> PointwiseWeight(const Model& model, const Initializer& weigh
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, {4 * outputs, inputs, 1, 1}));
   const std::span<float> to = tensor.As<float>();
   values.Read(0, values.size(), [&](std::span<const float> from) {
-    std::size_t next = 0;
-    for (std::int64_t i = 0; i < inputs; ++i) {
-      for (std::int64_t o = 0; o < outputs; ++o) {
-        for (std::int64_t corner = 0; corner < 4; ++corner) {  // dy, dx
-          to[static_cast<std::size_t>((corner * outputs + o) * inputs + i)] = from[next++];
-        }
-      }
+    for (std::int64_t place = 0; place < values.size(); ++place) {
+      const std::int64_t corner = place % 4;  // dy, dx
+      const std::int64_t o = place / 4 % outputs;
+      const std::int64_t i = place / 4 / outputs;
+      to[static_cast<std::size_t>((corner * outputs + o) * inputs + i)] =
+          from[static_cast<std::size_t>(place)];
     }
   });
   return Initializer::Of(std::move(name), std::move(tensor));
