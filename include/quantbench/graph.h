@@ -139,8 +139,10 @@ class FloatValues {
 // be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
-// For graphs whose activations become codes: HardSwish and HardSigmoid, for which the engine has
-// only float kernels, as Add, Clip and Mul. The same function, float rounding apart.
-void LowerForIntegers(Model* model, std::vector<std::string>* notes);
+// For graphs whose activations become codes, the forms that the engine's integer kernels are fast
+// with: HardSwish and HardSigmoid, for which it has only float kernels, as Add, Clip and Mul; and
+// what upsample.h, interleave_shuffle.h, pad_channels.h and widen_stem.h say. The same function,
+// float rounding apart. kMalformed when weights do not fit their shapes.
+[[nodiscard]] Status LowerForIntegers(Model* model, std::vector<std::string>* notes);
 
 }  // namespace quantbench

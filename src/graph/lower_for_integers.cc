@@ -4,6 +4,11 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "graph/interleave_shuffle.h"
+#include "graph/pad_channels.h"
+#include "graph/upsample.h"
+#include "graph/widen_stem.h"
+
 namespace quantbench {
 namespace {
 
@@ -85,14 +90,22 @@ class Lowering {
 
 }  // namespace
 
-void LowerForIntegers(Model* model, std::vector<std::string>* notes) {
-  const std::int64_t lowered = Lowering(OnnxOpset(*model), &model->graph).Run();
-  if (lowered > 0 && notes != nullptr) {
-    notes->push_back(
-        Format("{} HardSwish and HardSigmoid written as Add, Clip and Mul, which have integer "
-               "kernels",
-               lowered));
-  }
+Status LowerForIntegers(Model* model, std::vector<std::string>* notes) {
+  std::vector<std::string> ignored;
+  if (notes == nullptr) notes = &ignored;
+  const auto note = [&](std::int64_t count, std::string_view what) {
+    if (count > 0) notes->push_back(Format("{} {}", count, what));
+  };
+  note(Lowering(OnnxOpset(*model), &model->graph).Run(),
+       "HardSwish and HardSigmoid written as Add, Clip and Mul, which have integer kernels");
+  QB_TRY(const std::int64_t upsampled, WriteUpsamplingAsConv(model));
+  note(upsampled, "ConvTranspose written as 1x1 Conv and movement, which have integer kernels");
+  note(InterleaveShuffles(model), "channel shuffles written as interleaving Concat");
+  QB_TRY(const std::int64_t padded, PadDepthwiseChannels(model));
+  note(padded, "depthwise Conv padded with channels of zeros to a multiple of 16");
+  QB_TRY(const std::int64_t widened, WidenStem(model));
+  note(widened, "first Conv given a fourth input channel of zeros");
+  return Ok();
 }
 
 }  // namespace quantbench

@@ -18,7 +18,7 @@ using testing::Sqnr;
 
 Model Lowered(const Model& model, std::vector<std::string>* notes = nullptr) {
   Model lowered = model;
-  LowerForIntegers(&lowered, notes);
+  Must(LowerForIntegers(&lowered, notes));
   Must(CheckModel(lowered));
   return lowered;
 }

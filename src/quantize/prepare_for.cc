@@ -8,7 +8,7 @@ namespace {
 
 Result<Model> PrepareModel(Model model, bool integers, std::vector<std::string>* notes) {
   QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (integers) LowerForIntegers(&prepared, notes);
+  if (integers) QB_OK(LowerForIntegers(&prepared, notes));
   return prepared;
 }
 
