@@ -31,7 +31,7 @@ Tie TieOf(const Node& node) {
 // One finite number, whatever its rank up to `rank`.
 bool IsScalar(const Model& model, const Initializer& tensor, std::int64_t rank) {
   if (Elements(tensor) != 1 || static_cast<std::int64_t>(tensor.dims.size()) > rank) return false;
-  const auto values = FloatValues::Of(model, tensor);
+  const auto values = FloatValues::Of(tensor);
   return values.ok() && std::isfinite(values.value().All()[0]);
 }
 

@@ -36,7 +36,7 @@ bool OnlyEnlarges(const Node& node, const ConstantConv& conv) {
 // W[i, o, dy, dx] as W'[(dy, dx, o), i, 0, 0].
 Result<Initializer> PointwiseWeight(const Model& model, const Initializer& weight,
                                     std::string name) {
-  QB_TRY(const FloatValues values, FloatValues::Of(model, weight));
+  QB_TRY(const FloatValues values, FloatValues::Of(weight));
   const std::int64_t inputs = weight.dims[0];
   const std::int64_t outputs = weight.dims[1];
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, {4 * outputs, inputs, 1, 1}));
@@ -54,7 +54,7 @@ Result<Initializer> PointwiseWeight(const Model& model, const Initializer& weigh
 }
 
 Result<Initializer> RepeatedBias(const Model& model, const Initializer& bias, std::string name) {
-  QB_TRY(const FloatValues values, FloatValues::Of(model, bias));
+  QB_TRY(const FloatValues values, FloatValues::Of(bias));
   const std::vector<float> once = values.All();
   std::vector<float> repeated;
   for (int corner = 0; corner < 4; ++corner) {

@@ -212,9 +212,12 @@ void IntegerRegion::ChooseCoded() {
 
 bool IntegerRegion::LiesBetween(std::int64_t node) const {
   const std::vector<std::string> inputs = InputsOf(node);
+  // A Pad in front of the first layer: its input is smaller, and so cheaper to quantize.
+  const bool is_front = NodeAt(node).Is("Pad") && AllReadersAreMembers(NodeAt(node).outputs[0]);
   const bool from_member =
-      std::any_of(inputs.begin(), inputs.end(),
-                  [&](const std::string& tensor) { return coded_outputs_.contains(tensor); });
+      is_front || std::any_of(inputs.begin(), inputs.end(), [&](const std::string& tensor) {
+        return coded_outputs_.contains(tensor);
+      });
   if (!from_member) return false;
   for (const std::string& output : OutputsOf(node)) {
     for (const std::int64_t reader : context_->index().Consumers(output)) {
