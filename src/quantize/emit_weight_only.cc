@@ -127,6 +127,9 @@ Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, E
 }  // namespace
 
 Status EmitWeightOnly(const PlannedNode& planned, Emitter* emitter) {
+  if (auto sound = CheckBlockSpec(SpecOf(*planned.plan)); !sound.ok()) {
+    return sound.error().Within(Format("the plan's layer \"{}\"", Printable(planned.name)));
+  }
   QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
   if (planned.plan->format == QuantFormat::kQdq) return EmitDequantized(planned, layer, emitter);

@@ -122,7 +122,7 @@ TEST(SimulatedDynamic, MatMulIsTheProductOfRoundedNumbers) {
 TEST(SimulatedDynamic, GatherReadsDecodedRows) {
   ModelBuilder builder;
   const std::string ids = builder.Input("ids", {-1}, DataType::kInt64);
-  const std::string table = builder.Weight("table", {40, 32});
+  const std::string table = builder.Weight("table", {80, 32});
   builder.Output(builder.Add("Gather", "rows", {table, ids}));
   const Recipe recipe = RecipeOf("dynamic-int8");
   const Model prepared = Must(PrepareFor(builder.Build(), recipe, nullptr));

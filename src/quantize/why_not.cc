@@ -38,6 +38,7 @@ std::string WhyNotWeightOnly(const Treatment& treatment, const Node& node,
   if (!node.Is("MatMul") && !node.Is("Gemm") && !node.Is("Gather")) {
     return Format("the engine has no block form of {}", node.op_type);
   }
+  if (treatment.block < 1) return "the recipe gives its blocks no size";
   if (Elements(*layer.weight) < kMinBlockWeights) {
     return Format("fewer than {} weights", kMinBlockWeights);
   }
