@@ -122,14 +122,14 @@ TEST(SimulatedDynamic, MatMulIsTheProductOfRoundedNumbers) {
 TEST(SimulatedDynamic, GatherReadsDecodedRows) {
   ModelBuilder builder;
   const std::string ids = builder.Input("ids", {-1}, DataType::kInt64);
-  const std::string table = builder.Weight("table", {40, 32});
+  const std::string table = builder.Weight("table", {100, 32});
   builder.Output(builder.Add("Gather", "rows", {table, ids}));
   const Recipe recipe = RecipeOf("dynamic-int8");
   const Model prepared = Must(PrepareFor(builder.Build(), recipe, nullptr));
   const Model model = Must(ApplyPlan(prepared, Must(PlanQuantization(prepared, recipe, nullptr))));
   const std::vector<double> codes = Numbers(model, "table_quantized");
   const std::vector<double> scales = Numbers(model, "table_scale");
-  const std::vector<std::int64_t> rows = {39, 0, 7, 7};
+  const std::vector<std::int64_t> rows = {99, 0, 7, 7};
   std::vector<double> expected;
   for (const std::int64_t row : rows) {
     const auto r = static_cast<std::size_t>(row);
