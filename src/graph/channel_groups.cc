@@ -29,7 +29,7 @@ Tie TieOf(const Node& node) {
 }
 
 // One finite number, whatever its rank up to `rank`.
-bool IsScalar(const Model& model, const Initializer& tensor, std::int64_t rank) {
+bool IsScalar(const Initializer& tensor, std::int64_t rank) {
   if (Elements(tensor) != 1 || static_cast<std::int64_t>(tensor.dims.size()) > rank) return false;
   const auto values = FloatValues::Of(tensor);
   return values.ok() && std::isfinite(values.value().All()[0]);
@@ -44,7 +44,7 @@ ChannelGroups::ChannelGroups(const Model& model, const GraphIndex& index) {
     if (node.Is("Conv")) {
       AddConv(index, node);
     } else if (TieOf(node) != Tie::kNone) {
-      AddTie(model, index, node);
+      AddTie(index, node);
     } else {
       OpenAll(node);
     }
@@ -84,7 +84,7 @@ void ChannelGroups::AddConv(const GraphIndex& index, const Node& node) {
   if (conv->depthwise()) Join(input, output);
 }
 
-void ChannelGroups::AddTie(const Model& model, const GraphIndex& index, const Node& node) {
+void ChannelGroups::AddTie(const GraphIndex& index, const Node& node) {
   const Tie tie = TieOf(node);
   std::vector<std::size_t> tied;
   std::vector<const Initializer*> constants;
@@ -105,7 +105,7 @@ void ChannelGroups::AddTie(const Model& model, const GraphIndex& index, const No
   const Layout layout = *layouts_[tied[0]];
   for (const std::size_t id : tied) sound = sound && layouts_[id] == layout;
   for (const Initializer* constant : constants) {
-    sound = sound && IsScalar(model, *constant, layout.rank);
+    sound = sound && IsScalar(*constant, layout.rank);
   }
   if (!sound) {
     OpenAll(node);

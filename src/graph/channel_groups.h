@@ -30,7 +30,7 @@ class ChannelGroups {
     friend bool operator==(const Layout&, const Layout&) = default;
   };
   void AddConv(const GraphIndex& index, const Node& node);
-  void AddTie(const Model& model, const GraphIndex& index, const Node& node);
+  void AddTie(const GraphIndex& index, const Node& node);
   void OpenAll(const Node& node);
   void OpenReads(const Graph& body);
   void Open(std::string_view value) { open_[IdOf(value)] = true; }

@@ -29,8 +29,8 @@ std::optional<ConstantConv> ConstantConvOf(const GraphIndex& index, const Node& 
   return conv;
 }
 
-Result<Initializer> WithZeros(const Model& model, const Initializer& tensor, std::int64_t rows,
-                              std::int64_t columns, std::string name) {
+Result<Initializer> WithZeros(const Initializer& tensor, std::int64_t rows, std::int64_t columns,
+                              std::string name) {
   QB_TRY(const FloatValues values, FloatValues::Of(tensor));
   Shape dims = tensor.dims;
   const std::int64_t before = values.size() / dims[0];  // a row

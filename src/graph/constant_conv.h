@@ -33,8 +33,7 @@ struct ConstantConv {
 
 // The tensor with `rows` zeros appended along its first axis and `columns` along its second (0 for
 // a vector). kMalformed when its numbers do not fit its shape.
-[[nodiscard]] Result<Initializer> WithZeros(const Model& model, const Initializer& tensor,
-                                            std::int64_t rows, std::int64_t columns,
-                                            std::string name);
+[[nodiscard]] Result<Initializer> WithZeros(const Initializer& tensor, std::int64_t rows,
+                                            std::int64_t columns, std::string name);
 
 }  // namespace quantbench

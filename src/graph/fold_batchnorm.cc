@@ -34,8 +34,8 @@ bool IsInference(const Node& node) {
 }
 
 // Absent when the node is not a foldable normalization of `channels` channels.
-Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& index,
-                                       const Node& node, std::int64_t channels) {
+Result<std::optional<Affine>> AffineOf(const GraphIndex& index, const Node& node,
+                                       std::int64_t channels) {
   std::array<std::vector<float>, 4> parameters;  // scale, bias, mean, variance
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Initializer* tensor = FloatVector(index, node.inputs[i + 1], channels);
@@ -55,8 +55,8 @@ Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& ind
   return std::optional<Affine>(std::move(affine));
 }
 
-Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
-                                 const Affine& affine, std::string name) {
+Result<Initializer> ScaledWeight(const Initializer& weight, const Affine& affine,
+                                 std::string name) {
   QB_TRY(const FloatValues values, FloatValues::Of(weight));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
   const std::vector<float> from = values.All();
@@ -69,8 +69,7 @@ Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
 }
 
 // `bias` may be null: zeros.
-Result<Initializer> ShiftedBias(const Model& model, const Initializer* bias, const Affine& affine,
-                                std::string name) {
+Result<Initializer> ShiftedBias(const Initializer* bias, const Affine& affine, std::string name) {
   std::vector<float> shifted(affine.shift.begin(), affine.shift.end());
   if (bias != nullptr) {
     QB_TRY(const FloatValues values, FloatValues::Of(*bias));
@@ -127,13 +126,13 @@ Result<std::int64_t> FoldBatchNorms(Model* model) {
     const std::optional<Pair> pair = PairAt(graph, index, i);
     if (!pair) continue;
     const Node& normalization = graph.nodes[i];
-    QB_TRY(const auto affine, AffineOf(*model, index, normalization, pair->weight->dims[0]));
+    QB_TRY(const auto affine, AffineOf(index, normalization, pair->weight->dims[0]));
     if (!affine) continue;
     Node convolution = graph.nodes[pair->convolution];
-    QB_TRY(Initializer weight, ScaledWeight(*model, *pair->weight, *affine,
-                                            names.Fresh(pair->weight->name + "_folded")));
-    QB_TRY(Initializer bias, ShiftedBias(*model, pair->bias, *affine,
-                                         names.Fresh(normalization.inputs[2] + "_folded")));
+    QB_TRY(Initializer weight,
+           ScaledWeight(*pair->weight, *affine, names.Fresh(pair->weight->name + "_folded")));
+    QB_TRY(Initializer bias,
+           ShiftedBias(pair->bias, *affine, names.Fresh(normalization.inputs[2] + "_folded")));
     replaced.insert(convolution.inputs.begin() + 1, convolution.inputs.end());
     replaced.insert(normalization.inputs.begin() + 1, normalization.inputs.end());
     convolution.inputs = {convolution.inputs[0], weight.name, bias.name};

@@ -86,7 +86,7 @@ class Padding {
     const auto [copy, added] = copies_.emplace(std::tuple(&tensor, rows, columns), "");
     if (!added) return copy->second;
     copy->second = names_.Fresh(tensor.name + "_padded");
-    QB_TRY(Initializer padded, WithZeros(model_, tensor, rows, columns, copy->second));
+    QB_TRY(Initializer padded, WithZeros(tensor, rows, columns, copy->second));
     made_.push_back(std::move(padded));
     replaced_.insert(tensor.name);
     return copy->second;

@@ -34,8 +34,7 @@ bool OnlyEnlarges(const Node& node, const ConstantConv& conv) {
 }
 
 // W[i, o, dy, dx] as W'[(dy, dx, o), i, 0, 0].
-Result<Initializer> PointwiseWeight(const Model& model, const Initializer& weight,
-                                    std::string name) {
+Result<Initializer> PointwiseWeight(const Initializer& weight, std::string name) {
   QB_TRY(const FloatValues values, FloatValues::Of(weight));
   const std::int64_t inputs = weight.dims[0];
   const std::int64_t outputs = weight.dims[1];
@@ -53,7 +52,7 @@ Result<Initializer> PointwiseWeight(const Model& model, const Initializer& weigh
   return Initializer::Of(std::move(name), std::move(tensor));
 }
 
-Result<Initializer> RepeatedBias(const Model& model, const Initializer& bias, std::string name) {
+Result<Initializer> RepeatedBias(const Initializer& bias, std::string name) {
   QB_TRY(const FloatValues values, FloatValues::Of(bias));
   const std::vector<float> once = values.All();
   std::vector<float> repeated;
@@ -110,11 +109,11 @@ class Upsampling {
   Result<std::vector<Node>> Pointwise(const Node& node, const ConstantConv& conv) {
     const std::string output = names_.Fresh(node.outputs[0] + "_corners");
     std::vector<std::string> inputs = {node.inputs[0], names_.Fresh(node.inputs[1] + "_corners")};
-    QB_TRY(Initializer weight, PointwiseWeight(model_, *conv.weight, inputs[1]));
+    QB_TRY(Initializer weight, PointwiseWeight(*conv.weight, inputs[1]));
     made_.push_back(std::move(weight));
     if (conv.bias != nullptr) {
       inputs.push_back(names_.Fresh(node.inputs[2] + "_corners"));
-      QB_TRY(Initializer bias, RepeatedBias(model_, *conv.bias, inputs[2]));
+      QB_TRY(Initializer bias, RepeatedBias(*conv.bias, inputs[2]));
       made_.push_back(std::move(bias));
     }
     replaced_.insert(node.inputs.begin() + 1, node.inputs.end());

@@ -45,7 +45,7 @@ Result<std::int64_t> WidenStem(Model* model) {
                               {padded->second}, {Attribute::String("mode", "constant")}));
     }
     QB_TRY(Initializer weight,
-           WithZeros(*model, *conv->weight, 0, 1, names.Fresh(conv->weight->name + "_wide")));
+           WithZeros(*conv->weight, 0, 1, names.Fresh(conv->weight->name + "_wide")));
     replaced.insert(node.inputs[1]);
     node.inputs[0] = padded->second;
     node.inputs[1] = weight.name;

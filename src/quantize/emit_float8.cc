@@ -14,8 +14,9 @@ std::string ZeroOf(DataType type, Emitter* emitter) {
   return emitter->ZeroPoint(type, 0);
 }
 
-// The weight decoded from float8.
-Result<Names> Weight(const WeightedLayer& layer, DataType type, Emitter* emitter) {
+// The weight decoded from float8. For MatMul by Cast and Mul: between two DequantizeLinear the
+// engine would fuse it to its integer product, which does not take float8, and refuse the model.
+Result<Names> Weight(const WeightedLayer& layer, DataType type, bool is_product, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
   QB_TRY(const auto maxima, ChannelMaxima(weight, Channels::kNone, emitter->threads()));
   const QuantParams params = ChooseSymmetric(0, maxima[0] / LargestFloat8(type) / 2, {0, 1});
@@ -27,8 +28,14 @@ Result<Names> Weight(const WeightedLayer& layer, DataType type, Emitter* emitter
                            });
   const std::string scale =
       emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats({}, {params.scale}));
-  return Names{emitter->Add("DequantizeLinear", {stored, scale, ZeroOf(type, emitter)},
-                            weight.name + "_dequantized")};
+  const std::string wanted = weight.name + "_dequantized";
+  if (!is_product) {
+    return Names{emitter->Add("DequantizeLinear", {stored, scale, ZeroOf(type, emitter)}, wanted)};
+  }
+  const std::string floats =
+      emitter->Add("Cast", {stored}, weight.name + "_float",
+                   {Attribute::Int("to", static_cast<std::int64_t>(DataType::kFloat32))});
+  return Names{emitter->Add("Mul", {floats, scale}, wanted)};
 }
 
 Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
@@ -52,9 +59,10 @@ Status EmitFloat8(const PlannedNode& planned, Emitter* emitter) {
   Node node = *planned.node;
   QB_TRY(const Names input, emitter->Once("float8 activation " + node.inputs[0],
                                           [&] { return Activation(node.inputs[0], emitter); }));
-  QB_TRY(const Names weight, emitter->Once("float8 " + layer.weight->name, [&] {
-    return Weight(layer, planned.plan->weight_type, emitter);
-  }));
+  QB_TRY(const Names weight,
+         emitter->Once(Format("float8 {} {}", node.op_type, layer.weight->name), [&] {
+           return Weight(layer, planned.plan->weight_type, node.Is("MatMul"), emitter);
+         }));
   node.inputs[0] = input[0];
   node.inputs[1] = weight[0];
   emitter->Add(std::move(node));

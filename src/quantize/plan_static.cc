@@ -171,6 +171,9 @@ LayerPlan StaticPart::Member(const NodeRef& node) const {
   layer.form = layer.factor > 0         ? "the scale of its input"
                : layer.output_quantized ? "QDQ"
                                         : "QDQ, float output";
+  if (layer.format == QuantFormat::kQOperator) {
+    layer.form = layer.output_quantized ? "QOperator" : "QOperator, float output";
+  }
   if (IsEngineProduct(node.index)) {
     layer.form = "QuantizeLinear+MatMulIntegerToFloat";
   } else if (node.node->Is("MatMul") && !layer.output_quantized) {

@@ -121,7 +121,7 @@ Status StoredWeights::Consider(const PlanContext& context, const LayerChoices& c
   return Ok();
 }
 
-Status StoredWeights::CheckNumbers(const Model& model) {
+Status StoredWeights::CheckNumbers() {
   for (auto& [weight, decision] : decisions_) {
     if (decision.treatment == nullptr) continue;
     QB_TRY(const HalfSurvey survey, SurveyForHalf(*weight));
@@ -142,7 +142,7 @@ Result<StoredWeights> StoredWeights::Of(const PlanContext& context, const LayerC
   for (const NodeRef& node : context.nodes()) {
     QB_OK(stored.Consider(context, choices, node));
   }
-  QB_OK(stored.CheckNumbers(context.model()));
+  QB_OK(stored.CheckNumbers());
   return stored;
 }
 

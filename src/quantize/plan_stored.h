@@ -36,7 +36,7 @@ class StoredWeights {
             std::int64_t axis);
   [[nodiscard]] Status Consider(const PlanContext& context, const LayerChoices& choices,
                                 const NodeRef& node);
-  [[nodiscard]] Status CheckNumbers(const Model& model);
+  [[nodiscard]] Status CheckNumbers();
 
   std::map<const Initializer*, Decision> decisions_;
   std::int64_t halves_ = 0;  // numbers that become float16

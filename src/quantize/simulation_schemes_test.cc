@@ -218,9 +218,7 @@ TEST(SimulatedFloat8, MatMulIsTheProductOfRoundedNumbers) {
   const Tensor input = RandomTensor({5, 32}, 99);
   std::vector<double> rounded;
   for (const float value : input.As<float>()) rounded.push_back(NearestE4M3(value / scale) * scale);
-  SessionOptions plain;
-  plain.optimization = GraphOptimization::kNone;
-  const Tensor y = RunModel(quantized.model, {{"x", input}}, plain)[0];
+  const Tensor y = RunModel(quantized.model, {{"x", input}})[0];
   ExpectNear(y, Multiply(rounded, w, 24), 1e-4);
   EXPECT_GT(Sqnr(RunModel(builder.Build(), {{"x", input}})[0], y), 22);
 }

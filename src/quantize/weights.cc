@@ -155,8 +155,8 @@ std::vector<std::byte> Transposed(std::span<const std::byte> codes, std::int64_t
 
 // Every number through a kernel that writes a narrower float.
 template <typename T, typename Kernel>
-Result<Tensor> Narrowed(const Initializer& initializer, DataType type,
-                        int threads, const Kernel& kernel) {
+Result<Tensor> Narrowed(const Initializer& initializer, DataType type, int threads,
+                        const Kernel& kernel) {
   QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   QB_TRY(Tensor tensor, Tensor::Make(type, initializer.dims));
   const std::span<T> out = tensor.As<T>();
@@ -271,8 +271,7 @@ Result<Tensor> HalfWeights(const Initializer& initializer, int threads) {
 }
 
 Result<Tensor> BfloatWeights(const Initializer& initializer, int threads) {
-  return Narrowed<std::uint16_t>(initializer, DataType::kBfloat16, threads,
-                                 kernels::ToBfloat);
+  return Narrowed<std::uint16_t>(initializer, DataType::kBfloat16, threads, kernels::ToBfloat);
 }
 
 Result<Tensor> Float8Weights(const Initializer& initializer, DataType type, float scale,
