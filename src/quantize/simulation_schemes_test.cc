@@ -203,7 +203,6 @@ double NearestE4M3(double value) {
   return best;
 }
 
-// Without the engine's optimization, which makes a MatMul of float8 an operator that takes none.
 TEST(SimulatedFloat8, MatMulIsTheProductOfRoundedNumbers) {
   ModelBuilder builder(19, 9);
   const std::string x = builder.Input("x", {-1, 32});
