@@ -129,14 +129,32 @@ class FloatValues {
   Bytes origin_;  // of typed numbers: what they were decoded from
 };
 
+// Two float32 matrices of the outer graph, the second [K, V] exactly the transpose of the first
+// [V, K]: an untied output layer and its embedding table. Compared bit by bit.
+struct TransposedTwins {
+  std::string matrix;  // V >= K; of square ones the first in the graph
+  std::string transposed;
+};
+// Among matrices of at least 4096 elements; each is the later one of at most one pair.
+[[nodiscard]] Result<std::vector<TransposedTwins>> FindTransposedTwins(const Model& model);
+
 // --- preparing ---
 
-// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes
-// and Identity of initializers made initializers, initializers no longer listed as inputs;
-// BatchNormalization folded into the Conv before it; computed targets of Reshape made constant by
-// symbolic evaluation of shapes; Gemm between flattening Reshapes made MatMul and Add; nodes that
-// nothing reads removed. The result computes the same function (float rounding apart). `notes` (may
-// be null) gets a line a kind.
+// Exact simplifications that quantization builds on, each only where it is proven, and none that
+// needs ONNX's shape inference. The result computes the same function (float rounding apart).
+// - Constant nodes are initializers, and no initializer is listed as an input.
+// - Weights are initializers however they were exported: Identity, Cast to float32, Transpose and
+//   reshaping of them are computed ahead. Repeated float initializers are one.
+// - Identity, idle Dropout and Cast, and pairs of Transpose that undo each other are gone.
+// - LayerNormalization and Gelu written in pieces are one node.
+// - Gemm has alpha = beta = 1; between flattening Reshapes it is MatMul and Add.
+// - BatchNormalization is folded into the Conv, ConvTranspose, Gemm or MatMul before it, or else
+//   into a Conv after it that pads nothing.
+// - Integers that are computed from shapes are constant where they are the same in every run, and
+//   computed once where not; targets of Reshape are constant where they can be.
+// - Nodes that nothing reads are gone.
+// A graph that defines a name twice is left as it is. `notes` (may be null) gets a line a kind of
+// change. kMalformed when the numbers of a tensor do not fit it.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
 // For graphs whose activations become codes, the forms that the engine's integer kernels are fast

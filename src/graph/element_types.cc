@@ -1,4 +1,4 @@
-// Element types: what is declared, and what simple rules carry forward.
+// Element types: what is declared, and what the operators' rules carry forward.
 #include <algorithm>
 #include <array>
 
@@ -7,46 +7,152 @@
 namespace quantbench {
 namespace {
 
-constexpr std::array<std::string_view, 6> kToIndices = {"Shape",  "Size",   "NonZero",
-                                                        "ArgMax", "ArgMin", "NonMaxSuppression"};
-constexpr std::array<std::string_view, 11> kToBool = {
-    "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And",
-    "Or",    "Xor",     "Not",  "IsNaN",          "IsInf"};
+struct Rule {
+  std::string_view op_type;
+  DataType fixed = DataType::kUndefined;  // or else
+  int input = -1;                         // the type of that input; -1: does not follow
+};
 
-template <std::size_t kCount>
-bool Contains(const std::array<std::string_view, kCount>& list, std::string_view op_type) {
-  return std::find(list.begin(), list.end(), op_type) != list.end();
-}
+// Operators of ONNX whose first output has not simply the type of their first input.
+constexpr auto kRules = std::to_array<Rule>({
+    {"Shape", DataType::kInt64},
+    {"Size", DataType::kInt64},
+    {"NonZero", DataType::kInt64},
+    {"ArgMax", DataType::kInt64},
+    {"ArgMin", DataType::kInt64},
+    {"NonMaxSuppression", DataType::kInt64},
+    {"Equal", DataType::kBool},
+    {"Greater", DataType::kBool},
+    {"Less", DataType::kBool},
+    {"GreaterOrEqual", DataType::kBool},
+    {"LessOrEqual", DataType::kBool},
+    {"And", DataType::kBool},
+    {"Or", DataType::kBool},
+    {"Xor", DataType::kBool},
+    {"Not", DataType::kBool},
+    {"IsNaN", DataType::kBool},
+    {"IsInf", DataType::kBool},
+    {"ConvInteger", DataType::kInt32},
+    {"MatMulInteger", DataType::kInt32},
+    {"DynamicQuantizeLinear", DataType::kUint8},
+    {"ImageDecoder", DataType::kUint8},
+    {"Where", DataType::kUndefined, 1},
+    {"CastLike", DataType::kUndefined, 1},
+    {"DequantizeLinear", DataType::kUndefined, 1},
+    {"QuantizeLinear", DataType::kUndefined, 2},
+    {"OneHot", DataType::kUndefined, 2},
+    {"QLinearConv", DataType::kUndefined, 7},
+    {"QLinearMatMul", DataType::kUndefined, 7},
+    // Typed by attributes, or not tensors.
+    {"Bernoulli"},
+    {"BitCast"},
+    {"BlackmanWindow"},
+    {"ConcatFromSequence"},
+    {"EyeLike"},
+    {"HammingWindow"},
+    {"HannWindow"},
+    {"MelWeightMatrix"},
+    {"Multinomial"},
+    {"Optional"},
+    {"OptionalGetElement"},
+    {"OptionalHasElement"},
+    {"RandomNormal"},
+    {"RandomNormalLike"},
+    {"RandomUniform"},
+    {"RandomUniformLike"},
+    {"RegexFullMatch"},
+    {"SequenceAt"},
+    {"SequenceConstruct"},
+    {"SequenceEmpty"},
+    {"SequenceErase"},
+    {"SequenceInsert"},
+    {"SequenceLength"},
+    {"SplitToSequence"},
+    {"StringConcat"},
+    {"StringNormalizer"},
+    {"StringSplit"},
+    {"TfIdfVectorizer"},
+});
+
+// Contributed operators whose first output has the type of their first input.
+constexpr auto kContributed = std::to_array<std::string_view>({"Attention",
+                                                               "BiasGelu",
+                                                               "BiasSoftmax",
+                                                               "DynamicQuantizeMatMul",
+                                                               "FastGelu",
+                                                               "FusedConv",
+                                                               "FusedGemm",
+                                                               "FusedMatMul",
+                                                               "Gelu",
+                                                               "GroupQueryAttention",
+                                                               "LayerNormalization",
+                                                               "MatMulNBits",
+                                                               "MultiHeadAttention",
+                                                               "QLinearAdd",
+                                                               "QLinearAveragePool",
+                                                               "QLinearGlobalAveragePool",
+                                                               "QLinearLeakyRelu",
+                                                               "QLinearMul",
+                                                               "QLinearSigmoid",
+                                                               "QLinearSoftmax",
+                                                               "QuickGelu",
+                                                               "RotaryEmbedding",
+                                                               "SimplifiedLayerNormalization",
+                                                               "SkipLayerNormalization",
+                                                               "SkipSimplifiedLayerNormalization"});
 
 DataType TypeOfTensorAttribute(const Node& node, DataType fallback) {
   const Attribute* value = node.FindAttribute("value");
   return value == nullptr || value->tensors.empty() ? fallback : value->tensors.front().type;
 }
 
-// What further outputs hold, where it is not what the first holds; undefined when it does not
-// follow.
-DataType TypeOfFurther(const Node& node, DataType first) {
-  if (node.op_type == "TopK" || node.op_type == "MaxPool") return DataType::kInt64;  // indices
-  return node.op_type == "Dropout" ? DataType::kUndefined : first;                   // a mask
+DataType TypeOfConstant(const Node& node) {
+  if (node.FindAttribute("value_int") != nullptr || node.FindAttribute("value_ints") != nullptr) {
+    return DataType::kInt64;
+  }
+  if (node.FindAttribute("value_float") != nullptr ||
+      node.FindAttribute("value_floats") != nullptr) {
+    return DataType::kFloat32;
+  }
+  return TypeOfTensorAttribute(node, DataType::kUndefined);
+}
+
+// What further outputs hold, where the first holds `first`.
+DataType TypeOfFurther(const Node& node, std::size_t output, DataType first) {
+  if (node.op_type == "TopK" || node.op_type == "MaxPool" || node.op_type == "Unique") {
+    return DataType::kInt64;  // indices
+  }
+  if (node.op_type == "DynamicQuantizeLinear") {
+    return output == 1 ? DataType::kFloat32 : first;  // scale, zero point
+  }
+  const bool differs = node.op_type == "Dropout" || node.op_type == "LayerNormalization" ||
+                       node.op_type == "BatchNormalization" || !node.domain.empty();
+  return differs ? DataType::kUndefined : first;  // a mask; statistics
 }
 
 // The type of a node's first output; undefined when it does not follow.
 DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
-  const auto input = [&](std::size_t i) {
-    if (node.inputs.size() <= i) return DataType::kUndefined;
-    const auto found = types.find(node.inputs[i]);
+  const auto input = [&](int i) {
+    const auto place = static_cast<std::size_t>(i);
+    if (i < 0 || node.inputs.size() <= place) return DataType::kUndefined;
+    const auto found = types.find(node.inputs[place]);
     return found == types.end() ? DataType::kUndefined : found->second;
   };
-  if (Contains(kToIndices, node.op_type)) return DataType::kInt64;
-  if (Contains(kToBool, node.op_type)) return DataType::kBool;
-  if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
-  if (node.op_type == "Constant") return TypeOfTensorAttribute(node, DataType::kUndefined);
-  if (node.op_type == "ConstantOfShape") return TypeOfTensorAttribute(node, DataType::kFloat32);
-  if (node.op_type == "Where" || node.op_type == "DequantizeLinear" || node.op_type == "CastLike") {
-    return input(1);
+  if (!node.domain.empty()) {
+    const bool keeps =
+        node.domain == kContribDomain &&
+        std::find(kContributed.begin(), kContributed.end(), node.op_type) != kContributed.end();
+    return keeps ? input(0) : DataType::kUndefined;
   }
-  if (node.op_type == "QuantizeLinear") return input(2);
-  if (node.op_type == "OneHot") return input(2);
+  if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
+  if (node.op_type == "Constant") return TypeOfConstant(node);
+  if (node.op_type == "ConstantOfShape") return TypeOfTensorAttribute(node, DataType::kFloat32);
+  const auto rule = std::find_if(kRules.begin(), kRules.end(), [&](const Rule& candidate) {
+    return candidate.op_type == node.op_type;
+  });
+  if (rule != kRules.end()) {
+    return rule->fixed != DataType::kUndefined ? rule->fixed : input(rule->input);
+  }
   const auto has_graph = [](const Attribute& attribute) { return !attribute.graphs.empty(); };
   if (std::any_of(node.attributes.begin(), node.attributes.end(), has_graph)) {
     return DataType::kUndefined;  // an If: its first input is the condition
@@ -59,18 +165,20 @@ DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
 ElementTypes InferElementTypes(const Graph& graph) {
   ElementTypes types;
   const auto declare = [&](std::string_view name, DataType type) {
-    if (type != DataType::kUndefined) types.emplace(name, type);
+    if (type != DataType::kUndefined && !name.empty()) types.emplace(name, type);
   };
   for (const Initializer& initializer : graph.initializers) {
     declare(initializer.name, initializer.type);
   }
   for (const auto* list : {&graph.inputs, &graph.outputs, &graph.value_infos}) {
-    for (const ValueInfo& value : *list) declare(value.name, value.type);
+    for (const ValueInfo& value : *list) {
+      if (value.is_tensor) declare(value.name, value.type);
+    }
   }
   for (const Node& node : graph.nodes) {
     const DataType first = TypeOfFirst(node, types);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, first));
+      declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, i, first));
     }
   }
   return types;

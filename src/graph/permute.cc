@@ -31,22 +31,22 @@ std::vector<Axis> AxesOf(const Shape& dims, std::span<const std::int64_t> order)
   return axes;
 }
 
-// A plane of rows (dense in the source) and columns (dense in the result). Copied as bytes: the
-// source may lie at an odd address.
+// A plane of rows (dense in the source) and columns (dense in the result), in blocks that stay in
+// the cache. Copied as bytes: the source may lie at an odd address.
 template <std::size_t kBytes>
 void CopyPlane(const Axis& rows, const Axis& columns, const std::byte* from, std::byte* to) {
   constexpr std::int64_t kBlock = 16;
   constexpr auto kWidth = static_cast<std::int64_t>(kBytes);
+  const auto copy_row = [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t column = begin; column < end; ++column) {
+      std::memcpy(to + (row * rows.to + column * columns.to) * kWidth,
+                  from + (row * rows.from + column * columns.from) * kWidth, kBytes);
+    }
+  };
   for (std::int64_t r = 0; r < rows.length; r += kBlock) {
-    const std::int64_t r_end = std::min(r + kBlock, rows.length);
     for (std::int64_t c = 0; c < columns.length; c += kBlock) {
-      const std::int64_t c_end = std::min(c + kBlock, columns.length);
-      for (std::int64_t i = r; i < r_end; ++i) {
-        for (std::int64_t k = c; k < c_end; ++k) {
-          std::memcpy(to + (i * rows.to + k * columns.to) * kWidth,
-                      from + (i * rows.from + k * columns.from) * kWidth, kBytes);
-        }
-      }
+      const std::int64_t end = std::min(c + kBlock, columns.length);
+      for (std::int64_t i = r; i < std::min(r + kBlock, rows.length); ++i) copy_row(i, c, end);
     }
   }
 }

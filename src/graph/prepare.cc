@@ -5,8 +5,13 @@
 #include "quantbench/graph.h"
 
 #include "graph/fold_batchnorm.h"
+#include "graph/fold_weights.h"
+#include "graph/gemm_factors.h"
 #include "graph/gemm_to_matmul.h"
+#include "graph/recompose.h"
+#include "graph/remove_idle.h"
 #include "graph/remove_nodes.h"
+#include "graph/same_numbers.h"
 #include "graph/simplify_shapes.h"
 
 namespace quantbench {
@@ -107,24 +112,6 @@ void MoveConstants(Model* model, Notes* notes) {
   if (moved > 0) notes->push_back(Format("{} Constant nodes made initializers", moved));
 }
 
-// Exporters write a tied weight as Identity(initializer): its readers read the initializer itself.
-void SkipIdentities(Model* model, Notes* notes) {
-  Graph& graph = model->graph;
-  std::unordered_set<std::string_view> initializers;
-  for (const Initializer& tensor : graph.initializers) initializers.insert(tensor.name);
-  std::map<std::string, std::string, std::less<>> renames;
-  std::erase_if(graph.nodes, [&](const Node& node) {
-    if (!node.Is("Identity") || node.inputs.size() != 1 || node.outputs.size() != 1) return false;
-    const auto before = renames.find(node.inputs[0]);
-    const std::string source = before == renames.end() ? node.inputs[0] : before->second;
-    if (!initializers.contains(source) || IsOutputOf(graph, node.outputs[0])) return false;
-    renames.emplace(node.outputs[0], source);
-    return true;
-  });
-  RenameReads(renames, &graph);
-  if (!renames.empty()) notes->push_back(Format("{} Identity of weights removed", renames.size()));
-}
-
 }  // namespace
 
 Result<Model> Prepare(Model model, std::vector<std::string>* notes) {
@@ -138,11 +125,16 @@ Result<Model> Prepare(Model model, std::vector<std::string>* notes) {
   const std::size_t noted = notes->size();
   MakeInitializersConstant(&model, notes);
   MoveConstants(&model, notes);
-  SkipIdentities(&model, notes);
-  QB_TRY(const std::int64_t folded, FoldBatchNorms(&model));
-  if (folded > 0) notes->push_back(Format("BatchNormalization folded into {} Conv", folded));
+  RemoveIdle(&model, notes);
+  QB_OK(FoldWeights(&model, notes));
+  RecomposeLayerNorms(&model, notes);
+  RecomposeGelus(&model, notes);
+  QB_OK(FoldGemmFactors(&model, notes));
+  QB_OK(FoldBatchNorms(&model, notes));
+  QB_OK(FoldBatchNormsForward(&model, notes));
   SimplifyShapes(&model, notes);
   QB_OK(GemmToMatMul(&model, notes));
+  QB_OK(MergeDuplicates(&model, notes));
   const std::int64_t dead = RemoveDeadNodes(&model.graph);
   if (dead > 0) notes->push_back(Format("{} nodes removed that nothing reads", dead));
   if (notes->size() > noted) model.ir_version = std::max<std::int64_t>(model.ir_version, 4);

@@ -56,7 +56,7 @@ TEST(Prepare, FoldsBatchNormIntoAConvWithAndWithoutBias) {
     const Model prepared = PreparedOf(model, &notes);
     EXPECT_EQ(CountOf(prepared.graph, "BatchNormalization"), 0);
     EXPECT_EQ(prepared.graph.initializers.size(), 2U);
-    EXPECT_THAT(notes, ElementsAre("BatchNormalization folded into 1 Conv"));
+    EXPECT_THAT(notes, ElementsAre("BatchNormalization folded into 1 Conv, Gemm or such"));
     const std::vector<NamedTensor> input = {{"x", RandomTensor({2, 3, 8, 8}, 1)}};
     EXPECT_GT(Sqnr(RunModel(model, input)[0], RunModel(prepared, input)[0]), 120);
   }
@@ -160,15 +160,50 @@ TEST(Prepare, KeepsAConstantThatIsAnOutput) {
   EXPECT_EQ(CountOf(PreparedOf(builder.Build()).graph, "Constant"), 1);
 }
 
-TEST(Prepare, FollowsChainsOfIdentityToTheWeight) {
+TEST(Prepare, FollowsChainsToTheWeight) {
   ModelBuilder builder;
-  const std::string w = builder.Weight("w", {8, 8});
+  const std::string w = builder.Weight("w", {4, 16});
   const std::string copy = builder.Add("Identity", "id2", {builder.Add("Identity", "id1", {w})});
+  const std::string shaped =
+      builder.Add("Reshape", "shaped", {copy, builder.Ints("target", {8, -1})});
+  const std::string turned = builder.Add("Transpose", "turned", {shaped});
   const std::string x = builder.Input("x", {-1, 8});
-  builder.Output(builder.Add("MatMul", "product", {builder.Add("Identity", "id3", {x}), copy}));
-  const Model prepared = PreparedOf(builder.Build());
-  EXPECT_EQ(CountOf(prepared.graph, "Identity"), 1);  // of an activation: not ours
-  EXPECT_THAT(prepared.graph.nodes.back().inputs, ElementsAre("id3_out", "w"));
+  builder.Output(builder.Add("MatMul", "product", {builder.Add("Identity", "id3", {x}), turned}));
+  const Model model = builder.Build();
+  const Model prepared = PreparedOf(model);
+  ASSERT_EQ(prepared.graph.nodes.size(), 1U);
+  EXPECT_THAT(prepared.graph.nodes[0].inputs, ElementsAre("x", turned));
+  EXPECT_EQ(prepared.graph.initializers.size(), 1U);
+  const std::vector<NamedTensor> input = {{"x", RandomTensor({3, 8}, 1)}};
+  EXPECT_EQ(RunModel(model, input)[0].bytes, RunModel(prepared, input)[0].bytes);
+}
+
+TEST(Prepare, ReadsWeightsFromExternalData) {
+  ModelBuilder builder;
+  const std::string w = builder.Weight("w", {40, 30});
+  const std::string turned = builder.Add("Transpose", "turned", {w});
+  const std::string x = builder.Input("x", {-1, 30, 8, 8});
+  const std::string conv = builder.Add("Conv", "conv", {x, builder.Weight("k", {4, 30, 3, 3})});
+  const std::string pooled =
+      builder.Add("GlobalAveragePool", "pool", {BatchNorm(&builder, "bn", conv)});
+  builder.Output(builder.Add("Flatten", "flat", {pooled}));
+  builder.Output(builder.Add("MatMul", "product", {turned, w}));
+  const Model model = builder.Build();
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) /
+                                     ("prepare_external_" + std::to_string(::getpid()) + ".onnx");
+  SaveOptions options;
+  options.external_above = 0;
+  options.replace_existing = true;
+  Must(SaveModel(model, path, options));
+  const Model loaded = Must(LoadModel(path));
+  ASSERT_EQ(loaded.graph.FindInitializer("k")->storage, Storage::kExternal);
+  const Model prepared = PreparedOf(loaded);
+  EXPECT_EQ(CountOf(prepared.graph, "BatchNormalization"), 0);
+  for (const char* name : {"k_folded", w.c_str()}) {
+    EXPECT_NE(prepared.graph.FindInitializer(name), nullptr) << name;
+  }
+  std::filesystem::remove(path);
+  std::filesystem::remove(path.string() + ".data");
 }
 
 TEST(Prepare, MakesInitializersConstantThatOldModelsListAsInputs) {

@@ -4,8 +4,15 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "quantbench/graph.h"
+
 namespace quantbench {
 namespace {
+
+// Contributed operators whose first output has the shape of their first input.
+constexpr auto kContributed =
+    std::to_array<std::string_view>({"BiasGelu", "FastGelu", "Gelu", "QuickGelu", "RotaryEmbedding",
+                                     "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"});
 
 using Table = std::unordered_map<std::string_view, ShapeRule>;
 
@@ -19,9 +26,14 @@ Table MakeTable() {
 
 }  // namespace
 
-ShapeRule FindShapeRule(std::string_view op_type) {
+ShapeRule FindShapeRule(std::string_view domain, std::string_view op_type) {
   static const Table table = MakeTable();
-  const auto found = table.find(op_type);
+  if (domain == kContribDomain) {
+    const bool keeps =
+        std::find(kContributed.begin(), kContributed.end(), op_type) != kContributed.end();
+    return keeps ? table.at("Gelu") : nullptr;
+  }
+  const auto found = domain.empty() ? table.find(op_type) : table.end();
   return found == table.end() ? nullptr : found->second;
 }
 

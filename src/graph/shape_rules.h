@@ -51,7 +51,8 @@ struct ShapeRuleEntry {
   ShapeRule rule = nullptr;
 };
 
-[[nodiscard]] ShapeRule FindShapeRule(std::string_view op_type);  // null when there is none
+// Of the ONNX domain or of com.microsoft; null when there is none.
+[[nodiscard]] ShapeRule FindShapeRule(std::string_view domain, std::string_view op_type);
 
 // The table, in parts.
 [[nodiscard]] std::span<const ShapeRuleEntry> ElementwiseRules();  // and what reads shapes

@@ -95,7 +95,7 @@ void ShapeValues::AddInitializer(const Initializer& initializer) {
 }
 
 void ShapeValues::AddOutputs(const Node& node, std::int64_t opset) {
-  const ShapeRule rule = node.domain.empty() ? FindShapeRule(node.op_type) : nullptr;
+  const ShapeRule rule = FindShapeRule(node.domain, node.op_type);
   if (rule == nullptr) return;
   RuleContext context(node, opset, &algebra_);
   for (const std::string& input : node.inputs) context.inputs.push_back(&Of(input));

@@ -1,0 +1,142 @@
+// Equal and mirrored tensors: found when they are, never when they only look so.
+#include "graph/same_numbers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "graph/permute.h"
+#include "graph/rewrite_check.h"
+#include "model_builder.h"
+
+namespace quantbench {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::ExpectSameOutputs;
+using ::testing::IsEmpty;
+using testing::kBitByBit;
+using testing::ModelBuilder;
+using testing::Must;
+using testing::RandomTensor;
+
+TEST(MergeDuplicates, KeepsOneOfEqualWeightsAndAllOthers) {
+  ModelBuilder builder;
+  std::string x = builder.Input("x", {-1, 32});
+  const Tensor weight = RandomTensor({32, 32}, 1);
+  Tensor almost = weight;
+  almost.As<float>()[1000] += 1;
+  Tensor narrow = weight;
+  narrow.shape = {16, 64};
+  int number = 0;
+  for (const Tensor& tensor : {weight, almost, weight, weight}) {
+    const std::string name = "w" + std::to_string(number++);
+    x = builder.Add("MatMul", name + "_product", {x, builder.Constant(name, tensor)});
+  }
+  builder.Output(x);
+  builder.Output(builder.Add("Relu", "relu", {builder.Constant("narrow", narrow)}));
+  const Model model = builder.Build();
+  Model merged = model;
+  std::vector<std::string> notes;
+  Must(MergeDuplicates(&merged, &notes));
+  std::vector<std::string> left;
+  for (const Initializer& tensor : merged.graph.initializers) left.push_back(tensor.name);
+  EXPECT_THAT(left, ElementsAre("w0", "w1", "narrow"));
+  EXPECT_THAT(notes, ElementsAre("2 initializers that repeat another (8.19 kB) merged into it"));
+  ExpectSameOutputs(model, merged, {{"x", RandomTensor({2, 32}, 2, 0.1)}}, kBitByBit);
+}
+
+TEST(MergeDuplicates, ComparesBitsAndServesSubgraphs) {
+  ModelBuilder inner;
+  inner.Output(inner.Add("Neg", "n", {"b"}));
+  Attribute body;
+  body.name = "then_branch";
+  body.type = AttributeType::kGraph;
+  body.graphs = {inner.Build().graph};
+  ModelBuilder builder;
+  builder.Constant("a", Tensor::OfFloats({2}, {0, 1}));
+  builder.Constant("b", Tensor::OfFloats({2}, {0, 1}));
+  builder.Constant("c", Tensor::OfFloats({2}, {-0.0F, 1}));
+  builder.AddNode("If", "if", {"cond"}, {"y"}, {body});
+  builder.AddNode("Add", "add", {"a", "c"}, {"z"});
+  Model model = builder.Build();
+  std::vector<std::string> notes;
+  Must(MergeDuplicates(&model, &notes));
+  EXPECT_EQ(model.graph.initializers.size(), 2U);
+  EXPECT_THAT(model.graph.nodes[0].attributes[0].graphs[0].nodes[0].inputs, ElementsAre("a"));
+  EXPECT_THAT(model.graph.nodes[1].inputs, ElementsAre("a", "c"));
+}
+
+TEST(MergeDuplicates, LeavesAModelWithoutDuplicates) {
+  ModelBuilder builder;
+  for (const char* name : {"a", "b"}) {
+    builder.Output(builder.Add("Relu", name, {builder.Weight(std::string(name) + "w", {8, 8})}));
+  }
+  Model model = builder.Build();
+  std::vector<std::string> notes;
+  Must(MergeDuplicates(&model, &notes));
+  EXPECT_EQ(model.graph.initializers.size(), 2U);
+  EXPECT_THAT(notes, IsEmpty());
+}
+
+std::vector<std::pair<std::string, std::string>> TwinsOf(const Model& model) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const TransposedTwins& twins : Must(FindTransposedTwins(model))) {
+    pairs.emplace_back(twins.matrix, twins.transposed);
+  }
+  return pairs;
+}
+
+Initializer Mirrored(const Tensor& tensor, std::string name) {
+  return Must(Permuted(Model(), Initializer::Of("", tensor), Shape{1, 0}, std::move(name)));
+}
+
+TEST(FindTransposedTwins, NamesTheTallOneFirstWhicheverComesFirst) {
+  ModelBuilder builder;
+  const Tensor table = RandomTensor({300, 40}, 1);
+  const Tensor other = RandomTensor({300, 40}, 2);
+  builder.Constant("table", table);
+  builder.Constant("other", other);
+  Model model = builder.Build();
+  model.graph.initializers.push_back(Mirrored(table, "head"));
+  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("table", "head")));
+  std::swap(model.graph.initializers[0], model.graph.initializers[2]);
+  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("table", "head")));
+}
+
+TEST(FindTransposedTwins, FindsSquareOnesAndNeverAMatrixItself) {
+  ModelBuilder builder;
+  const Tensor square = RandomTensor({64, 64}, 1);
+  builder.Constant("square", square);
+  builder.Constant("zeros", Must(Tensor::Make(DataType::kFloat32, {64, 64})));
+  Model model = builder.Build();
+  model.graph.initializers.push_back(Mirrored(square, "mirrored"));
+  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("square", "mirrored")));
+}
+
+TEST(FindTransposedTwins, SeesEveryBit) {
+  const Tensor table = RandomTensor({300, 40}, 1);
+  for (const std::size_t place : {0U, 6001U, 11999U}) {
+    ModelBuilder builder;
+    builder.Constant("table", table);
+    Model model = builder.Build();
+    Initializer head = Mirrored(table, "head");
+    Tensor changed = Must(ReadTensor(head));
+    changed.As<std::uint32_t>()[place] ^= 1U;
+    model.graph.initializers.push_back(Initializer::Of("head", changed));
+    EXPECT_THAT(TwinsOf(model), IsEmpty());
+  }
+}
+
+TEST(FindTransposedTwins, IgnoresSmallAndOtherTensors) {
+  ModelBuilder builder;
+  const Tensor small = RandomTensor({4, 8}, 1);
+  builder.Constant("small", small);
+  builder.Constant("ints", Must(Tensor::Make(DataType::kInt32, {100, 100})));
+  builder.Constant("cube", Must(Tensor::Make(DataType::kFloat32, {20, 20, 20})));
+  Model model = builder.Build();
+  model.graph.initializers.push_back(Mirrored(small, "mirrored"));
+  EXPECT_THAT(TwinsOf(model), IsEmpty());
+}
+
+}  // namespace
+}  // namespace quantbench
