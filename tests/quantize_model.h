@@ -5,7 +5,6 @@
 
 #include "quantbench/base/progress.h"
 #include "quantbench/calibrate.h"
-#include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
 #include "engine_runner.h"
@@ -21,7 +20,7 @@ struct QuantizedModel {
 // Prepare, calibrate where needed, plan, apply.
 inline QuantizedModel Quantize(const Model& model, const Recipe& recipe, const Dataset& dataset) {
   QuantizedModel result;
-  result.prepared = Must(Prepare(model, nullptr));
+  result.prepared = Must(PrepareFor(model, recipe, nullptr));
   CalibrationTable table;
   if (recipe.needs_calibration()) {
     SilentProgress silent;

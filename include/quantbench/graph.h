@@ -71,6 +71,7 @@ using ElementTypes = std::unordered_map<std::string_view, DataType>;
 
 inline constexpr std::int64_t kDynamicOpset = 11;    // DynamicQuantizeLinear
 inline constexpr std::int64_t kPerAxisOpset = 13;    // DequantizeLinear with an axis
+inline constexpr std::int64_t kWideCodesOpset = 21;  // QuantizeLinear to 16 bits
 inline constexpr std::int64_t kOldestIntegers = 10;  // QLinearConv, QLinearMatMul
 inline constexpr std::string_view kContribDomain = "com.microsoft";
 
@@ -101,10 +102,6 @@ class FloatValues {
  public:
   // Errors as PayloadOf, which makes the numbers of a deferred one. It must be float32.
   [[nodiscard]] static Result<FloatValues> Of(const Initializer& initializer);
-  [[nodiscard]] static Result<FloatValues> Of(const Model& /*holder*/,
-                                              const Initializer& initializer) {
-    return Of(initializer);
-  }
   FloatValues(FloatValues&& other) noexcept = default;
   FloatValues& operator=(FloatValues&&) = delete;
   FloatValues(const FloatValues&) = delete;
@@ -134,10 +131,18 @@ class FloatValues {
 
 // --- preparing ---
 
-// Exact or near-exact simplifications that quantization builds on: BatchNormalization folded into
-// the Conv before it; Constant nodes, Identity of initializers made initializers; initializers no
-// longer listed as inputs. The result computes the same function (float rounding apart). `notes`
-// (may be null) gets a line a kind.
+// Exact simplifications that quantization builds on, each only where it is proven: Constant nodes
+// and Identity of initializers made initializers, initializers no longer listed as inputs;
+// BatchNormalization folded into the Conv before it; computed targets of Reshape made constant by
+// symbolic evaluation of shapes; Gemm between flattening Reshapes made MatMul and Add; nodes that
+// nothing reads removed. The result computes the same function (float rounding apart). `notes` (may
+// be null) gets a line a kind.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
+
+// For graphs whose activations become codes, the forms that the engine's integer kernels are fast
+// with: HardSwish and HardSigmoid, for which it has only float kernels, as Add, Clip and Mul; and
+// what upsample.h, interleave_shuffle.h, pad_channels.h and widen_stem.h say. The same function,
+// float rounding apart. kMalformed when weights do not fit their shapes.
+[[nodiscard]] Status LowerForIntegers(Model* model, std::vector<std::string>* notes);
 
 }  // namespace quantbench

@@ -32,6 +32,9 @@ struct CodeRange {
   std::int32_t high = 255;
 };
 
+// The codes of an activation: uint8, int8, uint16, int16; none for other types.
+[[nodiscard]] std::optional<CodeRange> CodesOf(DataType type);
+
 // The parameters that cover [low, high] extended to hold 0, which is represented exactly.
 // Asymmetric: scale = (high - low) / (codes - 1), zero point rounded and clamped. Symmetric: scale
 // from the larger magnitude, zero point 0 (signed) or the middle (unsigned). An empty or denormal
@@ -39,36 +42,99 @@ struct CodeRange {
 [[nodiscard]] QuantParams ChooseAsymmetric(double low, double high, CodeRange codes);
 [[nodiscard]] QuantParams ChooseSymmetric(double low, double high, CodeRange codes);
 
-// Target processor: which integer types its kernels want.
+// The processor a model is made for.
 enum class Target : std::uint8_t {
-  kX64,  // u8 activations, s8 weights
-  kArm,  // s8 activations, s8 weights
+  kX64,       // x86-64 of any age: u8 activations, s8 weights that cannot overflow vpmaddubsw
+  kX64Vnni,   // x86-64 with VNNI: the same types, all 8 bits of every weight
+  kArm,       // s8 activations, s8 weights
+  kPortable,  // the types of x64, bit-safe on every processor
 };
+[[nodiscard]] std::string_view Name(Target target);  // "x64", "x64-vnni", "arm", "portable"
+[[nodiscard]] Result<Target> ParseTarget(std::string_view name);
+// This very machine: kX64Vnni where the processor says it has AVX-VNNI or AVX512-VNNI.
 [[nodiscard]] Target HostTarget();
 
-enum class Scheme : std::uint8_t { kKeepFloat, kDynamicInt8, kStaticInt8, kFloat16 };
-[[nodiscard]] std::string_view Name(
-    Scheme scheme);  // "float", "dynamic-int8", "static-int8", "float16"
+// How a layer computes, and what its weights become.
+enum class Scheme : std::uint8_t {
+  kKeepFloat,    // as it was
+  kStored,       // weights stored small, decoded to float32 when the model is loaded: same speed
+  kWeightOnly,   // weights in blocks of integers, decoded inside the product
+  kDynamicInt8,  // int8 weights, activations quantized by the engine while it runs
+  kStaticInt8,   // integer weights and activations, scales fixed by calibration
+  kFloat8,       // float8 weights and activations with scales, as QDQ
+};
+// "float", "stored", "weight-only", "dynamic-int8", "static-int8", "float8"
+[[nodiscard]] std::string_view Name(Scheme scheme);
 [[nodiscard]] Result<Scheme> ParseScheme(std::string_view name);
 
-// What the user asks for.
+// Which operators say it.
+enum class QuantFormat : std::uint8_t {
+  kEngine,     // what the engine runs fastest: its own operators where it has them, else QDQ
+  kQdq,        // QuantizeLinear and DequantizeLinear around float operators
+  kQOperator,  // QLinearConv, QLinearMatMul, QLinearAdd ...
+};
+[[nodiscard]] std::string_view Name(QuantFormat format);  // "engine", "qdq", "qoperator"
+[[nodiscard]] Result<QuantFormat> ParseQuantFormat(std::string_view name);
+
+// What a recipe asks of a layer.
+struct Treatment {
+  Scheme scheme = Scheme::kKeepFloat;
+  DataType weights = DataType::kUndefined;  // kStored: int8, float16, bfloat16; kWeightOnly: 4 or 8
+                                            // bits, signed when symmetric
+  DataType activations =
+      DataType::kUndefined;  // kStaticInt8: 8 or 16 bits; undefined: the target's
+  bool per_channel = true;   // weights: a scale for every output channel
+  std::int64_t block = 0;    // kWeightOnly: numbers of a channel that share a scale, 16 to 256
+  QuantFormat format = QuantFormat::kEngine;
+
+  [[nodiscard]] bool symmetric() const;  // weights around code zero
+  [[nodiscard]] int bits() const;        // of a weight
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Result<Treatment> FromJson(const Json& json);
+  friend bool operator==(const Treatment&, const Treatment&) = default;
+};
+// "float", "stored-int8", "float16", "bfloat16", "weight-int8", "weight-int4", "dynamic-int8",
+// "static-int8", "static-int16", "float8". kInvalidArgument names the nearest.
+[[nodiscard]] Result<Treatment> FindTreatment(std::string_view name);
+[[nodiscard]] std::string Describe(const Treatment& treatment);  // "weight-int4 block 32"
+
+// Layers that a recipe treats in their own way.
+struct RecipeRule {
+  std::string match;  // a layer's name, an operator, or a pattern with * and ?
+  std::vector<Treatment> choices;
+  std::int64_t min_weights = 0;  // only layers with at least that many numbers in their weights
+  std::int64_t max_weights = INT64_MAX;  // ... and at most
+};
+
+// What the user asks for. A layer gets the first of its choices that it can take and that pays;
+// none: it stays float.
 struct Recipe {
-  std::string name;  // "static-int8", or "custom"
-  Scheme scheme = Scheme::kStaticInt8;
-  bool per_channel = true;              // weights
-  std::vector<std::string> keep_float;  // layer names, op types, or patterns with * and ?
-  bool quantize_embeddings = true;      // Gather of a float table (int8 schemes)
+  std::string name;                     // "static-int8", or "custom"
+  std::vector<Treatment> choices;       // of layers that no rule matches
+  std::vector<Treatment> embeddings;    // of Gather from a table of floats; empty: as `choices`
+  std::vector<RecipeRule> rules;        // the last that matches decides
+  std::vector<std::string> keep_float;  // names, operators, patterns: stronger than any rule
+  bool quantize_embeddings = true;
   Target target = HostTarget();
 
-  [[nodiscard]] bool needs_calibration() const { return scheme == Scheme::kStaticInt8; }
+  [[nodiscard]] bool needs_calibration() const;
+  // On every treatment to which it means something, in rules too.
+  void SetPerChannel(bool per_channel);
+  void SetBlock(std::int64_t block);  // 16, 32, 64, 128 or 256
+  void SetSymmetric(bool symmetric);  // weights in blocks
+  void SetFormat(QuantFormat format);
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Recipe> FromJson(const Json& json);
 };
 
+// "PATTERN=TREATMENT[,TREATMENT...]", as a command line has it: "*attention*=float16".
+[[nodiscard]] Result<RecipeRule> ParseRule(std::string_view text);
+// Names of treatments separated by commas.
+[[nodiscard]] Result<std::vector<Treatment>> ParseTreatments(std::string_view text);
+
 struct RecipeEntry {
   std::string_view name;
   std::string_view summary;  // one line: what it does, what it needs, what to expect
-  Scheme scheme;
 };
 // The named recipes. A table, not a registry: add a line to add one.
 [[nodiscard]] std::span<const RecipeEntry> Recipes();
@@ -81,17 +147,21 @@ struct LayerPlan {
   std::string layer;  // node name, or its first output where it has none: unique in the graph
   std::string op_type;
   Scheme scheme = Scheme::kKeepFloat;
-  std::string reason;  // why it stayed float; empty when quantized
+  std::string reason;  // why nothing better became of it; empty for a first choice
   std::string weight;  // initializer that is quantized; empty: none
   std::vector<std::string>
-      other_weights;  // float16: further ones of this layer, stored the same way
+      other_weights;  // further ones of this layer, stored the same way (kStored)
   DataType weight_type = DataType::kUndefined;
   std::int64_t weight_axis = -1;  // of the per-channel scales; -1: per tensor
+  std::int64_t block = 0;         // kWeightOnly
+  QuantFormat format = QuantFormat::kEngine;
   std::uint64_t weight_bytes_before = 0;
   std::uint64_t weight_bytes_after = 0;  // scales and zero points included
   std::string form;  // what is emitted: "QDQ", "DynamicQuantizeLinear+MatMulInteger", ...
   bool output_quantized = false;  // static: its output leaves as codes, not as float
   std::string absorbed_by;  // static: a Relu or Clip that the output range of this layer replaces
+  double factor = 0;  // static: above 0, it is nothing but its input's codes with a scaled scale
+  std::int64_t repaired_channels = 0;  // whose scales grew so that no sum overflows 16 bits
 
   friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
 };
@@ -108,16 +178,26 @@ struct ActivationPlan {
 // Everything Apply needs. Data: can be printed, compared, written, edited.
 struct Plan {
   std::string recipe;
-  Scheme scheme = Scheme::kKeepFloat;
+  bool calibrated = false;  // made for a model that PrepareFor lowered for integers
   Target target = Target::kX64;
   std::vector<LayerPlan> layers;            // in graph order
   std::vector<ActivationPlan> activations;  // sorted by tensor
   std::vector<std::string> notes;           // e.g. "BatchNormalization folded into 15 Conv"
+  // Session entries without which the engine would run this form slower; whoever compares gives
+  // them to every arm alike. Apply writes them into the model's metadata.
+  std::map<std::string, std::string> engine_options;
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Plan> FromJson(const Json& json);
   friend bool operator==(const Plan&, const Plan&) = default;
 };
+
+// Prepare (graph.h), and for static schemes the forms that have integer kernels. Planning,
+// calibrating and applying all start from the same prepared model. `notes` may be null.
+[[nodiscard]] Result<Model> PrepareFor(Model model, const Recipe& recipe,
+                                       std::vector<std::string>* notes);
+[[nodiscard]] Result<Model> PrepareFor(Model model, const Plan& plan,
+                                       std::vector<std::string>* notes);
 
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
@@ -137,5 +217,8 @@ struct ApplyOptions {
 // `prepared`. Carries the recipe and the tool's version as metadata ("quantbench.recipe", ...).
 [[nodiscard]] Result<Model> ApplyPlan(Model prepared, const Plan& plan,
                                       const ApplyOptions& options = {});
+
+// The session entries that a model made by ApplyPlan asks for.
+[[nodiscard]] std::map<std::string, std::string> EngineOptionsOf(const Model& model);
 
 }  // namespace quantbench

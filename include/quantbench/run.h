@@ -48,8 +48,10 @@ struct WorkerResult {
 
 struct QuantizeOptions {
   std::filesystem::path model;
-  std::filesystem::path output;
+  std::filesystem::path output;  // the model, or with plan_only the plan
   Recipe recipe;
+  std::optional<Plan> plan;           // applied as it is; the recipe does not matter then
+  bool plan_only = false;             // stop after planning and write the plan as JSON
   std::optional<DataSpec> calibrate;  // absent: synthetic input
   std::int64_t calibrate_samples = 128;
   std::string observer = "minmax";
@@ -146,6 +148,14 @@ struct StudyOutcome {
 
 // What RunStudy wrote about the hypotheses, null when absent.
 [[nodiscard]] Json ReadFrozen(const std::filesystem::path& results);
+
+// --- inspect ---
+
+// The census of the graph as the engine runs it on this machine: loaded in a worker, optimized,
+// read back. kEngine when it does not load.
+[[nodiscard]] Result<std::vector<LayerKernel>> LoadedCensus(const std::filesystem::path& model,
+                                                            const WorkerOptions& worker,
+                                                            Progress& progress);
 
 // --- doctor ---
 

@@ -4,6 +4,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/measure.h"
 #include "quantbench/model.h"
+#include "quantbench/run.h"
 
 #include "cli/command.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 struct InspectFlags {
   std::string model;
+  bool loaded = false;
+  WorkerFlags worker;
   OutputFlag output;
 };
 
@@ -76,6 +79,44 @@ Table Operators(const Model& model) {
   return table;
 }
 
+// `title` says whether the layers are those of the file or those of the loaded model.
+Table Layers(const std::vector<LayerKernel>& layers, std::string title) {
+  Table table;
+  table.title = std::move(title);
+  table.columns = {{"layer", false},   {"operator", false},    {"kernel", false},
+                   {"weights", false}, {"granularity", false}, {"bytes"}};
+  for (const LayerKernel& layer : layers) {
+    table.rows.push_back({layer.layer, layer.op_type, std::string(Name(layer.kind)),
+                          Name(layer.weight_type) + (layer.decoded ? ", decoded to float" : ""),
+                          layer.granularity.empty() ? "-" : layer.granularity,
+                          Format("{}", layer.weight_bytes)});
+  }
+  return table;
+}
+
+Table Kernels(const std::vector<LayerKernel>& layers) {
+  std::int64_t integer = 0;
+  std::int64_t products = 0;
+  std::uint64_t float_bytes = 0;
+  std::uint64_t bytes = 0;
+  for (const LayerKernel& layer : layers) {
+    bytes += layer.weight_bytes;
+    if (layer.weight_type == DataType::kFloat32) float_bytes += layer.weight_bytes;
+    if (!layer.is_product()) continue;
+    ++products;
+    if (layer.kind == KernelKind::kInteger) ++integer;
+  }
+  const double share =
+      bytes == 0 ? 0 : 100 * static_cast<double>(float_bytes) / static_cast<double>(bytes);
+  Table table;
+  table.title = "Kernels";
+  table.columns = {{"what", false}, {"value", false}};
+  table.rows = {
+      {"products with weights that are integer kernels", Format("{} of {}", integer, products)},
+      {"weights that are float32", Format("{:.1f} % of their bytes", share)}};
+  return table;
+}
+
 int Inspect(const InspectFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   const auto model = LoadModel(flags.model);
@@ -84,8 +125,17 @@ int Inspect(const InspectFlags& flags, Terminal& terminal) {
     return terminal.Fail(sound.error().Within(flags.model), format);
   }
   const ModelSize size = SizeOf(model.value());
+  std::vector<LayerKernel> layers = CensusOf(model.value());
+  std::string title = "Layers, as they stand in the file";
+  if (flags.loaded) {
+    auto loaded = LoadedCensus(flags.model, flags.worker.Options(), terminal);
+    if (!loaded.ok()) return terminal.Fail(loaded.error(), format);
+    layers = std::move(loaded).value();
+    title = "Layers, as the engine runs them here";
+  }
   terminal.Print(Render(std::vector<Table>{Facts(model.value(), size), Types(size),
-                                           Ports(model.value()), Operators(model.value())},
+                                           Ports(model.value()), Operators(model.value()),
+                                           Layers(layers, std::move(title)), Kernels(layers)},
                         format));
   return kExitDone;
 }
@@ -94,9 +144,16 @@ int Inspect(const InspectFlags& flags, Terminal& terminal) {
 
 Action AddInspect(CLI::App& app) {
   auto flags = std::make_shared<InspectFlags>();
-  Describe(app, "Shows what a model is, without running it.",
-           "  quantbench inspect model.onnx\n  quantbench inspect model.onnx -o json");
+  Describe(
+      app,
+      "Shows what a model is: sizes by element type, and what every layer with weights is made "
+      "of.",
+      "  quantbench inspect model.onnx\n  quantbench inspect model.int8.onnx --loaded\n"
+      "  quantbench inspect model.onnx -o json");
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
+  app.add_flag("--loaded", flags->loaded,
+               "load it with the engine, and show the kernels that really run");
+  flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");
   return [flags](Terminal& terminal) { return Inspect(*flags, terminal); };
 }

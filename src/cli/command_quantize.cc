@@ -2,6 +2,7 @@
 #include <cmath>
 #include <memory>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "cli/command.h"
@@ -15,6 +16,14 @@ struct QuantizeFlags {
   std::string recipe = "static-int8";
   std::string calibrate;
   std::vector<std::string> keep_float;
+  std::vector<std::string> rules;
+  std::string embeddings;
+  std::string target;
+  std::string format;
+  std::string plan;
+  std::int64_t block = 0;
+  bool asymmetric = false;
+  bool plan_only = false;
   std::int64_t samples = 128;
   int threads = 0;
   bool per_tensor = false;
@@ -25,13 +34,47 @@ struct QuantizeFlags {
   OutputFlag print;
 };
 
+Result<Recipe> RecipeOf(const QuantizeFlags& flags) {
+  QB_TRY(Recipe recipe, FindRecipe(flags.recipe));
+  for (const std::string& text : flags.rules) {
+    QB_TRY(RecipeRule rule, ParseRule(text));
+    recipe.rules.push_back(std::move(rule));
+  }
+  if (!flags.embeddings.empty()) {
+    QB_TRY(recipe.embeddings, ParseTreatments(flags.embeddings));
+  }
+  if (!flags.target.empty()) {
+    QB_TRY(recipe.target, ParseTarget(flags.target));
+  }
+  if (!flags.format.empty()) {
+    QB_TRY(const QuantFormat format, ParseQuantFormat(flags.format));
+    recipe.SetFormat(format);
+  }
+  if (flags.per_tensor) recipe.SetPerChannel(false);
+  if (flags.asymmetric) recipe.SetSymmetric(false);
+  if (flags.block > 0) recipe.SetBlock(flags.block);
+  recipe.keep_float = flags.keep_float;
+  return recipe;
+}
+
+Result<Plan> ReadPlan(const std::string& path) {
+  QB_TRY(const std::string text, ReadFile(path));
+  const auto json = Json::Parse(text);
+  if (!json.ok()) return json.error().Within(path);
+  auto plan = Plan::FromJson(json.value());
+  if (!plan.ok()) return plan.error().Within(path);
+  return plan;
+}
+
 Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
   QuantizeOptions options;
   options.model = flags.model;
   options.output = flags.output;
-  QB_TRY(options.recipe, FindRecipe(flags.recipe));
-  options.recipe.per_channel = !flags.per_tensor;
-  options.recipe.keep_float = flags.keep_float;
+  QB_TRY(options.recipe, RecipeOf(flags));
+  if (!flags.plan.empty()) {
+    QB_TRY(options.plan, ReadPlan(flags.plan));
+  }
+  options.plan_only = flags.plan_only;
   if (!flags.calibrate.empty()) {
     QB_TRY(DataSpec data, LoadDataSpec(flags.calibrate));
     options.calibrate = std::move(data);
@@ -53,13 +96,47 @@ std::string Decibels(const QuantizeOutcome& outcome) {
   return Format("{:.1f} dB ({})", outcome.sqnr_db, outcome.verify_source);
 }
 
+Table NotesOf(const Plan& plan) {
+  Table table;
+  table.title = "Result";
+  table.columns = {{"what", false}, {"value", false}};
+  for (const std::string& note : plan.notes) table.rows.push_back({"note", note});
+  return table;
+}
+
+// "int8 109 MB, float32 0.62 MB"
+std::string BytesByType(const ModelSize& size) {
+  std::string text;
+  for (const auto& [type, share] : size.by_type) {
+    text += Format("{}{} {}", text.empty() ? "" : ", ", type, FormatBytes(share.bytes));
+  }
+  return text;
+}
+
+std::string FloatShare(const ModelSize& size) {
+  const auto found = size.by_type.find("float32");
+  if (found == size.by_type.end()) return "nothing";
+  const double total = static_cast<double>(std::max<std::uint64_t>(1, size.total_bytes()));
+  return Format("{}, scales and biases included: {:.1f} % of the file",
+                FormatBytes(found->second.bytes),
+                100 * static_cast<double>(found->second.bytes) / total);
+}
+
+// "74 dynamic-int8, 3 stored, 121 float"
+std::string LayersByScheme(const Plan& plan) {
+  std::map<Scheme, std::int64_t> counts;
+  for (const LayerPlan& layer : plan.layers) ++counts[layer.scheme];
+  std::string text;
+  for (auto entry = counts.rbegin(); entry != counts.rend(); ++entry) {
+    text += Format("{}{} {}", text.empty() ? "" : ", ", entry->second, Name(entry->first));
+  }
+  return text;
+}
+
 Table Overview(const QuantizeOutcome& outcome) {
+  if (outcome.after.total_bytes() == 0) return NotesOf(outcome.plan);
   const double before = static_cast<double>(outcome.before.total_bytes());
   const double after = static_cast<double>(std::max<std::uint64_t>(1, outcome.after.total_bytes()));
-  std::int64_t quantized = 0;
-  for (const LayerPlan& layer : outcome.plan.layers) {
-    quantized += layer.scheme == Scheme::kKeepFloat ? 0 : 1;
-  }
   Table table;
   table.title = "Result";
   table.columns = {{"what", false}, {"value", false}};
@@ -67,7 +144,9 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"recipe", outcome.plan.recipe},
       {"size", Format("{} to {}, {:.2f} times smaller", FormatBytes(outcome.before.total_bytes()),
                       FormatBytes(outcome.after.total_bytes()), before / after)},
-      {"layers quantized", Format("{} of {}", quantized, outcome.plan.layers.size())},
+      {"bytes by type", BytesByType(outcome.after)},
+      {"stayed float32", FloatShare(outcome.after)},
+      {"layers", LayersByScheme(outcome.plan)},
       {"output SQNR, worst output", Decibels(outcome)},
       {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
                       outcome.calibrate_seconds)},
@@ -80,7 +159,8 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.print.format();
   const auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
-  if (options.value().recipe.needs_calibration() && !options.value().calibrate) {
+  const bool calibrates = !options.value().plan && options.value().recipe.needs_calibration();
+  if (calibrates && !options.value().calibrate) {
     terminal.Note(
         "no --calibrate: ranges come from synthetic input, so expect less accuracy than with real "
         "data");
@@ -96,7 +176,10 @@ std::string RecipeHelp() {
   std::string text = "Recipes:\n";
   for (const RecipeEntry& recipe : Recipes())
     text += Format("  {:<14} {}\n", recipe.name, recipe.summary);
-  return text;
+  return text +
+         "Treatments, for --rule and --embeddings:\n"
+         "  float, stored-int8, float16, bfloat16, weight-int8, weight-int4, dynamic-int8,\n"
+         "  static-int8, static-int16, float8\n";
 }
 
 }  // namespace
@@ -111,7 +194,11 @@ Action AddQuantize(CLI::App& app) {
            "  quantbench quantize model.onnx --recipe dynamic-int8 -o model.int8.onnx\n"
            "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o "
            "model.int8.onnx\n"
-           "  quantbench quantize model.onnx --keep-float '*classifier*' -o model.int8.onnx");
+           "  quantbench quantize model.onnx --keep-float '*classifier*' -o model.int8.onnx\n"
+           "  quantbench quantize model.onnx --recipe weight-int4 --rule 'lm_head=dynamic-int8' -o "
+           "small.onnx\n"
+           "  quantbench quantize model.onnx --plan-only -o plan.json\n"
+           "  quantbench quantize model.onnx --plan plan.json -o model.int8.onnx");
   app.footer(RecipeHelp());
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
   app.add_option("-o,--output", flags->output, "the quantized model")->required();
@@ -125,6 +212,19 @@ Action AddQuantize(CLI::App& app) {
   app.add_option("--keep-float", flags->keep_float,
                  "layers to leave alone: names, operator types, * and ?")
       ->delimiter(',');
+  app.add_option("--rule", flags->rules,
+                 "PATTERN=TREATMENT[,TREATMENT]: what these layers become, whatever the recipe "
+                 "says; may be repeated");
+  app.add_option("--embeddings", flags->embeddings, "what tables of embeddings become");
+  app.add_option("--target", flags->target,
+                 "the processor it is made for: x64, x64-vnni, arm, portable (default: this one)");
+  app.add_option("--format", flags->format, "engine, qdq or qoperator");
+  app.add_option("--block", flags->block, "numbers that share a scale, of weight-int4 and -int8")
+      ->check(CLI::IsMember({16, 32, 64, 128, 256}));
+  app.add_flag("--asymmetric", flags->asymmetric, "weights in blocks with zero points");
+  app.add_flag("--plan-only", flags->plan_only,
+               "write what would be done, as JSON that can be edited, and stop");
+  app.add_option("--plan", flags->plan, "do what this plan says (the recipe does not matter)");
   app.add_flag("--per-tensor", flags->per_tensor,
                "one scale a weight tensor instead of one a channel");
   app.add_flag("--no-verify", flags->no_verify,

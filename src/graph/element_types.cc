@@ -23,8 +23,15 @@ DataType TypeOfTensorAttribute(const Node& node, DataType fallback) {
   return value == nullptr || value->tensors.empty() ? fallback : value->tensors.front().type;
 }
 
-// The type of a node's outputs; undefined when it does not follow.
-DataType TypeOfOutputs(const Node& node, const ElementTypes& types) {
+// What further outputs hold, where it is not what the first holds; undefined when it does not
+// follow.
+DataType TypeOfFurther(const Node& node, DataType first) {
+  if (node.op_type == "TopK" || node.op_type == "MaxPool") return DataType::kInt64;  // indices
+  return node.op_type == "Dropout" ? DataType::kUndefined : first;                   // a mask
+}
+
+// The type of a node's first output; undefined when it does not follow.
+DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
   const auto input = [&](std::size_t i) {
     if (node.inputs.size() <= i) return DataType::kUndefined;
     const auto found = types.find(node.inputs[i]);
@@ -35,7 +42,9 @@ DataType TypeOfOutputs(const Node& node, const ElementTypes& types) {
   if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
   if (node.op_type == "Constant") return TypeOfTensorAttribute(node, DataType::kUndefined);
   if (node.op_type == "ConstantOfShape") return TypeOfTensorAttribute(node, DataType::kFloat32);
-  if (node.op_type == "Where" || node.op_type == "DequantizeLinear") return input(1);
+  if (node.op_type == "Where" || node.op_type == "DequantizeLinear" || node.op_type == "CastLike") {
+    return input(1);
+  }
   if (node.op_type == "QuantizeLinear") return input(2);
   if (node.op_type == "OneHot") return input(2);
   const auto has_graph = [](const Attribute& attribute) { return !attribute.graphs.empty(); };
@@ -59,8 +68,10 @@ ElementTypes InferElementTypes(const Graph& graph) {
     for (const ValueInfo& value : *list) declare(value.name, value.type);
   }
   for (const Node& node : graph.nodes) {
-    const DataType type = TypeOfOutputs(node, types);
-    for (const std::string& output : node.outputs) declare(output, type);
+    const DataType first = TypeOfFirst(node, types);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, first));
+    }
   }
   return types;
 }

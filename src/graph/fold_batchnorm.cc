@@ -7,6 +7,8 @@
 
 #include "quantbench/graph.h"
 
+#include "graph/remove_nodes.h"
+
 namespace quantbench {
 namespace {
 
@@ -32,13 +34,13 @@ bool IsInference(const Node& node) {
 }
 
 // Absent when the node is not a foldable normalization of `channels` channels.
-Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& index,
-                                       const Node& node, std::int64_t channels) {
+Result<std::optional<Affine>> AffineOf(const GraphIndex& index, const Node& node,
+                                       std::int64_t channels) {
   std::array<std::vector<float>, 4> parameters;  // scale, bias, mean, variance
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Initializer* tensor = FloatVector(index, node.inputs[i + 1], channels);
     if (tensor == nullptr) return std::optional<Affine>();
-    QB_TRY(const FloatValues values, FloatValues::Of(model, *tensor));
+    QB_TRY(const FloatValues values, FloatValues::Of(*tensor));
     parameters[i] = values.All();
   }
   const auto& [scale, bias, mean, variance] = parameters;
@@ -53,9 +55,9 @@ Result<std::optional<Affine>> AffineOf(const Model& model, const GraphIndex& ind
   return std::optional<Affine>(std::move(affine));
 }
 
-Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
-                                 const Affine& affine, std::string name) {
-  QB_TRY(const FloatValues values, FloatValues::Of(model, weight));
+Result<Initializer> ScaledWeight(const Initializer& weight, const Affine& affine,
+                                 std::string name) {
+  QB_TRY(const FloatValues values, FloatValues::Of(weight));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
   const std::vector<float> from = values.All();
   const std::span<float> to = tensor.As<float>();
@@ -67,11 +69,10 @@ Result<Initializer> ScaledWeight(const Model& model, const Initializer& weight,
 }
 
 // `bias` may be null: zeros.
-Result<Initializer> ShiftedBias(const Model& model, const Initializer* bias, const Affine& affine,
-                                std::string name) {
+Result<Initializer> ShiftedBias(const Initializer* bias, const Affine& affine, std::string name) {
   std::vector<float> shifted(affine.shift.begin(), affine.shift.end());
   if (bias != nullptr) {
-    QB_TRY(const FloatValues values, FloatValues::Of(model, *bias));
+    QB_TRY(const FloatValues values, FloatValues::Of(*bias));
     const std::vector<float> before = values.All();
     for (std::size_t c = 0; c < shifted.size(); ++c) {
       shifted[c] = static_cast<float>(before[c] * affine.factor[c] + affine.shift[c]);
@@ -125,13 +126,13 @@ Result<std::int64_t> FoldBatchNorms(Model* model) {
     const std::optional<Pair> pair = PairAt(graph, index, i);
     if (!pair) continue;
     const Node& normalization = graph.nodes[i];
-    QB_TRY(const auto affine, AffineOf(*model, index, normalization, pair->weight->dims[0]));
+    QB_TRY(const auto affine, AffineOf(index, normalization, pair->weight->dims[0]));
     if (!affine) continue;
     Node convolution = graph.nodes[pair->convolution];
-    QB_TRY(Initializer weight, ScaledWeight(*model, *pair->weight, *affine,
-                                            names.Fresh(pair->weight->name + "_folded")));
-    QB_TRY(Initializer bias, ShiftedBias(*model, pair->bias, *affine,
-                                         names.Fresh(normalization.inputs[2] + "_folded")));
+    QB_TRY(Initializer weight,
+           ScaledWeight(*pair->weight, *affine, names.Fresh(pair->weight->name + "_folded")));
+    QB_TRY(Initializer bias,
+           ShiftedBias(pair->bias, *affine, names.Fresh(normalization.inputs[2] + "_folded")));
     replaced.insert(convolution.inputs.begin() + 1, convolution.inputs.end());
     replaced.insert(normalization.inputs.begin() + 1, normalization.inputs.end());
     convolution.inputs = {convolution.inputs[0], weight.name, bias.name};
@@ -145,11 +146,7 @@ Result<std::int64_t> FoldBatchNorms(Model* model) {
   if (folded == 0) return folded;
   // Only now: the index views the graph as it was.
   for (auto& [place, node] : edited) graph.nodes[place] = std::move(node);
-  std::vector<Node> kept;
-  for (std::size_t i = 0; i < gone.size(); ++i) {
-    if (!gone[i]) kept.push_back(std::move(graph.nodes[i]));
-  }
-  graph.nodes = std::move(kept);
+  RemoveNodes(gone, &graph);
   for (Initializer& tensor : made) graph.initializers.push_back(std::move(tensor));
   RemoveUnread(replaced, &graph);
   return folded;

@@ -1,13 +1,51 @@
 // Preparing: the exact simplifications that planning builds on.
+#include <optional>
+
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
 #include "graph/fold_batchnorm.h"
+#include "graph/gemm_to_matmul.h"
+#include "graph/remove_nodes.h"
+#include "graph/simplify_shapes.h"
 
 namespace quantbench {
 namespace {
 
 using Notes = std::vector<std::string>;
+
+// Whether a graph inside a node defines a name that a graph around it has. ONNX forbids it, engines
+// may run it, and renaming would change what it means.   [ONNX IR, names within a graph]
+bool HidesNames(const Graph& graph, std::unordered_set<std::string_view>* visible) {
+  std::vector<std::string_view> own;
+  bool hides = false;
+  const auto define = [&](const std::string& name) {
+    if (name.empty()) return;
+    if (visible->insert(name).second) {
+      own.push_back(name);
+    } else {
+      hides = true;
+    }
+  };
+  std::unordered_set<std::string_view> inputs;  // an initializer may give one its default
+  for (const ValueInfo& input : graph.inputs) {
+    inputs.insert(input.name);
+    define(input.name);
+  }
+  for (const Initializer& tensor : graph.initializers) {
+    if (!inputs.contains(tensor.name)) define(tensor.name);
+  }
+  for (const Node& node : graph.nodes) {
+    for (const std::string& output : node.outputs) define(output);
+  }
+  for (const Node& node : graph.nodes) {
+    for (const Attribute& attribute : node.attributes) {
+      for (const Graph& body : attribute.graphs) hides = hides || HidesNames(body, visible);
+    }
+  }
+  for (const std::string_view name : own) visible->erase(name);
+  return hides;
+}
 
 // Before IR version 4 every initializer had to be listed as an input, and some exporters went on to
 // do so. Listed there, a weight could be replaced at run time, and the engine may not treat it as
@@ -28,12 +66,28 @@ bool IsOutputOf(const Graph& graph, std::string_view value) {
                      [&](const ValueInfo& output) { return output.name == value; });
 }
 
-// The tensor a Constant node holds as its `value`; null for other nodes and other forms.
-const Initializer* ConstantOf(const Graph& graph, const Node& node) {
-  if (!node.Is("Constant") || node.outputs.size() != 1) return nullptr;
-  const Attribute* value = node.FindAttribute("value");
-  if (value == nullptr || value->tensors.size() != 1) return nullptr;
-  return IsOutputOf(graph, node.outputs[0]) ? nullptr : &value->tensors[0];
+template <typename T>
+Initializer VectorOf(DataType type, const std::vector<T>& values) {
+  return Initializer::Of("", Tensor::Of(type, {static_cast<std::int64_t>(values.size())}, values));
+}
+
+// What a Constant node holds; absent for other nodes, and for sparse tensors and strings.
+std::optional<Initializer> ConstantOf(const Graph& graph, const Node& node) {
+  if (!node.Is("Constant") || node.outputs.size() != 1 || node.attributes.size() != 1 ||
+      IsOutputOf(graph, node.outputs[0])) {
+    return std::nullopt;
+  }
+  const Attribute& value = node.attributes[0];
+  if (value.name == "value" && value.tensors.size() == 1) return value.tensors[0];
+  if (value.name == "value_ints") return VectorOf(DataType::kInt64, value.ints);
+  if (value.name == "value_floats") return VectorOf(DataType::kFloat32, value.floats);
+  if (value.name == "value_int") {
+    return Initializer::Of("", Tensor::Of(DataType::kInt64, {}, std::vector{value.i}));
+  }
+  if (value.name == "value_float") {
+    return Initializer::Of("", Tensor::OfFloats({}, {value.f}));
+  }
+  return std::nullopt;
 }
 
 void MoveConstants(Model* model, Notes* notes) {
@@ -41,9 +95,9 @@ void MoveConstants(Model* model, Notes* notes) {
   ForEachGraph(&model->graph, [&](Graph* graph) {
     std::vector<Initializer> constants;
     std::erase_if(graph->nodes, [&](const Node& node) {
-      const Initializer* constant = ConstantOf(*graph, node);
-      if (constant == nullptr) return false;
-      constants.push_back(*constant);
+      std::optional<Initializer> constant = ConstantOf(*graph, node);
+      if (!constant) return false;
+      constants.push_back(std::move(*constant));
       constants.back().name = node.outputs[0];
       return true;
     });
@@ -76,11 +130,22 @@ void SkipIdentities(Model* model, Notes* notes) {
 Result<Model> Prepare(Model model, std::vector<std::string>* notes) {
   Notes ignored;
   if (notes == nullptr) notes = &ignored;
+  std::unordered_set<std::string_view> visible;
+  if (HidesNames(model.graph, &visible)) {
+    notes->emplace_back("names are defined twice: the graph is left as it is");
+    return model;
+  }
+  const std::size_t noted = notes->size();
   MakeInitializersConstant(&model, notes);
   MoveConstants(&model, notes);
   SkipIdentities(&model, notes);
   QB_TRY(const std::int64_t folded, FoldBatchNorms(&model));
   if (folded > 0) notes->push_back(Format("BatchNormalization folded into {} Conv", folded));
+  SimplifyShapes(&model, notes);
+  QB_OK(GemmToMatMul(&model, notes));
+  const std::int64_t dead = RemoveDeadNodes(&model.graph);
+  if (dead > 0) notes->push_back(Format("{} nodes removed that nothing reads", dead));
+  if (notes->size() > noted) model.ir_version = std::max<std::int64_t>(model.ir_version, 4);
   return model;
 }
 

@@ -182,6 +182,51 @@ TEST(Prepare, MakesInitializersConstantThatOldModelsListAsInputs) {
   EXPECT_EQ(prepared.ir_version, 4);
 }
 
+TEST(Prepare, LeavesAGraphInWhichNamesHideOthers) {
+  ModelBuilder inner;
+  inner.Add("Constant", "hidden", {}, {Value(RandomTensor({4}, 1))});
+  inner.Output(inner.Add("Neg", "neg", {"hidden_out"}));
+  ModelBuilder builder;
+  Attribute then_branch;
+  then_branch.name = "then_branch";
+  then_branch.type = AttributeType::kGraph;
+  then_branch.graphs = {inner.Build().graph};
+  const std::string w = builder.Add("Identity", "hidden", {builder.Weight("w", {4})});
+  builder.Output(
+      builder.Add("If", "if", {builder.Input("cond", {}, DataType::kBool)}, {then_branch}));
+  builder.Output(builder.Add("Relu", "relu", {w}));
+  const Model model = builder.Build();
+  std::vector<std::string> notes;
+  EXPECT_EQ(Must(EncodeToBytes(Must(Prepare(model, &notes)))), Must(EncodeToBytes(model)));
+  EXPECT_THAT(notes, ElementsAre("names are defined twice: the graph is left as it is"));
+}
+
+TEST(Prepare, ReadsConstantsInAllTheirForms) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 6});
+  Attribute shape = Attribute::Ints("value_ints", {-1, 2, 3});
+  Attribute floats;
+  floats.name = "value_floats";
+  floats.type = AttributeType::kFloats;
+  floats.floats = {1, 2, 3};
+  const std::string reshaped =
+      builder.Add("Reshape", "reshape", {x, builder.Add("Constant", "ints", {}, {shape})});
+  const std::string product =
+      builder.Add("Mul", "mul", {reshaped, builder.Add("Constant", "floats", {}, {floats})});
+  const std::string moved = builder.Add(
+      "Add", "add",
+      {product, builder.Add("Constant", "float", {}, {Attribute::Float("value_float", 0.5F)})});
+  builder.Output(
+      builder.Add("Gather", "gather",
+                  {moved, builder.Add("Constant", "int", {}, {Attribute::Int("value_int", 1)})},
+                  {Attribute::Int("axis", 1)}));
+  const Model model = builder.Build();
+  const Model prepared = PreparedOf(model);
+  EXPECT_EQ(CountOf(prepared.graph, "Constant"), 0);
+  const std::vector<NamedTensor> input = {{"x", RandomTensor({2, 6}, 1)}};
+  EXPECT_EQ(RunModel(model, input)[0].bytes, RunModel(prepared, input)[0].bytes);
+}
+
 TEST(Prepare, LeavesAModelWithNothingToSimplifyAsItIs) {
   ModelBuilder builder;
   builder.Output(

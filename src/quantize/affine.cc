@@ -21,6 +21,16 @@ float ToScale(double scale) {
 
 }  // namespace
 
+std::optional<CodeRange> CodesOf(DataType type) {
+  switch (type) {
+    case DataType::kUint8: return CodeRange{0, 255};
+    case DataType::kInt8: return CodeRange{-128, 127};
+    case DataType::kUint16: return CodeRange{0, 65535};
+    case DataType::kInt16: return CodeRange{-32768, 32767};
+    default: return std::nullopt;
+  }
+}
+
 QuantParams ChooseAsymmetric(double low, double high, CodeRange codes) {
   low = std::min(low, 0.0);
   high = std::max(high, 0.0);

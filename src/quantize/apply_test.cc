@@ -83,7 +83,7 @@ TEST(ApplyPlan, WritesItsNameIntoTheModel) {
 }
 
 TEST(ApplyPlan, LeavesTheModelAloneThatItWasGiven) {
-  const Model prepared = Must(Prepare(Network(), nullptr));
+  const Model prepared = Must(PrepareFor(Network(), Named("dynamic-int8"), nullptr));
   const std::vector<std::byte> before = Must(EncodeToBytes(prepared));
   const Plan plan = Must(PlanQuantization(prepared, Named("dynamic-int8"), nullptr));
   static_cast<void>(Must(ApplyPlan(prepared, plan)));
@@ -162,9 +162,19 @@ TEST(ApplyPlan, UsesTheEnginesQuantizersWhereAnOldModelCannotRise) {
   EXPECT_GT(Sqnr(RunModel(model, input)[0], RunModel(quantized.model, input)[0]), 15);
 }
 
+// Dynamic convolutions do not pay, so they must be asked for.
+Recipe DynamicConvolutions() {
+  Recipe recipe = Named("dynamic-int8");
+  RecipeRule rule;
+  rule.match = "Conv";
+  rule.choices = {recipe.choices.front()};
+  recipe.rules = {rule};
+  return recipe;
+}
+
 TEST(ApplyPlan, RaisesAnOldModelForDynamicQuantization) {
   const QuantizedModel quantized =
-      testing::Quantize(Network(8, 3), Named("dynamic-int8"), NormalSamples({4, 8, 8}, 1));
+      testing::Quantize(Network(8, 3), DynamicConvolutions(), NormalSamples({4, 8, 8}, 1));
   EXPECT_EQ(quantized.model.OpsetVersion(), 11);
   EXPECT_EQ(quantized.model.ir_version, 6);
   EXPECT_EQ(OperatorsRun(quantized.model)["ConvInteger"], 3);

@@ -27,7 +27,8 @@ Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
                           Printable(plan->op_type), Printable(ref.node->op_type)));
     }
     if (ref.index < 0) continue;
-    const bool changes = plan != nullptr && plan->scheme != Scheme::kKeepFloat;
+    const bool changes =
+        plan != nullptr && plan->scheme != Scheme::kKeepFloat && plan->scheme != Scheme::kStored;
     nodes.push_back({ref.node, changes ? plan : nullptr, ref.name});
   }
   if (!plans.empty()) {
@@ -38,8 +39,8 @@ Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
 }
 
 Result<WeightedLayer> Emitter::Inspect(const PlannedNode& planned) const {
-  const bool per_channel = planned.plan->weight_axis >= 0;
-  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {}, per_channel);
+  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {});
+  layer.per_channel = planned.plan->weight_axis >= 0;
   if (!layer.reason.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  Format("the plan quantizes layer \"{}\" of the model, but {}",
@@ -55,16 +56,43 @@ std::string Emitter::Add(std::string_view op_type, std::vector<std::string> inpu
   return name;
 }
 
+void Emitter::AddContrib(Node node) {
+  node.domain = kContribDomain;
+  uses_contrib_ = true;
+  Add(std::move(node));
+}
+
 std::string Emitter::AddInitializer(std::string_view wanted, Tensor tensor) {
   initializers_.push_back(Initializer::Of(Fresh(wanted), std::move(tensor)));
   return initializers_.back().name;
 }
 
+std::string Emitter::AddDeferred(std::string_view wanted, DataType type, Shape dims,
+                                 TensorMaker maker) {
+  initializers_.push_back(
+      Initializer::Deferred(Fresh(wanted), type, std::move(dims), std::move(maker)));
+  return initializers_.back().name;
+}
+
+Names Emitter::AddTogether(std::vector<Promise> promises, TensorsMaker maker) {
+  Names names;
+  for (Promise& promise : promises) {
+    promise.name = Fresh(promise.name);
+    names.push_back(promise.name);
+  }
+  for (Initializer& made : DeferTogether(std::move(promises), std::move(maker))) {
+    initializers_.push_back(std::move(made));
+  }
+  return names;
+}
+
 std::string Emitter::ZeroPoint(DataType type, std::int32_t value) {
   const std::string name = Format("zero_point_{}_{}", Name(type), value);
   const auto made = Once(name, [&]() -> Result<Names> {
+    const bool is_wide = BitsPerElement(type) == 16;
     return Names{AddInitializer(
-        name, Tensor::Of<std::uint8_t>(type, {}, {static_cast<std::uint8_t>(value)}))};
+        name, is_wide ? Tensor::Of<std::uint16_t>(type, {}, {static_cast<std::uint16_t>(value)})
+                      : Tensor::Of<std::uint8_t>(type, {}, {static_cast<std::uint8_t>(value)}))};
   });
   return made.value()[0];
 }
@@ -78,13 +106,49 @@ std::string Emitter::ZeroPoints(DataType type, const Shape& shape) {
   return made.value()[0];
 }
 
+std::string Emitter::Fresh(std::string_view wanted) {
+  // Exporters' names are paths of fifty characters and more; a dozen of them for every layer would
+  // be a good part of a small model's file.
+  constexpr std::size_t kLongName = 20;
+  if (wanted.size() <= kLongName) return names_.Fresh(wanted);
+  const std::size_t suffix = wanted.rfind('_');
+  const auto base = wanted.substr(0, suffix);
+  const auto number = bases_.try_emplace(std::string(base), bases_.size()).first->second;
+  return names_.Fresh(Format("q{}{}", number, suffix == base.npos ? "" : wanted.substr(suffix)));
+}
+
+// Values that turned out to be wanted as codes only.
+void Emitter::RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs) {
+  std::unordered_set<std::string_view> read;
+  for (const ValueInfo& output : outputs) read.insert(output.name);
+  const auto add_reads = [&](const Node& node) {
+    read.insert(node.inputs.begin(), node.inputs.end());
+    for (const Attribute& attribute : node.attributes) {
+      for (const Graph& body : attribute.graphs) {
+        ForEachGraph(body, [&](const Graph& graph) {
+          for (const ValueInfo& output : graph.outputs) read.insert(output.name);
+          for (const Node& inner : graph.nodes) {
+            read.insert(inner.inputs.begin(), inner.inputs.end());
+          }
+        });
+      }
+    }
+  };
+  for (const Node& node : nodes_) add_reads(node);
+  std::erase_if(nodes_, [&](const Node& node) {
+    return node.op_type == "DequantizeLinear" && !read.contains(node.outputs[0]);
+  });
+}
+
 Model Emitter::Finish(Model model) && {
   Graph& graph = model.graph;
+  RemoveUnreadDequantized(graph.outputs);
   graph.nodes = std::move(nodes_);
   for (Initializer& initializer : initializers_) {
     graph.initializers.push_back(std::move(initializer));
   }
   RemoveUnread(replaced_, &graph);
+  if (uses_contrib_) model.RequireOpset(kContribDomain, 1);
   return model;
 }
 

@@ -40,14 +40,24 @@ class Emitter {
   // As planned: a plan that asks the impossible of this model is kInvalidArgument.
   [[nodiscard]] Result<WeightedLayer> Inspect(const PlannedNode& planned) const;
 
-  [[nodiscard]] std::string Fresh(std::string_view wanted) { return names_.Fresh(wanted); }
+  // A name that is free: the one wanted, or a short one with the same ending for a long one.
+  [[nodiscard]] std::string Fresh(std::string_view wanted);
   void Add(Node node) { nodes_.push_back(std::move(node)); }
+  // A node of the engine's own domain.
+  void AddContrib(Node node);
   // A nameless node of one output, which gets a fresh name and is returned.
   [[nodiscard]] std::string Add(std::string_view op_type, std::vector<std::string> inputs,
                                 std::string_view output, std::vector<Attribute> attributes = {});
   // The name it got.
   [[nodiscard]] std::string AddInitializer(std::string_view wanted, Tensor tensor);
-  // A zero point of one byte, made once.
+  // Numbers that are made when the model is written: they need no memory before. `maker` captures
+  // whole what it reads.
+  [[nodiscard]] std::string AddDeferred(std::string_view wanted, DataType type, Shape dims,
+                                        TensorMaker maker);
+  // Several that one computation makes, the largest first; their names.
+  [[nodiscard]] std::vector<std::string> AddTogether(std::vector<Promise> promises,
+                                                     TensorsMaker maker);
+  // A zero point of 8 or 16 bits, made once.
   [[nodiscard]] std::string ZeroPoint(DataType type, std::int32_t value);
   // Zeros of that shape, made once: one scale per channel wants one zero point per channel.
   [[nodiscard]] std::string ZeroPoints(DataType type, const Shape& shape);
@@ -63,25 +73,42 @@ class Emitter {
   // An initializer that the new graph may no longer read.
   void Replaced(std::string_view initializer) { replaced_.emplace(initializer); }
 
+  // Whether a node of the engine's own domain was added.
+  [[nodiscard]] bool uses_contrib() const { return uses_contrib_; }
+
   // The model with what was collected. The rest of `model` is moved over.
   [[nodiscard]] Model Finish(Model model) &&;
 
  private:
+  void RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs);
   const Model* model_;
   const Plan* plan_;
   int threads_;
   GraphIndex index_;
   NameSource names_;
+  std::map<std::string, std::size_t> bases_;  // of long names: their numbers
   std::vector<NodeRef> refs_;
   std::vector<Node> nodes_;
   std::vector<Initializer> initializers_;
   std::map<std::string, Names> made_;
   std::unordered_set<std::string> replaced_;
+  bool uses_contrib_ = false;
 };
 
-[[nodiscard]] Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads);
-[[nodiscard]] Result<Model> ApplyStatic(Model model, const Plan& plan, int threads);
-[[nodiscard]] Result<Model> ApplyHalf(Model model, const Plan& plan, int threads);
+// The layer with activations quantized by the engine while it runs: DynamicQuantizeLinear ->
+// MatMulInteger or ConvInteger -> Cast -> Mul [-> Add], or DynamicQuantizeLSTM.
+[[nodiscard]] Status EmitDynamic(const PlannedNode& planned, Emitter* emitter);
+
+// The layer with its weight in blocks: MatMulNBits, GatherBlockQuantized, or DequantizeLinear.
+[[nodiscard]] Status EmitWeightOnly(const PlannedNode& planned, Emitter* emitter);
+// The layer between QuantizeLinear and DequantizeLinear of float8.
+[[nodiscard]] Status EmitFloat8(const PlannedNode& planned, Emitter* emitter);
+// DynamicQuantizeLSTM.
+[[nodiscard]] Status EmitLstm(const PlannedNode& planned, Emitter* emitter);
+
+// Stored weights, in every graph of the model: a weight w becomes what decodes it, under its old
+// name, so that no reader changes. The engine decodes it once, when it loads the model.
+[[nodiscard]] Status StoreWeights(const Plan& plan, int threads, Model* model);
 
 // Gather of a table as int8 codes with one scale a row:
 // out = Cast(Gather(codes, i)) * Gather(scales, i).

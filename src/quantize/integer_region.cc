@@ -2,33 +2,49 @@
 #include "quantize/integer_region.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 
 #include "quantize/rules.h"
 
 namespace quantbench {
 namespace {
 
+// The number an initializer of one element holds; none when it is no such initializer.
+std::optional<double> ScalarOf(const std::string& name, const GraphIndex& index) {
+  const Initializer* tensor = index.FindInitializer(name);
+  if (tensor == nullptr || Elements(*tensor) != 1) return std::nullopt;
+  const auto value = ReadTensor(*tensor);
+  if (!value.ok()) return std::nullopt;
+  const auto numbers = ToDoubles(value.value());
+  if (!numbers.ok() || numbers.value().size() != 1) return std::nullopt;
+  return numbers.value()[0];
+}
+
 // A scalar attribute (old Clip) or constant input; false when it is neither there nor a constant.
 bool ClipBound(const Node& node, const GraphIndex& index, std::size_t input, double* bound) {
   if (node.inputs.size() <= input || node.inputs[input].empty()) return true;
-  const Initializer* tensor = index.FindInitializer(node.inputs[input]);
-  if (tensor == nullptr) return false;
-  const auto value = ReadTensor(*tensor);
-  if (!value.ok()) return false;
-  const auto numbers = ToDoubles(value.value());
-  if (!numbers.ok() || numbers.value().size() != 1) return false;
-  *bound = numbers.value()[0];
-  return true;
+  const std::optional<double> value = ScalarOf(node.inputs[input], index);
+  if (value) *bound = *value;
+  return value.has_value();
 }
 
-// Whether a range that holds 0 may take the node's place: Relu, and a Clip that lets 0 through.
-bool IsAbsorbable(const Node& node, const GraphIndex& index) {
-  if (node.Is("Relu")) return true;
-  if (!node.Is("Clip")) return false;
-  double low = node.FloatAttribute("min", -1.0F);
-  double high = node.FloatAttribute("max", 1.0F);
-  if (!ClipBound(node, index, 1, &low) || !ClipBound(node, index, 2, &high)) return false;
-  return low <= 0 && high >= 0;
+// The bounds of a node whose place a range that holds 0 may take: Relu, and a Clip that lets 0
+// through.
+std::optional<ClampBounds> BoundsOf(const Node& node, const GraphIndex& index) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (node.Is("Relu")) return ClampBounds{0, kInfinity};
+  if (!node.Is("Clip")) return std::nullopt;
+  // Before opset 11 the bounds are attributes.
+  ClampBounds bounds{-kInfinity, kInfinity};
+  if (node.FindAttribute("min") != nullptr) bounds.low = node.FloatAttribute("min", 0);
+  if (node.FindAttribute("max") != nullptr) bounds.high = node.FloatAttribute("max", 0);
+  if (!ClipBound(node, index, 1, &bounds.low) || !ClipBound(node, index, 2, &bounds.high)) {
+    return std::nullopt;
+  }
+  if (bounds.low > 0 || bounds.high < 0) return std::nullopt;
+  return bounds;
 }
 
 bool IsNearestResize(const Node& node) {
@@ -38,9 +54,30 @@ bool IsNearestResize(const Node& node) {
          (transform == nullptr || transform->s != "tf_crop_and_resize");
 }
 
+// A Pad of zeros: the zero point takes their place.
+bool IsZeroPad(const PlanContext& context, const Node& node) {
+  const Attribute* mode = node.FindAttribute("mode");
+  const bool is_constant = mode == nullptr || mode->s == "constant";
+  if (!is_constant || node.inputs.size() < 2) return false;
+  if (!MovesCodes(node, DataType::kInt8, OnnxOpset(context.model()))) return false;
+  if (node.inputs.size() < 3 || node.inputs[2].empty()) return true;
+  return ScalarOf(node.inputs[2], context.index()) == 0.0;
+}
+
 bool IsFloat(const PlanContext& context, std::string_view tensor) {
   const auto type = context.types().find(tensor);
   return type == context.types().end() || type->second == DataType::kFloat32;
+}
+
+bool IsArithmetic(const Node& node) {
+  return (node.Is("Add") || node.Is("Mul")) && node.inputs.size() == 2;
+}
+
+// Add and Mul may have one constant operand: it becomes codes beforehand.
+bool MayBeConstant(const PlanContext& context, const Node& node, const std::string& tensor) {
+  const Initializer* constant = context.index().FindInitializer(tensor);
+  return constant != nullptr && IsArithmetic(node) && constant->type == DataType::kFloat32 &&
+         Elements(*constant) > 0;
 }
 
 // Whether the engine has a kernel on codes for this very node, wherever it lies.
@@ -48,14 +85,19 @@ bool HasIntegerForm(const PlanContext& context, const Node& node) {
   const Role role = RuleOf(node).role;
   if (role != Role::kCombine && role != Role::kUnary && role != Role::kMover) return false;
   if (node.inputs.empty() || node.outputs.empty()) return false;
+  std::size_t activations = 0;
   for (const std::size_t input : ActivationInputs(node)) {
     const std::string& tensor = node.inputs[input];
+    if (MayBeConstant(context, node, tensor)) continue;
     if (context.index().FindInitializer(tensor) != nullptr || !IsFloat(context, tensor))
       return false;
+    ++activations;
   }
+  if (activations == 0) return false;
   if (node.Is("Resize")) return IsNearestResize(node);
+  if (node.Is("Pad")) return IsZeroPad(context, node);
   if (node.Is("MaxPool")) return node.outputs.size() == 1;
-  if (node.Is("Add") || node.Is("Mul")) return node.inputs.size() == 2;
+  if (node.Is("Add") || node.Is("Mul")) return IsArithmetic(node);
   return true;
 }
 
@@ -83,9 +125,25 @@ std::vector<std::string> IntegerRegion::OutputsOf(std::int64_t node) const {
 std::vector<std::string> IntegerRegion::InputsOf(std::int64_t node) const {
   std::vector<std::string> inputs;
   for (const std::size_t input : ActivationInputs(NodeAt(node))) {
-    inputs.push_back(NodeAt(node).inputs[input]);
+    const std::string& tensor = NodeAt(node).inputs[input];
+    if (context_->index().FindInitializer(tensor) == nullptr) inputs.push_back(tensor);
   }
   return inputs;
+}
+
+const ClampBounds* IntegerRegion::ClampOf(const std::string& tensor) const {
+  const auto found = clamps_.find(tensor);
+  return found == clamps_.end() ? nullptr : &found->second;
+}
+
+double IntegerRegion::FactorOf(std::int64_t node) const {
+  const Node& operation = NodeAt(node);
+  if (!operation.Is("Mul") || !IsMember(node) || last_of_.contains(node)) return 0;
+  for (const std::string& input : operation.inputs) {
+    const std::optional<double> factor = ScalarOf(input, context_->index());
+    if (factor) return *factor > 0 && std::isfinite(*factor) ? *factor : 0;
+  }
+  return 0;
 }
 
 std::set<std::string> IntegerRegion::Activations() const {
@@ -100,11 +158,12 @@ void IntegerRegion::Absorb(const std::map<std::int64_t, std::int64_t>& anchors,
                            const std::map<std::int64_t, std::string>& excluded) {
   absorber_of_.clear();
   last_of_.clear();
+  clamps_.clear();
   const GraphIndex& index = context_->index();
   for (const std::int64_t node : members_) {
     if (RuleOf(NodeAt(node)).role == Role::kMover) continue;
     const auto anchor = anchors.find(node);
-    if (anchor != anchors.end() && anchor->second >= 0) {
+    if (anchor != anchors.end() && anchor->second >= 0 && NodeAt(node).Is("Conv")) {
       absorber_of_[anchor->second] = node;
       last_of_[node] = anchor->second;
     }
@@ -112,9 +171,11 @@ void IntegerRegion::Absorb(const std::map<std::int64_t, std::int64_t>& anchors,
     const auto readers = index.Consumers(output);
     if (readers.size() != 1 || index.IsGraphOutput(output) || excluded.contains(readers[0]))
       continue;
-    if (!IsAbsorbable(NodeAt(readers[0]), index)) continue;
+    const std::optional<ClampBounds> bounds = BoundsOf(NodeAt(readers[0]), index);
+    if (!bounds) continue;
     absorber_of_[readers[0]] = node;
     last_of_[node] = readers[0];
+    clamps_[NodeAt(readers[0]).outputs[0]] = *bounds;
   }
 }
 
@@ -139,6 +200,7 @@ void IntegerRegion::ChooseCoded() {
       // A float output keeps its Relu as a node of its own.
       const auto absorbed = last_of_.find(node);
       if (absorbed == last_of_.end()) continue;
+      clamps_.erase(NodeAt(absorbed->second).outputs[0]);
       absorber_of_.erase(absorbed->second);
       last_of_.erase(absorbed);
       continue;
@@ -150,9 +212,12 @@ void IntegerRegion::ChooseCoded() {
 
 bool IntegerRegion::LiesBetween(std::int64_t node) const {
   const std::vector<std::string> inputs = InputsOf(node);
+  // A Pad in front of the first layer: its input is smaller, and so cheaper to quantize.
+  const bool is_front = NodeAt(node).Is("Pad") && AllReadersAreMembers(NodeAt(node).outputs[0]);
   const bool from_member =
-      std::any_of(inputs.begin(), inputs.end(),
-                  [&](const std::string& tensor) { return coded_outputs_.contains(tensor); });
+      is_front || std::any_of(inputs.begin(), inputs.end(), [&](const std::string& tensor) {
+        return coded_outputs_.contains(tensor);
+      });
   if (!from_member) return false;
   for (const std::string& output : OutputsOf(node)) {
     for (const std::int64_t reader : context_->index().Consumers(output)) {
@@ -180,8 +245,10 @@ IntegerRegion IntegerRegion::Grow(const PlanContext& context,
                                   const std::map<std::int64_t, std::int64_t>& anchors,
                                   const std::map<std::int64_t, std::string>& excluded) {
   IntegerRegion region(context);
+  std::set<std::int64_t> biases;
+  for (const auto& [anchor, adder] : anchors) biases.insert(adder);
   for (const NodeRef& node : context.nodes()) {
-    if (node.index < 0 || excluded.contains(node.index)) continue;
+    if (node.index < 0 || excluded.contains(node.index) || biases.contains(node.index)) continue;
     if (anchors.contains(node.index) || HasIntegerForm(context, *node.node)) {
       region.members_.insert(node.index);
     }

@@ -11,6 +11,12 @@
 
 namespace quantbench {
 
+// What a clamp lets through.
+struct ClampBounds {
+  double low = 0;
+  double high = 0;
+};
+
 // Nodes by their index in the outer graph. A member takes codes; whether its output leaves as
 // codes:
 //   Conv and everything between layers: always (the engine has no other kernel);
@@ -19,7 +25,8 @@ namespace quantbench {
 // takes the place of the member's own. So is the Add that holds the bias of a Conv.
 class IntegerRegion {
  public:
-  // The largest region that holds every key of `anchors` (its value: the Add to absorb, or -1) and,
+  // The largest region that holds every key of `anchors` (its value: the Add that holds its bias,
+  // or -1) and,
   // of the other operators, those that lie between members: some activation comes from a member,
   // some member reads the output. Nodes in `excluded` are outside.
   [[nodiscard]] static IntegerRegion Grow(const PlanContext& context,
@@ -32,8 +39,13 @@ class IntegerRegion {
   [[nodiscard]] bool OutputsCodes(std::int64_t node) const { return coded_.contains(node); }
   // The tensors that a member computes, absorbed nodes skipped.
   [[nodiscard]] std::vector<std::string> OutputsOf(std::int64_t node) const;
-  // Activations that a member takes.
+  // Activations that a member takes; constants are not among them.
   [[nodiscard]] std::vector<std::string> InputsOf(std::int64_t node) const;
+  // Of a tensor whose range stands in for a Relu or Clip; null: of no such tensor.
+  [[nodiscard]] const ClampBounds* ClampOf(const std::string& tensor) const;
+  // Of a member that only multiplies by a positive constant, which costs nothing: its output has
+  // the codes of its input and `factor` times the scale. 0: no such member.
+  [[nodiscard]] double FactorOf(std::int64_t node) const;
   // Every tensor that has codes.
   [[nodiscard]] std::set<std::string> Activations() const;
   [[nodiscard]] const std::set<std::int64_t>& members() const { return members_; }
@@ -56,6 +68,7 @@ class IntegerRegion {
   std::map<std::int64_t, std::int64_t> absorber_of_;  // absorbed node -> member
   std::map<std::int64_t, std::int64_t> last_of_;      // member -> the last node it absorbed
   std::set<std::string> coded_outputs_;
+  std::map<std::string, ClampBounds> clamps_;
 };
 
 }  // namespace quantbench

@@ -1,54 +1,24 @@
 // Kernels against their references, bit by bit, for every instruction set this machine has.
 #include "quantize/kernels.h"
 
+#include <array>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include "quantbench/base/random.h"
 
+#include "quantize/every_target.h"
 #include "quantize/kernels_reference.h"
 
 namespace quantbench {
 namespace {
 
-// Runs the body once for each instruction set that was compiled and is supported here.
-void ForEachTarget(const std::function<void()>& body) {
-  const std::int64_t supported = hwy::SupportedTargets();
-  std::int64_t left = supported;
-  while (left != 0) {
-    const std::int64_t target = left & -left;
-    left &= left - 1;
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-}
-
-// Values of every magnitude, exact halves of steps, zeros of both signs, subnormals.
-std::vector<float> Values(std::size_t count, Random* random) {
-  std::vector<float> values(count);
-  for (float& value : values) {
-    switch (random->Below(6)) {
-      case 0: value = static_cast<float>(random->Normal()); break;
-      case 1: value = static_cast<float>(static_cast<int>(random->Below(511)) - 255) * 0.5F; break;
-      case 2: value = random->Below(2) == 0 ? 0.0F : -0.0F; break;
-      case 3: value = static_cast<float>(random->Normal() * 1e-40); break;
-      case 4:
-        value = static_cast<float>(
-            std::ldexp(random->Normal(), static_cast<int>(random->Below(40)) - 25));
-        break;
-      default: value = static_cast<float>(random->Uniform() * 200 - 100); break;
-    }
-  }
-  return values;
-}
+using testing::ForEachTarget;
+using testing::Values;
 
 TEST(AbsMax, EqualsTheReferenceAtEveryLength) {
   ForEachTarget([] {
@@ -139,37 +109,79 @@ TEST(QuantizeRowByColumn, EqualsTheReferenceAtEveryLength) {
   });
 }
 
-TEST(ToHalf, EqualsTheReferenceAtEveryLength) {
+// Bits, so that -0 and +0 differ and NaN equals itself.
+std::vector<std::uint32_t> Bits(const std::vector<float>& values) {
+  std::vector<std::uint32_t> bits;
+  for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value));
+  return bits;
+}
+
+// Values with infinities and NaN of both signs among them.
+std::vector<float> AnyValues(std::size_t count, Random* random) {
+  std::vector<float> values = Values(count, random);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (float& value : values) {
+    if (random->Below(8) != 0) continue;
+    constexpr std::array<float, 4> kSpecial = {kInfinity, -kInfinity, kNan, -kNan};
+    value = kSpecial[random->Below(4)];
+  }
+  return values;
+}
+
+TEST(BlockRanges, EqualsTheReferenceForEveryLengthAndBlock) {
   ForEachTarget([] {
-    Random random(5);
-    for (std::size_t length = 0; length <= 67; ++length) {
-      const std::vector<float> values = Values(length, &random);
-      std::vector<std::uint16_t> halves(length);
-      std::vector<std::uint16_t> expected(length);
-      kernels::ToHalf(values, halves);
-      kernels::reference::ToHalf(values, expected);
-      EXPECT_EQ(halves, expected) << length;
+    Random random(6);
+    for (std::size_t length = 0; length <= 70; ++length) {
+      for (const std::size_t block : {1U, 5U, 16U, 32U, 64U, 100U}) {
+        const std::vector<float> row = AnyValues(length, &random);
+        const std::size_t blocks = (length + block - 1) / block;
+        std::vector<float> lows(blocks);
+        std::vector<float> highs(blocks);
+        std::vector<float> expected_lows(blocks);
+        std::vector<float> expected_highs(blocks);
+        kernels::BlockRanges(row, block, lows, highs);
+        kernels::reference::BlockRanges(row, block, expected_lows, expected_highs);
+        EXPECT_EQ(Bits(lows), Bits(expected_lows)) << length << " by " << block;
+        EXPECT_EQ(Bits(highs), Bits(expected_highs)) << length << " by " << block;
+      }
     }
   });
 }
 
-TEST(ToHalf, RoundsEveryHalfItsNeighboursAndTheTiesBetween) {
+TEST(BlockRanges, ShowsNanAndInfinityWhereverTheyStand) {
   ForEachTarget([] {
-    std::vector<float> values;
-    for (std::uint32_t code = 0; code < 0x7C00; ++code) {
-      const float half = HalfToFloat(static_cast<std::uint16_t>(code));
-      const float next = HalfToFloat(static_cast<std::uint16_t>(std::min(code + 1, 0x7BFFU)));
-      const float tie = half + (next - half) / 2;
-      for (const float value :
-           {half, -half, tie, -tie, std::nextafter(tie, 1e9F), std::nextafter(tie, 0.0F)}) {
-        values.push_back(value);
+    for (std::size_t place = 0; place < 40; ++place) {
+      for (const float bad :
+           {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
+            std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+        std::vector<float> row(40, 1.0F);
+        row[place] = bad;
+        float low = 0;
+        float high = 0;
+        kernels::BlockRanges(row, 40, {&low, 1}, {&high, 1});
+        EXPECT_FALSE(std::isfinite(low) && std::isfinite(high)) << bad << " at " << place;
       }
     }
-    std::vector<std::uint16_t> halves(values.size());
-    std::vector<std::uint16_t> expected(values.size());
-    kernels::ToHalf(values, halves);
-    kernels::reference::ToHalf(values, expected);
-    EXPECT_EQ(halves, expected);
+  });
+}
+
+TEST(RangesInto, EqualsTheReferenceAtEveryLength) {
+  ForEachTarget([] {
+    Random random(7);
+    for (std::size_t length = 0; length <= 67; ++length) {
+      std::vector<float> lows = AnyValues(length, &random);
+      std::vector<float> highs = lows;
+      std::vector<float> expected_lows = lows;
+      std::vector<float> expected_highs = lows;
+      for (int row = 0; row < 3; ++row) {
+        const std::vector<float> values = AnyValues(length, &random);
+        kernels::RangesInto(values, lows, highs);
+        kernels::reference::RangesInto(values, expected_lows, expected_highs);
+      }
+      EXPECT_EQ(Bits(lows), Bits(expected_lows)) << length;
+      EXPECT_EQ(Bits(highs), Bits(expected_highs)) << length;
+    }
   });
 }
 

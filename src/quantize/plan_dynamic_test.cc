@@ -53,7 +53,12 @@ TEST(PlanDynamic, QuantizesProductsConvolutionsAndTables) {
                              {Attribute::Int("transB", 1)}));
   builder.Output(builder.Add(
       "Conv", "conv", {builder.Input("x", {-1, 3, 8, 8}), builder.Weight("c", {4, 3, 3, 3})}));
-  const Plan plan = PlanOf(builder);
+  Recipe recipe = Dynamic();
+  RecipeRule rule;
+  rule.match = "Conv";
+  rule.choices = {FindTreatment("dynamic-int8").value()};
+  recipe.rules = {rule};
+  const Plan plan = PlanOf(builder, recipe);
   ExpectQuantized(plan, "table", "Gather of int8 rows");
   ExpectQuantized(plan, "product", "MatMulInteger");
   ExpectQuantized(plan, "gemm", "MatMulInteger");
@@ -64,8 +69,26 @@ TEST(PlanDynamic, QuantizesProductsConvolutionsAndTables) {
   EXPECT_EQ(LayerOf(plan, "gemm").weight_axis, 0);
   EXPECT_EQ(LayerOf(plan, "conv").weight_type, DataType::kUint8);
   EXPECT_EQ(LayerOf(plan, "table").weight_axis, 0);
-  EXPECT_EQ(plan.scheme, Scheme::kDynamicInt8);
   EXPECT_EQ(plan.recipe, "dynamic-int8");
+}
+
+TEST(PlanDynamic, StoresWhatDoesNotPay) {
+  ModelBuilder builder;
+  const std::string image = builder.Input("image", {-1, 16, 8, 8});
+  builder.Output(builder.Add("Conv", "conv", {image, builder.Weight("c", {16, 16, 3, 3})}));
+  builder.Output(builder.Add("Conv", "small", {image, builder.Weight("s", {4, 16, 1, 1})}));
+  builder.Output(builder.Add("ConvTranspose", "up", {image, builder.Weight("u", {16, 16, 2, 2})}));
+  const Plan plan = PlanOf(builder);
+  for (const char* name : {"conv", "up"}) {
+    const LayerPlan layer = LayerOf(plan, name);
+    EXPECT_EQ(layer.scheme, Scheme::kStored) << name;
+    EXPECT_EQ(layer.weight_type, DataType::kInt8);
+    EXPECT_EQ(layer.weight_axis, 0);
+  }
+  EXPECT_THAT(LayerOf(plan, "conv").reason, HasSubstr("no faster than float"));
+  EXPECT_THAT(LayerOf(plan, "up").reason, HasSubstr("no integer kernel"));
+  EXPECT_EQ(LayerOf(plan, "conv").weight_bytes_after, 16U * 16 * 9 + 4 * 16);
+  ExpectFloat(plan, "small", "no faster than float");
 }
 
 TEST(PlanDynamic, SaysWhyALayerStaysFloat) {
@@ -97,7 +120,8 @@ TEST(PlanDynamic, SaysWhyALayerStaysFloat) {
   ExpectFloat(plan, "line", "1-dimensional");
   ExpectFloat(plan, "up", "no integer kernel");
   ExpectFloat(plan, "small_table", "only 63 rows");
-  ExpectFloat(plan, "cube", "two-dimensional table");
+  EXPECT_EQ(LayerOf(plan, "cube").scheme, Scheme::kStored);
+  EXPECT_THAT(LayerOf(plan, "cube").reason, HasSubstr("two-dimensional table"));
   ExpectFloat(plan, "transposed", "transA");
   ExpectFloat(plan, "bias", "constant");
   EXPECT_EQ(plan.layers.size(), 10U);  // the Softmax has no weights
@@ -153,7 +177,7 @@ TEST(PlanDynamic, QuantizesASharedWeightOnceOrNotAtAll) {
   ExpectQuantized(plan, "second", "MatMulInteger");
   ExpectFloat(plan, "embed", "also read by \"head\" in another layout");
   ExpectFloat(plan, "head", "also read by \"embed\" in another layout");
-  ExpectFloat(plan, "third", "also read by \"scaled\", which stays float");
+  ExpectFloat(plan, "third", "also read by \"scaled\", which does not take codes");
   const Model quantized = Must(ApplyPlan(builder.Build(), plan));
   int codes = 0;
   for (const Initializer& tensor : quantized.graph.initializers) {

@@ -25,7 +25,11 @@ Json ToJson(const LayerPlan& layer) {
   }
   if (!layer.other_weights.empty()) json.Set("other_weights", Json::List(layer.other_weights));
   if (layer.output_quantized) json.Set("output_quantized", true);
+  if (layer.block > 0) json.Set("block", layer.block);
+  if (layer.format != QuantFormat::kEngine) json.Set("format", Name(layer.format));
   if (!layer.absorbed_by.empty()) json.Set("absorbed_by", layer.absorbed_by);
+  if (layer.factor > 0) json.Set("factor", layer.factor);
+  if (layer.repaired_channels > 0) json.Set("repaired_channels", layer.repaired_channels);
   return json;
 }
 
@@ -53,6 +57,12 @@ Result<LayerPlan> LayerFromJson(const Json& json) {
   }
   layer.output_quantized = json["output_quantized"].AsBool();
   layer.absorbed_by = json["absorbed_by"].AsString();
+  layer.block = json["block"].AsInt();
+  if (json.Has("format")) {
+    QB_TRY(layer.format, ParseQuantFormat(json["format"].AsString()));
+  }
+  if (json.Has("factor")) layer.factor = json["factor"].AsDouble();
+  layer.repaired_channels = json["repaired_channels"].AsInt();
   return layer;
 }
 
@@ -64,14 +74,17 @@ Result<ActivationPlan> ActivationFromJson(const Json& json) {
   QB_TRY(activation.type, ParseDataType(type));
   QB_TRY(const double scale, json.RequireDouble("scale", where));
   QB_TRY(const std::int64_t zero_point, json.RequireInt("zero_point", where));
-  const bool is_unsigned = activation.type == DataType::kUint8;
-  if (!is_unsigned && activation.type != DataType::kInt8) {
-    return Error(ErrorCode::kMalformed, Format("{}: {} is neither uint8 nor int8", where, type));
+  std::optional<CodeRange> codes = CodesOf(activation.type);
+  if (activation.type == DataType::kFloat8E4M3FN || activation.type == DataType::kFloat8E5M2) {
+    codes = CodeRange{0, 0};
   }
-  const CodeRange codes = is_unsigned ? CodeRange{0, 255} : CodeRange{-128, 127};
+  if (!codes) {
+    return Error(ErrorCode::kMalformed,
+                 Format("{}: {} is no type of codes (uint8, int8, uint16, int16)", where, type));
+  }
   activation.params.scale = static_cast<float>(scale);
   if (!(activation.params.scale > 0) || !std::isfinite(activation.params.scale) ||
-      zero_point < codes.low || zero_point > codes.high) {
+      zero_point < codes->low || zero_point > codes->high) {
     return Error(
         ErrorCode::kMalformed,
         Format("{}: scale {} with zero point {} is not a quantization", where, scale, zero_point));
@@ -83,6 +96,8 @@ Result<ActivationPlan> ActivationFromJson(const Json& json) {
 }  // namespace
 
 Json Plan::ToJson() const {
+  Json options = Json::MakeObject();
+  for (const auto& [key, value] : engine_options) options.Set(key, value);
   Json layer_list = Json::Array{};
   for (const LayerPlan& layer : layers) layer_list.Append(quantbench::ToJson(layer));
   Json activation_list = Json::Array{};
@@ -95,8 +110,9 @@ Json Plan::ToJson() const {
   }
   return Json::MakeObject()
       .Set("recipe", recipe)
-      .Set("scheme", Name(scheme))
-      .Set("target", target == Target::kArm ? "arm" : "x64")
+      .Set("calibrated", calibrated)
+      .Set("target", Name(target))
+      .Set("engine_options", std::move(options))
       .Set("notes", Json::List(notes))
       .Set("layers", std::move(layer_list))
       .Set("activations", std::move(activation_list));
@@ -105,9 +121,12 @@ Json Plan::ToJson() const {
 Result<Plan> Plan::FromJson(const Json& json) {
   Plan plan;
   QB_TRY(plan.recipe, json.RequireString("recipe", "plan"));
-  QB_TRY(const std::string scheme, json.RequireString("scheme", "plan"));
-  QB_TRY(plan.scheme, ParseScheme(scheme));
-  plan.target = json["target"].AsString() == "arm" ? Target::kArm : Target::kX64;
+  plan.calibrated = json["calibrated"].AsBool();
+  QB_TRY(const std::string target, json.RequireString("target", "plan"));
+  QB_TRY(plan.target, ParseTarget(target));
+  for (const auto& [key, value] : json["engine_options"].AsObject()) {
+    plan.engine_options[key] = value.AsString();
+  }
   for (const Json& note : json["notes"].AsArray()) plan.notes.push_back(note.AsString());
   for (const Json& entry : json["layers"].AsArray()) {
     QB_TRY(LayerPlan layer, LayerFromJson(entry));

@@ -160,12 +160,26 @@ TEST(PlanStatic, QuantizesAResidualAddWithOneFloatSide) {
   EXPECT_THAT(TensorsOf(plan), ElementsAre("a_out", "b_out", "relu_out", "shortcut_out", "x"));
 }
 
-TEST(PlanStatic, KeepsElementwiseWithAConstantFloat) {
+TEST(PlanStatic, TakesConstantOperandsAlong) {
   ModelBuilder builder;
   const std::string a = Conv(&builder, "a", Image(&builder));
-  builder.Output(
-      Conv(&builder, "b", builder.Add("Mul", "mul", {a, builder.Weight("k", {4, 8, 8})})));
-  EXPECT_THAT(LayerOf(PlanOf(builder), "mul").reason, HasSubstr("one operand is a constant"));
+  const std::string mul = builder.Add("Mul", "mul", {a, builder.Weight("k", {4, 8, 8})});
+  const std::string three = builder.Constant("three", Tensor::OfFloats({}, {3}));
+  const std::string scaled = builder.Add("Mul", "scaled", {mul, three});
+  builder.Output(Conv(&builder, "b", builder.Add("Add", "add", {three, scaled})));
+  const Plan plan = PlanOf(builder);
+  EXPECT_EQ(LayerOf(plan, "mul").scheme, Scheme::kStaticInt8);
+  EXPECT_EQ(LayerOf(plan, "mul").factor, 0);
+  EXPECT_EQ(LayerOf(plan, "scaled").factor, 3);  // three times the scale, the same codes
+  EXPECT_EQ(LayerOf(plan, "add").scheme, Scheme::kStaticInt8);
+  QuantParams before;
+  QuantParams after;
+  for (const ActivationPlan& activation : plan.activations) {
+    if (activation.tensor == "mul_out") before = activation.params;
+    if (activation.tensor == "scaled_out") after = activation.params;
+  }
+  EXPECT_FLOAT_EQ(after.scale, 3 * before.scale);
+  EXPECT_EQ(after.zero_point, before.zero_point);
 }
 
 TEST(PlanStatic, LeavesTheLogitsOfGemmAndMatMulFloat) {

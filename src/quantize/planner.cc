@@ -1,4 +1,4 @@
-// Planner: context, layers, patterns, and weights that several layers share.
+// Planner: context, patterns, choices, and the lines of layers.
 #include "quantize/planner.h"
 
 #include <algorithm>
@@ -38,7 +38,8 @@ bool Matches(std::string_view pattern, const NodeRef& node) {
   return Matches(pattern, node.name) || Matches(pattern, node.node->op_type);
 }
 
-Error UnknownPattern(const std::string& pattern, const std::vector<NodeRef>& nodes) {
+Error UnknownPattern(std::string_view what, const std::string& pattern,
+                     const std::vector<NodeRef>& nodes) {
   std::vector<std::string_view> names;
   for (const NodeRef& node : nodes) {
     names.push_back(node.name);
@@ -46,60 +47,11 @@ Error UnknownPattern(const std::string& pattern, const std::vector<NodeRef>& nod
   }
   const std::string_view nearest = Nearest(pattern, names);
   return {ErrorCode::kInvalidArgument,
-          Format("keep_float \"{}\" matches no layer and no operator{}", Printable(pattern),
+          Format("{} \"{}\" matches no layer and no operator{}", what, Printable(pattern),
                  nearest.empty() ? "" : Format("; did you mean \"{}\"?", Printable(nearest)))};
 }
 
 constexpr std::string_view kConstantOperand = "one operand is a constant: stays float";
-
-// Readers of one kind with the same settings want the same codes.
-bool SameLayout(const NodeRef& a, const WeightedLayer& of_a, const NodeRef& b,
-                const WeightedLayer& of_b) {
-  return a.node->op_type == b.node->op_type && of_a.axis() == of_b.axis() &&
-         of_a.transposed == of_b.transposed && of_a.weight_factor == of_b.weight_factor;
-}
-
-// A reader of the weight of the layer at `first` that does not want the codes this one wants; -1:
-// all do.
-std::int64_t Dissenter(const PlanContext& context, const WeightedLayers& layers,
-                       std::int64_t first) {
-  const WeightedLayer& layer = layers.by_node.at(first);
-  for (const std::int64_t reader : context.index().Consumers(layer.weight->name)) {
-    const auto found = layers.by_node.find(reader);
-    if (found == layers.by_node.end() || !found->second.reason.empty() ||
-        found->second.weight != layer.weight ||
-        !SameLayout(context.OuterNode(first), layer, context.OuterNode(reader), found->second)) {
-      return reader;
-    }
-  }
-  return -1;
-}
-
-void AgreeOnShared(const PlanContext& context, WeightedLayers* layers) {
-  struct Verdict {
-    std::int64_t first;
-    std::int64_t dissenter;
-    bool dissenter_is_float;
-  };
-  std::map<const Initializer*, Verdict> verdicts;
-  for (const auto& [node, layer] : layers->by_node) {
-    if (!layer.reason.empty() || verdicts.contains(layer.weight)) continue;
-    const std::int64_t dissenter = Dissenter(context, *layers, node);
-    const auto other = layers->by_node.find(dissenter);
-    const bool is_float = other == layers->by_node.end() || !other->second.reason.empty() ||
-                          other->second.weight != layer.weight;
-    verdicts.emplace(layer.weight, Verdict{node, dissenter, is_float});
-  }
-  for (auto& [node, layer] : layers->by_node) {
-    const auto found = verdicts.find(layer.weight);
-    if (!layer.reason.empty() || found == verdicts.end() || found->second.dissenter < 0) continue;
-    const Verdict& verdict = found->second;
-    const std::int64_t other = node == verdict.dissenter ? verdict.first : verdict.dissenter;
-    layer.reason =
-        Format("its weight is also read by \"{}\"{}", Printable(context.OuterNode(other).name),
-               verdict.dissenter_is_float ? ", which stays float" : " in another layout");
-  }
-}
 
 }  // namespace
 
@@ -120,12 +72,13 @@ PlanContext::PlanContext(const Model& model, const Recipe& recipe)
 
 Result<PlanContext> PlanContext::Of(const Model& model, const Recipe& recipe) {
   PlanContext context(model, recipe);
-  for (const std::string& pattern : recipe.keep_float) {
+  const auto check = [&](std::string_view what, const std::string& pattern) -> Status {
     const auto matches = [&](const NodeRef& node) { return Matches(pattern, node); };
-    if (std::none_of(context.nodes_.begin(), context.nodes_.end(), matches)) {
-      return UnknownPattern(pattern, context.nodes_);
-    }
-  }
+    if (std::any_of(context.nodes_.begin(), context.nodes_.end(), matches)) return Ok();
+    return UnknownPattern(what, pattern, context.nodes_);
+  };
+  for (const std::string& pattern : recipe.keep_float) QB_OK(check("keep_float", pattern));
+  for (const RecipeRule& rule : recipe.rules) QB_OK(check("rule", rule.match));
   return context;
 }
 
@@ -146,6 +99,24 @@ std::vector<const Initializer*> PlanContext::WeightsOf(const Node& node) const {
     }
   }
   return weights;
+}
+
+bool PlanContext::Fits(const RecipeRule& rule, const NodeRef& node) const {
+  if (!Matches(rule.match, node)) return false;
+  std::int64_t count = 0;
+  for (const Initializer* weight : WeightsOf(*node.node)) count += Elements(*weight);
+  return count >= rule.min_weights && count <= rule.max_weights;
+}
+
+PlanContext::Choices PlanContext::ChoicesOf(const NodeRef& node) const {
+  if (KeptBy(node) != nullptr) return {};
+  for (auto rule = recipe_->rules.rbegin(); rule != recipe_->rules.rend(); ++rule) {
+    if (Fits(*rule, node)) return {rule->choices, true};
+  }
+  if (!recipe_->embeddings.empty() && node.index >= 0 && IsEmbedding(*node.node, index_)) {
+    return {recipe_->embeddings, false};
+  }
+  return {recipe_->choices, false};
 }
 
 LayerPlan FloatLayer(const PlanContext& context, const NodeRef& node, std::string reason) {
@@ -189,33 +160,15 @@ std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node) {
   return std::string(rule.role == Role::kCombine ? kConstantOperand : rule.reason);
 }
 
-WeightedLayers FindWeightedLayers(const PlanContext& context, Refusal refuse) {
-  WeightedLayers layers;
-  for (const NodeRef& node : context.nodes()) {
-    if (node.index < 0) continue;
-    const bool is_embedding = IsEmbedding(*node.node, context.index());
-    if (!IsWeightedOperator(*node.node) && !is_embedding) continue;
-    WeightedLayer layer = InspectLayer(*node.node, context.model().graph, context.index(),
-                                       context.types(), context.recipe().per_channel);
-    if (std::string kept = WhyKeptFloat(context, node); !kept.empty()) layer.reason = kept;
-    if (layer.reason.empty() && is_embedding && !context.recipe().quantize_embeddings) {
-      layer.reason = "the recipe keeps embeddings float";
-    }
-    if (layer.reason.empty()) layer.reason = refuse(*node.node, layer, context.model());
-    layers.by_node.emplace(node.index, std::move(layer));
-  }
-  AgreeOnShared(context, &layers);
-  return layers;
-}
-
 Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers) {
   std::unordered_set<std::string_view> wanted;
   for (const LayerPlan& layer : layers) {
-    if (!layer.weight.empty() && layer.scheme != Scheme::kKeepFloat) wanted.insert(layer.weight);
+    if (layer.weight.empty() || layer.scheme == Scheme::kKeepFloat) continue;
+    if (layer.scheme != Scheme::kStored) wanted.insert(layer.weight);
   }
   for (const Initializer& tensor : model.graph.initializers) {
     if (!wanted.contains(tensor.name)) continue;
-    QB_TRY(const auto maxima, ChannelMaxima(model, tensor, Channels::kNone, 0));
+    QB_TRY(const auto maxima, ChannelMaxima(tensor, Channels::kNone, 0));
   }
   return Ok();
 }

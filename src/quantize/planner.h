@@ -1,8 +1,9 @@
-// Planner: what the schemes' planners share, and the door through which PlanQuantization calls
-// them.
+// Planner: a prepared model seen through a recipe, and what the schemes' planners share.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,10 +16,10 @@
 
 namespace quantbench {
 
-// A prepared model seen by a planner. Views the model.
+// A prepared model seen by a planner. Views model and recipe.
 class PlanContext {
  public:
-  // kInvalidArgument when a pattern of keep_float matches no node.
+  // kInvalidArgument when a pattern of keep_float or of a rule matches no node.
   [[nodiscard]] static Result<PlanContext> Of(const Model& model, const Recipe& recipe);
 
   [[nodiscard]] const Model& model() const { return *model_; }
@@ -35,8 +36,16 @@ class PlanContext {
   // Float weights that the node reads, from its own graph or one around it; an initializer once.
   [[nodiscard]] std::vector<const Initializer*> WeightsOf(const Node& node) const;
 
+  // What the recipe offers the node, the best first.
+  struct Choices {
+    std::span<const Treatment> treatments;
+    bool by_rule = false;  // asked for by name: taken even where it does not pay
+  };
+  [[nodiscard]] Choices ChoicesOf(const NodeRef& node) const;
+
  private:
   PlanContext(const Model& model, const Recipe& recipe);
+  [[nodiscard]] bool Fits(const RecipeRule& rule, const NodeRef& node) const;
   const Model* model_;
   const Recipe* recipe_;
   GraphIndex index_;
@@ -54,24 +63,10 @@ class PlanContext {
                                      Scheme scheme);
 // Why a node stays float whatever its operator; empty: nothing stands in the way.
 [[nodiscard]] std::string WhyKeptFloat(const PlanContext& context, const NodeRef& node);
-
-// Why a node that reads weights but is no weighted layer stays float.
+// Why a node that reads weights but is no weighted layer has no integer form.
 [[nodiscard]] std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node);
 
-// Weighted layers of the outer graph, embeddings included, by node index: what they are made of,
-// with a reason where they stay float. A weight that some reader keeps in float, or that two
-// readers want in different layouts, stays float for all. `refuse` adds a scheme's own reasons.
-struct WeightedLayers {
-  std::map<std::int64_t, WeightedLayer> by_node;
-};
-using Refusal = std::string (*)(const Node& node, const WeightedLayer& layer, const Model& model);
-[[nodiscard]] WeightedLayers FindWeightedLayers(const PlanContext& context, Refusal refuse);
-
-// kMalformed for NaN or infinities among the weights of layers that are quantized.
+// kMalformed for NaN or infinities among the weights of layers that become integers.
 [[nodiscard]] Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers);
-
-[[nodiscard]] Result<Plan> PlanDynamic(const PlanContext& context);
-[[nodiscard]] Result<Plan> PlanStatic(const PlanContext& context, const CalibrationTable& table);
-[[nodiscard]] Result<Plan> PlanHalf(const PlanContext& context);
 
 }  // namespace quantbench

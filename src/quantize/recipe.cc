@@ -7,95 +7,217 @@
 namespace quantbench {
 namespace {
 
-constexpr std::array kRecipes = {
-    RecipeEntry{
-        "dynamic-int8",
-        "int8 weights, activations measured while running; no data needed; for transformers",
-        Scheme::kDynamicInt8},
-    RecipeEntry{"static-int8",
-                "int8 weights and activations; needs calibration data; fastest for convolutions",
-                Scheme::kStaticInt8},
-    RecipeEntry{"float16",
-                "weights stored as float16: half the file, float32 arithmetic, no data needed",
-                Scheme::kFloat16},
+// What a recipe is made of: names of treatments, separated by spaces, the best first.
+struct Ingredients {
+  RecipeEntry entry;
+  std::string_view choices;
+  std::string_view embeddings;
 };
 
-constexpr std::array<std::string_view, 4> kSchemeNames = {"float", "dynamic-int8", "static-int8",
-                                                          "float16"};
+constexpr std::array kIngredients = {
+    Ingredients{{"static-int8",
+                 "int8 weights and activations; needs calibration data; fastest for convolutions"},
+                "static-int8 dynamic-int8 stored-int8",
+                ""},
+    Ingredients{{"dynamic-int8",
+                 "int8 weights, activations measured while running; no data; for transformers"},
+                "dynamic-int8 stored-int8",
+                ""},
+    Ingredients{
+        {"weight-int8", "8-bit weights in blocks, float activations; no data; for language models"},
+        "weight-int8 stored-int8",
+        "weight-int8"},
+    Ingredients{
+        {"weight-int4", "4-bit weights in blocks; smallest; no data; for one token at a time"},
+        "weight-int4 stored-int8",
+        "weight-int4"},
+    Ingredients{
+        {"float16", "weights stored as float16: half the file, float32 arithmetic, no data needed"},
+        "float16",
+        ""},
+    Ingredients{{"bfloat16",
+                 "weights stored as bfloat16: half the file, 8 digits of 24, no overflow, no data"},
+                "bfloat16",
+                ""},
+    Ingredients{{"static-int16",
+                 "int8 weights, 16-bit activations as QDQ: for accuracy studies and accelerators"},
+                "static-int16 stored-int8",
+                ""},
+    Ingredients{{"float8", "float8 weights and activations as QDQ: for accelerators; slow here"},
+                "float8 stored-int8",
+                ""},
+};
 
-std::string_view TargetName(Target target) {
-  return target == Target::kArm ? "arm" : "x64";
+constexpr auto kEntries = [] {
+  std::array<RecipeEntry, kIngredients.size()> entries;
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = kIngredients[i].entry;
+  return entries;
+}();
+
+std::vector<Treatment> ParseChoices(std::string_view names) {
+  std::vector<Treatment> choices;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(' '), names.size());
+    const auto treatment = FindTreatment(names.substr(0, end));
+    QB_CHECK(treatment.ok(), "the table of recipes names a treatment that is not there");
+    choices.push_back(treatment.value());
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return choices;
 }
 
-Result<Target> ParseTarget(std::string_view name) {
-  if (name == "x64") return Target::kX64;
-  if (name == "arm") return Target::kArm;
-  return Error(ErrorCode::kInvalidArgument,
-               Format("unknown target \"{}\"; known: x64, arm", Printable(name)));
+Json ToJson(const std::vector<Treatment>& choices) {
+  Json list = Json::Array{};
+  for (const Treatment& treatment : choices) list.Append(treatment.ToJson());
+  return list;
+}
+
+Result<std::vector<Treatment>> ChoicesFromJson(const Json& json) {
+  std::vector<Treatment> choices;
+  for (const Json& entry : json.AsArray()) {
+    QB_TRY(Treatment treatment, Treatment::FromJson(entry));
+    choices.push_back(std::move(treatment));
+  }
+  return choices;
+}
+
+Result<RecipeRule> RuleFromJson(const Json& json) {
+  RecipeRule rule;
+  QB_TRY(rule.match, json.RequireString("match", "rule"));
+  QB_TRY(rule.choices, ChoicesFromJson(json["choices"]));
+  rule.min_weights = json["min_weights"].AsInt(rule.min_weights);
+  rule.max_weights = json["max_weights"].AsInt(rule.max_weights);
+  return rule;
+}
+
+bool NeedsCalibration(const std::vector<Treatment>& choices) {
+  return std::any_of(choices.begin(), choices.end(), [](const Treatment& treatment) {
+    return treatment.scheme == Scheme::kStaticInt8 || treatment.scheme == Scheme::kFloat8;
+  });
 }
 
 }  // namespace
 
-Target HostTarget() {
-#if defined(__aarch64__) || defined(__arm__)
-  return Target::kArm;
-#else
-  return Target::kX64;
-#endif
-}
-
-std::string_view Name(Scheme scheme) {
-  return kSchemeNames[static_cast<std::size_t>(scheme)];
-}
-
-Result<Scheme> ParseScheme(std::string_view name) {
-  for (std::size_t i = 0; i < kSchemeNames.size(); ++i) {
-    if (kSchemeNames[i] == name) return static_cast<Scheme>(i);
-  }
-  const std::string_view nearest = Nearest(name, kSchemeNames);
-  return Error(ErrorCode::kInvalidArgument,
-               Format("unknown scheme \"{}\"{}", Printable(name),
-                      nearest.empty() ? "; known: float, dynamic-int8, static-int8, float16"
-                                      : Format("; did you mean \"{}\"?", nearest)));
-}
-
 std::span<const RecipeEntry> Recipes() {
-  return kRecipes;
+  return kEntries;
 }
 
 Result<Recipe> FindRecipe(std::string_view name) {
-  std::array<std::string_view, kRecipes.size()> names;
-  for (std::size_t i = 0; i < kRecipes.size(); ++i) {
-    names[i] = kRecipes[i].name;
-    if (kRecipes[i].name != name) continue;
+  std::array<std::string_view, kEntries.size()> names;
+  for (std::size_t i = 0; i < kEntries.size(); ++i) {
+    names[i] = kEntries[i].name;
+    if (kEntries[i].name != name) continue;
     Recipe recipe;
-    recipe.name = kRecipes[i].name;
-    recipe.scheme = kRecipes[i].scheme;
+    recipe.name = name;
+    recipe.choices = ParseChoices(kIngredients[i].choices);
+    recipe.embeddings = ParseChoices(kIngredients[i].embeddings);
     return recipe;
   }
   const std::string_view nearest = Nearest(name, names);
+  std::string all;
+  for (const std::string_view known : names) all += Format("{}{}", all.empty() ? "" : ", ", known);
   return Error(ErrorCode::kInvalidArgument,
                Format("unknown recipe \"{}\"{}", Printable(name),
-                      nearest.empty() ? "; known: dynamic-int8, static-int8, float16"
+                      nearest.empty() ? Format("; known: {}", all)
                                       : Format("; did you mean \"{}\"?", nearest)));
 }
 
+bool Recipe::needs_calibration() const {
+  return NeedsCalibration(choices) ||
+         std::any_of(rules.begin(), rules.end(),
+                     [](const RecipeRule& rule) { return NeedsCalibration(rule.choices); });
+}
+
+namespace {
+
+template <typename Change>
+void ForEachTreatment(Recipe* recipe, const Change& change) {
+  for (auto* list : {&recipe->choices, &recipe->embeddings}) {
+    for (Treatment& treatment : *list) change(&treatment);
+  }
+  for (RecipeRule& rule : recipe->rules) {
+    for (Treatment& treatment : rule.choices) change(&treatment);
+  }
+}
+
+}  // namespace
+
+void Recipe::SetPerChannel(bool per_channel) {
+  ForEachTreatment(this, [&](Treatment* treatment) { treatment->per_channel = per_channel; });
+}
+
+void Recipe::SetBlock(std::int64_t block) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    if (treatment->scheme == Scheme::kWeightOnly) treatment->block = block;
+  });
+}
+
+void Recipe::SetSymmetric(bool symmetric) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    if (treatment->scheme != Scheme::kWeightOnly) return;
+    const bool is_nibble = treatment->bits() == 4;
+    treatment->weights = symmetric ? (is_nibble ? DataType::kInt4 : DataType::kInt8)
+                                   : (is_nibble ? DataType::kUint4 : DataType::kUint8);
+  });
+}
+
+void Recipe::SetFormat(QuantFormat format) {
+  ForEachTreatment(this, [&](Treatment* treatment) {
+    const bool is_integer =
+        treatment->scheme == Scheme::kWeightOnly || treatment->scheme == Scheme::kStaticInt8;
+    if (is_integer) treatment->format = format;
+  });
+}
+
+Result<std::vector<Treatment>> ParseTreatments(std::string_view text) {
+  std::vector<Treatment> treatments;
+  while (true) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    QB_TRY(Treatment treatment, FindTreatment(text.substr(0, end)));
+    treatments.push_back(treatment);
+    if (end == text.size()) return treatments;
+    text.remove_prefix(end + 1);
+  }
+}
+
+Result<RecipeRule> ParseRule(std::string_view text) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("rule \"{}\" is not PATTERN=TREATMENT", Printable(text)));
+  }
+  RecipeRule rule;
+  rule.match = text.substr(0, equals);
+  QB_TRY(rule.choices, ParseTreatments(text.substr(equals + 1)));
+  return rule;
+}
+
 Json Recipe::ToJson() const {
+  Json rule_list = Json::Array{};
+  for (const RecipeRule& rule : rules) {
+    Json json = Json::MakeObject().Set("match", rule.match).Set("min_weights", rule.min_weights);
+    if (rule.max_weights != INT64_MAX) json.Set("max_weights", rule.max_weights);
+    rule_list.Append(json.Set("choices", quantbench::ToJson(rule.choices)));
+  }
   return Json::MakeObject()
       .Set("name", name)
-      .Set("scheme", Name(scheme))
-      .Set("per_channel", per_channel)
+      .Set("choices", quantbench::ToJson(choices))
+      .Set("embeddings", quantbench::ToJson(embeddings))
+      .Set("rules", std::move(rule_list))
       .Set("keep_float", Json::List(keep_float))
       .Set("quantize_embeddings", quantize_embeddings)
-      .Set("target", TargetName(target));
+      .Set("target", Name(target));
 }
 
 Result<Recipe> Recipe::FromJson(const Json& json) {
   Recipe recipe;
   QB_TRY(recipe.name, json.RequireString("name", "recipe"));
-  QB_TRY(const std::string scheme, json.RequireString("scheme", "recipe"));
-  QB_TRY(recipe.scheme, ParseScheme(scheme));
-  recipe.per_channel = json["per_channel"].AsBool(recipe.per_channel);
+  QB_TRY(recipe.choices, ChoicesFromJson(json["choices"]));
+  QB_TRY(recipe.embeddings, ChoicesFromJson(json["embeddings"]));
+  for (const Json& entry : json["rules"].AsArray()) {
+    QB_TRY(RecipeRule rule, RuleFromJson(entry));
+    recipe.rules.push_back(std::move(rule));
+  }
   for (const Json& pattern : json["keep_float"].AsArray()) {
     recipe.keep_float.push_back(pattern.AsString());
   }

@@ -21,10 +21,12 @@ constexpr std::array kRules = {
     OperatorRule{"Add", Role::kCombine, kNotBetween},
     OperatorRule{"Mul", Role::kCombine, kNotBetween},
     OperatorRule{"Concat", Role::kCombine, kNotBetween},
+    OperatorRule{"Where", Role::kCombine, kNotBetween},
     OperatorRule{"AveragePool", Role::kUnary, kNotBetween},
     OperatorRule{"GlobalAveragePool", Role::kUnary, kNotBetween},
     OperatorRule{"LeakyRelu", Role::kUnary, kNotBetween},
     OperatorRule{"Sigmoid", Role::kUnary, kNotBetween},
+    OperatorRule{"Softmax", Role::kUnary, kNotBetween},
     OperatorRule{"MaxPool", Role::kMover, kNotBetween},
     OperatorRule{"Reshape", Role::kMover, kNotBetween},
     OperatorRule{"Flatten", Role::kMover, kNotBetween},
@@ -35,6 +37,9 @@ constexpr std::array kRules = {
     OperatorRule{"Split", Role::kMover, kNotBetween},
     OperatorRule{"Gather", Role::kMover, kNotBetween},
     OperatorRule{"Resize", Role::kMover, kNotBetween},
+    OperatorRule{"Pad", Role::kMover, kNotBetween},
+    OperatorRule{"Expand", Role::kMover, kNotBetween},
+    OperatorRule{"Tile", Role::kMover, kNotBetween},
     OperatorRule{"Relu", Role::kClamp, kNotBetween},
     OperatorRule{"Clip", Role::kClamp, kNotBetween},
     OperatorRule{"LSTM", Role::kFloat, kRecurrent},
@@ -47,7 +52,6 @@ constexpr std::array kRules = {
     OperatorRule{"Sub", Role::kFloat, kElementwise},
     OperatorRule{"Div", Role::kFloat, kElementwise},
     OperatorRule{"Pow", Role::kFloat, kElementwise},
-    OperatorRule{"Where", Role::kFloat, kElementwise},
     OperatorRule{"ConvTranspose", Role::kFloat, kNoKernel},
 };
 constexpr OperatorRule kUnknown = {"", Role::kFloat, kNoKernel};
@@ -62,8 +66,17 @@ const OperatorRule& RuleOf(const Node& node) {
   return kUnknown;
 }
 
+bool MovesCodes(const Node& node, DataType codes, std::int64_t opset) {
+  // [ONNX Runtime OperatorKernels.md: types of the CPU kernels]
+  constexpr std::int64_t kAllTypesOpset = 13;
+  if (RuleOf(node).role != Role::kMover || opset < kAllTypesOpset) return false;
+  if (codes == DataType::kUint8) return true;
+  return codes == DataType::kInt8 && !node.Is("Split");
+}
+
 std::vector<std::size_t> ActivationInputs(const Node& node) {
   std::vector<std::size_t> positions;
+  if (node.Is("Where")) return {1, 2};  // the first is the condition
   const std::size_t count = RuleOf(node).role == Role::kCombine ? node.inputs.size() : 1;
   for (std::size_t i = 0; i < count && i < node.inputs.size(); ++i) positions.push_back(i);
   return positions;

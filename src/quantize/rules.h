@@ -28,6 +28,9 @@ struct OperatorRule {
 // The rule of an operator of the ONNX domain; kFloat for one that the table does not know.
 [[nodiscard]] const OperatorRule& RuleOf(const Node& node);
 
+// Whether a mover works on codes as they are, whatever they stand for, in models of that opset.
+[[nodiscard]] bool MovesCodes(const Node& node, DataType codes, std::int64_t opset);
+
 // Inputs of an operator that carry activations, by position; the others are parameters.
 [[nodiscard]] std::vector<std::size_t> ActivationInputs(const Node& node);
 

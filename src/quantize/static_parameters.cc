@@ -9,6 +9,8 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "quantize/weight_scales.h"
+
 namespace quantbench {
 namespace {
 
@@ -16,9 +18,9 @@ constexpr double kInt32Max = std::numeric_limits<std::int32_t>::max();
 constexpr double kInt32Min = std::numeric_limits<std::int32_t>::min();
 
 // One number an output; empty without a bias.
-Result<std::vector<double>> BiasOf(const WeightedLayer& layer, const Model& model) {
+Result<std::vector<double>> BiasOf(const WeightedLayer& layer) {
   if (layer.bias == nullptr) return std::vector<double>();
-  QB_TRY(const FloatValues values, FloatValues::Of(model, *layer.bias));
+  QB_TRY(const FloatValues values, FloatValues::Of(*layer.bias));
   const std::vector<float> numbers = values.All();
   std::vector<double> bias(numbers.begin(), numbers.end());
   if (bias.size() == 1) bias.assign(static_cast<std::size_t>(layer.outputs), bias[0]);
@@ -46,19 +48,19 @@ bool FitBias(std::span<const double> bias, float input_scale, std::vector<float>
 }
 
 // Names of codes, scales and zero points.
-Result<Names> AddWeight(const WeightedLayer& layer, std::span<const float> scales,
-                        Emitter* emitter) {
+Names AddWeight(const WeightedLayer& layer, std::span<const float> scales, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
-  CodeLayout layout{layer.channels};
+  CodeLayout layout{layer.scales()};
   layout.negate = layer.weight_factor < 0;
   // Gemm's alpha is in the scale already: codes are those of the weights as they are.
   std::vector<float> own(scales.begin(), scales.end());
   for (float& scale : own) scale = static_cast<float>(scale / std::abs(layer.weight_factor));
-  QB_TRY(Tensor codes, QuantizeWeights(emitter->model(), weight, own, layout, emitter->threads()));
+  TensorMaker codes = LaterQuantized(weight, std::move(own), layout, emitter->threads());
   emitter->Replaced(weight.name);
   const auto count = static_cast<std::int64_t>(scales.size());
-  const Shape shape = layer.channels == Channels::kNone ? Shape{} : Shape{count};
-  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+  const Shape shape = layer.scales() == Channels::kNone ? Shape{} : Shape{count};
+  return Names{emitter->AddDeferred(weight.name + "_quantized", DataType::kInt8,
+                                    CodeShape(weight, layout), std::move(codes)),
                emitter->AddInitializer(weight.name + "_scale",
                                        Tensor::OfFloats(shape, {scales.begin(), scales.end()})),
                emitter->ZeroPoints(DataType::kInt8, shape)};
@@ -69,7 +71,7 @@ Result<Names> AddWeight(const WeightedLayer& layer, std::span<const float> scale
 Result<Names> SharedWeight(const WeightedLayer& layer, std::span<const float> scales,
                            const std::string& owner, Emitter* emitter) {
   return emitter->Once(Format("weight {} {}", layer.weight->name, owner),
-                       [&] { return AddWeight(layer, scales, emitter); });
+                       [&]() -> Result<Names> { return AddWeight(layer, scales, emitter); });
 }
 
 std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, float input_scale,
@@ -82,7 +84,7 @@ std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, fl
     const double steps = std::nearbyint(bias[c] / bias_scales[scales.size() == 1 ? 0 : c]);
     codes.push_back(static_cast<std::int32_t>(std::clamp(steps, kInt32Min, kInt32Max)));
   }
-  const bool is_whole = layer.channels == Channels::kNone;
+  const bool is_whole = layer.scales() == Channels::kNone;
   const Shape shape = is_whole ? Shape{} : Shape{static_cast<std::int64_t>(bias_scales.size())};
   const std::string& base = layer.bias->name;
   emitter.Replaced(base);
@@ -91,7 +93,7 @@ std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, fl
   const Names params = {
       emitter.AddInitializer(base + "_scale", Tensor::OfFloats(shape, bias_scales))};
   std::string floats = emitter.Fresh(base + "_dequantized");
-  writer->Dequantize(stored, floats, params, is_whole ? -1 : 0);
+  writer->Dequantize(stored, floats, params, DataType::kInt32, is_whole ? -1 : 0);
   return floats;
 }
 
@@ -108,12 +110,14 @@ Result<WeightedLayer> InspectWith(bool with_adder, const PlannedNode& planned,
   return layer;
 }
 
-Result<std::vector<float>> ScalesOf(const WeightedLayer& layer, const Emitter& emitter) {
-  QB_TRY(const auto maxima,
-         ChannelMaxima(emitter.model(), *layer.weight, layer.channels, emitter.threads()));
-  std::vector<float> scales = SymmetricScales(maxima);
-  for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
-  return scales;
+Result<std::vector<float>> ScalesOf(const Node& node, const WeightedLayer& layer,
+                                    const Emitter& emitter) {
+  QB_TRY(WeightScales chosen,
+         ChooseWeightScales(node, layer, emitter.plan().target, emitter.threads()));
+  for (float& scale : chosen.scales) {
+    scale = static_cast<float>(scale * std::abs(layer.weight_factor));
+  }
+  return std::move(chosen.scales);
 }
 
 void EraseAttribute(std::string_view name, Node* node) {
@@ -123,32 +127,31 @@ void EraseAttribute(std::string_view name, Node* node) {
 
 }  // namespace
 
-QdqWriter::QdqWriter(const Model& model, Emitter* emitter)
-    : emitter_(emitter), domain_(OnnxOpset(model) < kPerAxisOpset ? kContribDomain : "") {}
+QdqWriter::QdqWriter(Emitter* emitter) : emitter_(emitter), opset_(OnnxOpset(emitter->model())) {}
 
 void QdqWriter::Write(std::string_view op_type, const std::string& from, const std::string& to,
-                      const Names& params, std::vector<Attribute> attributes) {
-  uses_contrib_ = uses_contrib_ || !domain_.empty();
+                      const Names& params, DataType codes, std::vector<Attribute> attributes) {
   Names inputs = {from};
   inputs.insert(inputs.end(), params.begin(), params.end());
-  emitter_->Add(MakeNode(op_type, "", std::move(inputs), {to}, std::move(attributes), domain_));
+  Node node = MakeNode(op_type, "", std::move(inputs), {to}, std::move(attributes));
+  const bool is_wide = codes == DataType::kUint16 || codes == DataType::kInt16;
+  if (opset_ >= (is_wide ? kWideCodesOpset : kPerAxisOpset)) {
+    emitter_->Add(std::move(node));
+  } else {
+    emitter_->AddContrib(std::move(node));
+  }
 }
 
-void QdqWriter::Quantize(const std::string& from, const std::string& to, const Names& params) {
-  Write("QuantizeLinear", from, to, params, {});
+void QdqWriter::Quantize(const std::string& from, const std::string& to, const Names& params,
+                         DataType codes) {
+  Write("QuantizeLinear", from, to, params, codes, {});
 }
 
 void QdqWriter::Dequantize(const std::string& from, const std::string& to, const Names& params,
-                           std::int64_t axis) {
+                           DataType codes, std::int64_t axis) {
   std::vector<Attribute> attributes;
   if (axis >= 0) attributes.push_back(Attribute::Int("axis", axis));
-  Write("DequantizeLinear", from, to, params, std::move(attributes));
-}
-
-void QdqWriter::AddContrib(Node node) {
-  node.domain = kContribDomain;
-  uses_contrib_ = true;
-  emitter_->Add(std::move(node));
+  Write("DequantizeLinear", from, to, params, codes, std::move(attributes));
 }
 
 double SmallestBiasScale(double bias) {
@@ -160,14 +163,14 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
                           QdqWriter* writer, Node* node) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<double> bias, BiasOf(layer, emitter.model()));
-  QB_TRY(std::vector<float> scales, ScalesOf(layer, emitter));
+  QB_TRY(const std::vector<double> bias, BiasOf(layer));
+  QB_TRY(std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
   const bool widened = FitBias(bias, input_scale, &scales);
   QB_TRY(const Names weight,
          SharedWeight(layer, scales, widened ? planned.name : std::string(), &emitter));
   QB_TRY(const Names floats, emitter.Once("dequantized " + weight[0], [&]() -> Result<Names> {
     std::string name = emitter.Fresh(layer.weight->name + "_dequantized");
-    writer->Dequantize(weight[0], name, {weight[1], weight[2]}, layer.axis());
+    writer->Dequantize(weight[0], name, {weight[1], weight[2]}, DataType::kInt8, layer.axis());
     return Names{std::move(name)};
   }));
   node->inputs[1] = floats[0];
@@ -183,11 +186,12 @@ Status EmitFloatProduct(const PlannedNode& planned, const Names& activation, boo
                         const std::string& output, QdqWriter* writer) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<float> scales, ScalesOf(layer, emitter));
+  QB_TRY(const std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
   QB_TRY(const Names weight, SharedWeight(layer, scales, "", &emitter));
   Names inputs = {activation[0], weight[0], activation[1], weight[1], activation[2], weight[2]};
   if (layer.bias != nullptr) inputs.push_back(layer.bias->name);
-  writer->AddContrib(MakeNode("MatMulIntegerToFloat", planned.name, std::move(inputs), {output}));
+  writer->emitter().AddContrib(
+      MakeNode("MatMulIntegerToFloat", planned.name, std::move(inputs), {output}));
   return Ok();
 }
 

@@ -8,25 +8,23 @@
 namespace quantbench {
 
 // Writes QuantizeLinear and DequantizeLinear in the domain that the model's opset calls for: before
-// opset 13 ONNX has no scale per axis, and the engine's own operators of the same names have.
+// opset 13 ONNX has no scale per axis, before 21 no 16-bit codes, and the engine's own operators of
+// the same names have.
 class QdqWriter {
  public:
-  QdqWriter(const Model& model, Emitter* emitter);
+  explicit QdqWriter(Emitter* emitter);
   // `params`: names of scale and zero point (the latter may be absent).
-  void Quantize(const std::string& from, const std::string& to, const Names& params);
+  void Quantize(const std::string& from, const std::string& to, const Names& params,
+                DataType codes);
   void Dequantize(const std::string& from, const std::string& to, const Names& params,
-                  std::int64_t axis = -1);
+                  DataType codes, std::int64_t axis = -1);
   [[nodiscard]] Emitter& emitter() { return *emitter_; }
-  // A node of the engine's own domain.
-  void AddContrib(Node node);
-  [[nodiscard]] bool uses_contrib() const { return uses_contrib_; }
 
  private:
   void Write(std::string_view op_type, const std::string& from, const std::string& to,
-             const Names& params, std::vector<Attribute> attributes);
+             const Names& params, DataType codes, std::vector<Attribute> attributes);
   Emitter* emitter_;
-  std::string domain_;
-  bool uses_contrib_ = false;
+  std::int64_t opset_;
 };
 
 // Makes the weight and the bias of `node` (a copy of the planned Conv, Gemm or MatMul) dequantized

@@ -127,8 +127,28 @@ WeightedLayer InspectGemm(const Node& node, const GraphIndex& index) {
         Format("its alpha is {} and its beta {}", layer.weight_factor, layer.bias_factor);
   }
   if (!layer.reason.empty()) return layer;
-  layer.outputs = layer.channel_count();
+  layer.outputs = layer.weight->dims[layer.transposed ? 0 : 1];
   FindBias(node, 2, index, &layer);
+  return layer;
+}
+
+// W [directions, 4 hidden, inputs] and R [directions, 4 hidden, hidden].   [ONNX LSTM-14]
+WeightedLayer InspectLstm(const Node& node, const GraphIndex& index) {
+  WeightedLayer layer;
+  FindWeight(node, 1, index, &layer);
+  WeightedLayer recurrent;
+  FindWeight(node, 2, index, &recurrent);
+  layer.recurrent = recurrent.weight;
+  if (layer.reason.empty()) layer.reason = recurrent.reason;
+  if (!layer.reason.empty()) return layer;
+  const Shape& w = layer.weight->dims;
+  const Shape& r = layer.recurrent->dims;
+  if (w.size() != 3 || r.size() != 3 || w[0] != r[0] || w[1] != r[1] || w[1] != 4 * r[2]) {
+    layer.reason = Format("its weights have shapes {} and {}", ToString(w), ToString(r));
+  } else if (node.inputs.size() > 7 && !node.inputs[7].empty()) {
+    layer.reason = "it has peepholes";
+  }
+  if (layer.reason.empty()) layer.outputs = w[1];
   return layer;
 }
 
@@ -144,7 +164,14 @@ WeightedLayer InspectTable(const Node& node, const GraphIndex& index) {
 }  // namespace
 
 bool IsWeightedOperator(const Node& node) {
-  return node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm");
+  return node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm") || node.Is("LSTM");
+}
+
+std::vector<const Initializer*> WeightedLayer::weights() const {
+  std::vector<const Initializer*> list;
+  if (weight != nullptr) list.push_back(weight);
+  if (recurrent != nullptr) list.push_back(recurrent);
+  return list;
 }
 
 bool IsEmbedding(const Node& node, const GraphIndex& index) {
@@ -155,11 +182,12 @@ bool IsEmbedding(const Node& node, const GraphIndex& index) {
 }
 
 WeightedLayer InspectLayer(const Node& node, const Graph& graph, const GraphIndex& index,
-                           const ElementTypes& types, bool per_channel) {
+                           const ElementTypes& types) {
   WeightedLayer layer;
   if (node.Is("Conv")) layer = InspectConv(node, index);
   if (node.Is("MatMul")) layer = InspectMatMul(node, index);
   if (node.Is("Gemm")) layer = InspectGemm(node, index);
+  if (node.Is("LSTM")) layer = InspectLstm(node, index);
   if (node.Is("Gather")) layer = InspectTable(node, index);
   if (layer.reason.empty() && IsWeightedOperator(node)) {
     const auto type = types.find(node.inputs[0]);
@@ -170,8 +198,6 @@ WeightedLayer InspectLayer(const Node& node, const Graph& graph, const GraphInde
   const bool may_add = node.Is("MatMul") || node.Is("Conv");
   if (layer.reason.empty() && may_add && layer.bias == nullptr)
     FindAdder(node, index, graph, &layer);
-  // A table keeps one scale a row: each row is looked up alone.
-  if (!per_channel && !node.Is("Gather")) layer.channels = Channels::kNone;
   return layer;
 }
 

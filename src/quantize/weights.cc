@@ -153,15 +153,35 @@ std::vector<std::byte> Transposed(std::span<const std::byte> codes, std::int64_t
   return result;
 }
 
+// Every number through a kernel that writes a narrower float.
+template <typename T, typename Kernel>
+Result<Tensor> Narrowed(const Initializer& initializer, DataType type, int threads,
+                        const Kernel& kernel) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
+  QB_TRY(Tensor tensor, Tensor::Make(type, initializer.dims));
+  const std::span<T> out = tensor.As<T>();
+  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
+    weights.Read(begin, end,
+                 [&](std::span<const float> values) { kernel(values, Slice(out, begin, end)); });
+  });
+  return tensor;
+}
+
 }  // namespace
 
 bool IsFloatWeights(const Initializer& initializer) {
   return initializer.type == DataType::kFloat32 && Elements(initializer) >= kMinWeightElements;
 }
 
-Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& initializer,
-                                         Channels channels, int threads) {
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+Error NotFinite(const Initializer& initializer, float value) {
+  return {ErrorCode::kMalformed,
+          Format("initializer \"{}\" holds {}: such weights cannot be quantized",
+                 Printable(initializer.name), std::isnan(value) ? "NaN" : "infinity")};
+}
+
+Result<std::vector<float>> ChannelMaxima(const Initializer& initializer, Channels channels,
+                                         int threads) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   const Matrix matrix = MatrixOf(initializer, channels);
   std::vector<float> maxima;
   switch (channels) {
@@ -171,9 +191,7 @@ Result<std::vector<float>> ChannelMaxima(const Model& model, const Initializer& 
   }
   for (const float maximum : maxima) {
     if (std::isfinite(maximum)) continue;
-    return Error(ErrorCode::kMalformed,
-                 Format("initializer \"{}\" holds {}: such weights cannot be quantized",
-                        Printable(initializer.name), std::isnan(maximum) ? "NaN" : "infinity"));
+    return NotFinite(initializer, maximum);
   }
   return maxima;
 }
@@ -187,10 +205,9 @@ std::vector<float> SymmetricScales(std::span<const float> maxima) {
   return scales;
 }
 
-Result<Tensor> QuantizeWeights(const Model& model, const Initializer& initializer,
-                               std::span<const float> scales, const CodeLayout& layout,
-                               int threads) {
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+Result<Tensor> QuantizeWeights(const Initializer& initializer, std::span<const float> scales,
+                               const CodeLayout& layout, int threads) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kInt8, initializer.dims));
   const Matrix matrix = MatrixOf(initializer, layout.channels);
   const Quantizer quantizer{layout.channels, matrix, scales};
@@ -218,8 +235,21 @@ Result<Tensor> QuantizeWeights(const Model& model, const Initializer& initialize
   return tensor;
 }
 
-Result<HalfSurvey> SurveyForHalf(const Model& model, const Initializer& initializer) {
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
+TensorMaker LaterQuantized(const Initializer& initializer, std::vector<float> scales,
+                           const CodeLayout& layout, int threads) {
+  return [initializer, scales = std::move(scales), layout, threads] {
+    return QuantizeWeights(initializer, scales, layout, threads);
+  };
+}
+
+Shape CodeShape(const Initializer& initializer, const CodeLayout& layout) {
+  Shape shape = initializer.dims;
+  if (layout.transpose) std::swap(shape[0], shape[1]);
+  return shape;
+}
+
+Result<HalfSurvey> SurveyForHalf(const Initializer& initializer) {
+  QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   const std::int64_t count = weights.size();
   std::vector<HalfSurvey> parts(static_cast<std::size_t>(ChunksOf(count)));
   ParallelFor(count, kChunkElements, 0, [&](std::int64_t begin, std::int64_t end) {
@@ -236,16 +266,23 @@ Result<HalfSurvey> SurveyForHalf(const Model& model, const Initializer& initiali
   return survey;
 }
 
-Result<Tensor> HalfWeights(const Model& model, const Initializer& initializer, int threads) {
-  QB_TRY(const FloatValues weights, FloatValues::Of(model, initializer));
-  QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat16, initializer.dims));
-  const std::span<std::uint16_t> halves = tensor.As<std::uint16_t>();
-  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
-    weights.Read(begin, end, [&](std::span<const float> values) {
-      kernels::ToHalf(values, Slice(halves, begin, end));
-    });
-  });
-  return tensor;
+Result<Tensor> HalfWeights(const Initializer& initializer, int threads) {
+  return Narrowed<std::uint16_t>(initializer, DataType::kFloat16, threads, kernels::ToHalf);
+}
+
+Result<Tensor> BfloatWeights(const Initializer& initializer, int threads) {
+  return Narrowed<std::uint16_t>(initializer, DataType::kBfloat16, threads, kernels::ToBfloat);
+}
+
+Result<Tensor> Float8Weights(const Initializer& initializer, DataType type, float scale,
+                             int threads) {
+  QB_CHECK(type == DataType::kFloat8E4M3FN || type == DataType::kFloat8E5M2, "a float8 we write");
+  const auto kernel =
+      type == DataType::kFloat8E4M3FN ? kernels::ToFloat8E4M3 : kernels::ToFloat8E5M2;
+  return Narrowed<std::uint8_t>(initializer, type, threads,
+                                [=](std::span<const float> values, std::span<std::uint8_t> out) {
+                                  kernel(values, scale, out);
+                                });
 }
 
 }  // namespace quantbench

@@ -41,10 +41,9 @@ TEST(ChannelMaxima, AgreesWithALoopForEveryLayoutAndThreadCount) {
   }
   const float largest = *std::max_element(rows.begin(), rows.end());
   for (const int threads : {1, 2, 5}) {
-    EXPECT_EQ(ChannelMaxima({}, weight, Channels::kRows, threads).value(), rows);
-    EXPECT_EQ(ChannelMaxima({}, weight, Channels::kColumns, threads).value(), columns);
-    EXPECT_EQ(ChannelMaxima({}, weight, Channels::kNone, threads).value(),
-              std::vector<float>{largest});
+    EXPECT_EQ(ChannelMaxima(weight, Channels::kRows, threads).value(), rows);
+    EXPECT_EQ(ChannelMaxima(weight, Channels::kColumns, threads).value(), columns);
+    EXPECT_EQ(ChannelMaxima(weight, Channels::kNone, threads).value(), std::vector<float>{largest});
   }
 }
 
@@ -55,7 +54,7 @@ TEST(ChannelMaxima, RefusesNanAndInfinityByName) {
     values[37] = bad;
     const Initializer weight = Initializer::Of("conv.weight", Tensor::OfFloats({8, 8}, values));
     for (const Channels channels : {Channels::kNone, Channels::kRows, Channels::kColumns}) {
-      const auto maxima = ChannelMaxima({}, weight, channels, 1);
+      const auto maxima = ChannelMaxima(weight, channels, 1);
       ASSERT_FALSE(maxima.ok());
       EXPECT_EQ(maxima.error().code(), ErrorCode::kMalformed);
       EXPECT_THAT(maxima.error().message(), HasSubstr("\"conv.weight\""));
@@ -67,9 +66,9 @@ TEST(ChannelMaxima, RefusesNanAndInfinityByName) {
 TEST(QuantizeWeights, KeepsEveryErrorWithinHalfAStep) {
   const Initializer weight = Weight({33, 70}, 0.02);
   const std::vector<float> values = Floats(weight);
-  const auto maxima = ChannelMaxima({}, weight, Channels::kRows, 1).value();
+  const auto maxima = ChannelMaxima(weight, Channels::kRows, 1).value();
   const std::vector<float> scales = SymmetricScales(maxima);
-  const Tensor codes = QuantizeWeights({}, weight, scales, {Channels::kRows}, 1).value();
+  const Tensor codes = QuantizeWeights(weight, scales, {Channels::kRows}, 1).value();
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double scale = scales[i / 70];
     EXPECT_LE(std::abs(scale * codes.As<std::int8_t>()[i] - values[i]), 0.5 * scale * (1 + 1e-6));
@@ -79,13 +78,13 @@ TEST(QuantizeWeights, KeepsEveryErrorWithinHalfAStep) {
 TEST(QuantizeWeights, GivesTheSameBytesAtAnyNumberOfThreads) {
   const Initializer weight = Weight({640, 1000});
   for (const Channels channels : {Channels::kNone, Channels::kRows, Channels::kColumns}) {
-    const auto maxima = ChannelMaxima({}, weight, channels, 1).value();
+    const auto maxima = ChannelMaxima(weight, channels, 1).value();
     const std::vector<float> scales = SymmetricScales(maxima);
     CodeLayout layout{channels};
     layout.transpose = true;
-    const Tensor one = QuantizeWeights({}, weight, scales, layout, 1).value();
+    const Tensor one = QuantizeWeights(weight, scales, layout, 1).value();
     for (const int threads : {2, 3, 8}) {
-      EXPECT_EQ(QuantizeWeights({}, weight, scales, layout, threads).value().bytes, one.bytes);
+      EXPECT_EQ(QuantizeWeights(weight, scales, layout, threads).value().bytes, one.bytes);
     }
   }
 }
@@ -94,7 +93,7 @@ TEST(QuantizeWeights, TransposesNegatesAndOffsets) {
   const Initializer weight = Initializer::Of("w", Tensor::OfFloats({2, 3}, {1, -2, 3, -127, 5, 0}));
   const std::vector<float> scale = {1.0F};
   const auto codes_of = [&](const CodeLayout& layout) {
-    return QuantizeWeights({}, weight, scale, layout, 1).value();
+    return QuantizeWeights(weight, scale, layout, 1).value();
   };
   CodeLayout layout;
   layout.transpose = true;
@@ -122,10 +121,10 @@ TEST(QuantizeWeights, ReadsNumbersAtOddAddressesOfAFile) {
     ASSERT_TRUE(SaveModel(model, path, options).ok());
     const Model loaded = LoadModel(path).value();
     const Initializer& weight = loaded.graph.initializers[0];
-    const auto maxima = ChannelMaxima(loaded, weight, Channels::kColumns, 2).value();
+    const auto maxima = ChannelMaxima(weight, Channels::kColumns, 2).value();
     const std::vector<float> scales = SymmetricScales(maxima);
-    EXPECT_EQ(QuantizeWeights(loaded, weight, scales, {Channels::kColumns}, 2).value().bytes,
-              QuantizeWeights({}, model.graph.initializers[0], scales, {Channels::kColumns}, 1)
+    EXPECT_EQ(QuantizeWeights(weight, scales, {Channels::kColumns}, 2).value().bytes,
+              QuantizeWeights(model.graph.initializers[0], scales, {Channels::kColumns}, 1)
                   .value()
                   .bytes);
   }
@@ -134,10 +133,32 @@ TEST(QuantizeWeights, ReadsNumbersAtOddAddressesOfAFile) {
 
 TEST(HalfWeights, RoundsEveryNumberAsTheReferenceDoes) {
   const Initializer weight = Weight({300, 1001}, 0.001);
-  const Tensor halves = HalfWeights({}, weight, 2).value();
+  const Tensor halves = HalfWeights(weight, 2).value();
   std::vector<std::uint16_t> expected(halves.As<std::uint16_t>().size());
   kernels::reference::ToHalf(Floats(weight), expected);
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), halves.As<std::uint16_t>().begin()));
+}
+
+TEST(BfloatWeights, RoundsEveryNumberAsTheReferenceDoes) {
+  const Initializer weight = Weight({300, 1001});
+  const Tensor bfloats = BfloatWeights(weight, 2).value();
+  EXPECT_EQ(bfloats.type, DataType::kBfloat16);
+  std::vector<std::uint16_t> expected(bfloats.As<std::uint16_t>().size());
+  kernels::reference::ToBfloat(Floats(weight), expected);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), bfloats.As<std::uint16_t>().begin()));
+}
+
+TEST(Float8Weights, DividesAndRoundsEveryNumberAsTheReferenceDoes) {
+  const Initializer weight = Weight({300, 1001}, 100);
+  for (const DataType type : {DataType::kFloat8E4M3FN, DataType::kFloat8E5M2}) {
+    const Tensor codes = Float8Weights(weight, type, 0.75F, 2).value();
+    EXPECT_EQ(codes.type, type);
+    std::vector<std::uint8_t> expected(codes.As<std::uint8_t>().size());
+    const bool is_e4m3 = type == DataType::kFloat8E4M3FN;
+    (is_e4m3 ? kernels::reference::ToFloat8E4M3 : kernels::reference::ToFloat8E5M2)(
+        Floats(weight), 0.75F, expected);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), codes.As<std::uint8_t>().begin()));
+  }
 }
 
 TEST(SurveyForHalf, FindsTheLargestAndCountsTheSmall) {
@@ -147,7 +168,7 @@ TEST(SurveyForHalf, FindsTheLargestAndCountsTheSmall) {
   values[3] = 6e-5F;
   values[4] = -1e-8F;
   values[5] = 0x1p-14F;
-  const auto survey = SurveyForHalf({}, Initializer::Of("w", Tensor::OfFloats({1000}, values)));
+  const auto survey = SurveyForHalf(Initializer::Of("w", Tensor::OfFloats({1000}, values)));
   EXPECT_EQ(survey.value().largest, 70000.0F);
   EXPECT_EQ(survey.value().small, 2);
 }

@@ -232,21 +232,30 @@ Table QuantizationTable(const Analysis& analysis) {
   return table;
 }
 
+namespace {
+
+// "int8 per channel (axis 0), 3 repaired", "int4 in blocks of 32", "float16"
+std::string WeightsText(const LayerPlan& layer) {
+  if (layer.weight.empty() || layer.scheme == Scheme::kKeepFloat) return "-";
+  const std::string type = Name(layer.weight_type);
+  if (layer.block > 0) return Format("{} in blocks of {}", type, layer.block);
+  if (IsFloatingPoint(layer.weight_type)) return type;
+  const std::string scales =
+      layer.weight_axis < 0 ? "per tensor" : Format("per channel (axis {})", layer.weight_axis);
+  if (layer.repaired_channels == 0) return Format("{} {}", type, scales);
+  return Format("{} {}, {} repaired", type, scales, layer.repaired_channels);
+}
+
+}  // namespace
+
 Table PlanTable(const Plan& plan) {
   Table table;
   table.title = "Layers";
-  table.columns = {{"layer", false}, {"operator", false}, {"became", false},
-                   {"form", false},  {"weights", false},  {"bytes before"},
-                   {"bytes after"},  {"why float", false}};
+  table.columns = {{"layer", false},   {"operator", false}, {"became", false}, {"form", false},
+                   {"weights", false}, {"bytes before"},    {"bytes after"},   {"why", false}};
   for (const LayerPlan& layer : plan.layers) {
-    std::string weights = "-";
-    if (!layer.weight.empty() && layer.scheme != Scheme::kKeepFloat) {
-      weights = Format("{}{}", Name(layer.weight_type),
-                       layer.weight_axis < 0 ? " per tensor"
-                                             : Format(" per channel (axis {})", layer.weight_axis));
-    }
     table.rows.push_back({layer.layer, layer.op_type, std::string(Name(layer.scheme)), layer.form,
-                          weights, Format("{}", layer.weight_bytes_before),
+                          WeightsText(layer), Format("{}", layer.weight_bytes_before),
                           Format("{}", layer.weight_bytes_after), layer.reason});
   }
   return table;

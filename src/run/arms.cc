@@ -4,10 +4,30 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
+#include "quantbench/quantize.h"
 
 namespace quantbench {
 
-Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads) {
+Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths) {
+  EngineEntries entries;
+  for (const std::filesystem::path& path : paths) {
+    const auto model = LoadModel(path);
+    if (!model.ok()) continue;  // loading it says what is wrong
+    for (const auto& [key, value] : EngineOptionsOf(model.value())) {
+      const auto [entry, is_new] = entries.emplace(key, value);
+      if (!is_new && entry->second != value) {
+        return Error(ErrorCode::kInvalidArgument,
+                     Format("the models ask the engine for different values of {}: \"{}\" and "
+                            "\"{}\"",
+                            Printable(key), Printable(entry->second), Printable(value)));
+      }
+    }
+  }
+  return entries;
+}
+
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
+                          const EngineEntries& entries) {
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Model model, LoadModel(path));
   EngineModel bytes;
@@ -17,6 +37,7 @@ Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int
   }
   SessionOptions options;
   options.threads = threads;
+  options.config = entries;
   auto session = engine.Load(bytes, options);
   if (!session.ok()) return session.error().Within(path.string());
   return LoadedArm{std::move(session).value(), SystemClock().NowNs() - start};

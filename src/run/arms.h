@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,8 +21,13 @@ struct LoadedArm {
   std::unique_ptr<Session> session;
   std::int64_t load_ns = 0;  // session creation, reading the file included
 };
+using EngineEntries = std::map<std::string, std::string>;
+// The session entries that models ask for (EngineOptionsOf), together: arms that are compared run
+// under the same. kInvalidArgument when two ask for different values.
+Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths);
 // Errors name the path.
-Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads);
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
+                          const EngineEntries& entries);
 
 // The model at `path` checked and taken apart only as far as its inputs are concerned.
 Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path);

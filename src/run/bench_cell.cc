@@ -51,7 +51,7 @@ Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& ce
 
 // Loads the arms in an order of this process's own; failures stay with their arm.
 std::vector<WorkerArm> LoadArms(const Json& request, Engine& engine, const Cell& cell,
-                                std::uint64_t seed) {
+                                std::uint64_t seed, const EngineEntries& entries) {
   const Json::Array& wanted = request["arms"].AsArray();
   std::vector<WorkerArm> arms(wanted.size());
   std::vector<std::size_t> order(wanted.size());
@@ -61,7 +61,8 @@ std::vector<WorkerArm> LoadArms(const Json& request, Engine& engine, const Cell&
   for (const std::size_t index : order) {
     WorkerArm& arm = arms[index];
     arm.id = wanted[index]["arm"].AsString();
-    auto loaded = LoadArm(engine, wanted[index]["path"].AsString(), static_cast<int>(cell.threads));
+    auto loaded =
+        LoadArm(engine, wanted[index]["path"].AsString(), static_cast<int>(cell.threads), entries);
     if (loaded.ok()) {
       arm.loaded = std::move(loaded).value();
     } else {
@@ -153,7 +154,10 @@ Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progre
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   const std::string original = request["arms"].AsArray().front()["path"].AsString();
   QB_TRY(const CellInput input, OpenCell(original, cell, source));
-  std::vector<WorkerArm> arms = LoadArms(request, engine, cell, plan.seed);
+  std::vector<std::filesystem::path> paths;
+  for (const Json& arm : request["arms"].AsArray()) paths.emplace_back(arm["path"].AsString());
+  QB_TRY(const EngineEntries entries, EntriesOf(paths));
+  std::vector<WorkerArm> arms = LoadArms(request, engine, cell, plan.seed, entries);
   std::vector<Pass> passes;
   for (WorkerArm& arm : arms) {
     if (!arm.failure.empty()) continue;
@@ -173,8 +177,11 @@ Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progre
     if (measured != nullptr) measured->load_ns = arm.loaded.load_ns;
     described.Append(Describe(arm, measured));
   }
+  Json engine_options = Json::MakeObject();
+  for (const auto& [key, value] : entries) engine_options.Set(key, value);
   return Json::MakeObject()
       .Set("arms", std::move(described))
+      .Set("engine_options", std::move(engine_options))
       .Set("input", input.opened.source)
       .Set("notes", Json::List(input.opened.notes));
 }
@@ -197,7 +204,9 @@ CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
     }
     Merge(result.reply, &arms);
     peak = std::max(peak, result.peak_bytes);
-    outcome.results.Set("input", result.reply["input"]).Set("notes", result.reply["notes"]);
+    outcome.results.Set("input", result.reply["input"])
+        .Set("notes", result.reply["notes"])
+        .Set("engine_options", result.reply["engine_options"]);
   }
   outcome.results.Set("arms", std::move(arms)).Set("peak_bytes", peak);
   return outcome;

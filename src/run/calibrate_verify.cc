@@ -7,7 +7,6 @@
 
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
-#include "quantbench/graph.h"
 #include "quantbench/measure.h"
 
 #include "run/arms.h"
@@ -99,7 +98,7 @@ Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& pr
   QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   QB_TRY(Model model, LoadModel(path));
-  QB_TRY(const Model prepared, Prepare(std::move(model), nullptr));
+  QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));
   CalibrateOptions options;
   options.samples = request["samples"].AsInt(options.samples);
   options.observer = request["observer"].AsString();
@@ -133,8 +132,10 @@ Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progr
   const std::string original = request["original"].AsString();
   QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(original, source.dims));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
-  QB_TRY(const LoadedArm quantized, LoadArm(engine, request["quantized"].AsString(), 0));
-  QB_TRY(const LoadedArm reference, LoadArm(engine, original, 0));
+  const std::filesystem::path output = request["quantized"].AsString();
+  QB_TRY(const EngineEntries entries, EntriesOf(std::span(&output, 1)));
+  QB_TRY(const LoadedArm quantized, LoadArm(engine, output, 0, entries));
+  QB_TRY(const LoadedArm reference, LoadArm(engine, original, 0, entries));
   const std::int64_t batch = inputs.empty() || !inputs.front().batched ? 1 : inputs.front().dims[0];
   const std::int64_t batches =
       std::max<std::int64_t>(1, std::min(kVerifySamples, opened.dataset->size()) / batch);

@@ -30,14 +30,16 @@ void FitBatch(const std::vector<InputSpec>& inputs, std::int64_t samples,
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress) {
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   if (!source.data) return Error(ErrorCode::kInvalidArgument, "evaluating needs a data set");
-  const std::string path = request["path"].AsString();
+  const std::filesystem::path path = request["path"].AsString();
   QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(path));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   EvaluateOptions options;
   options.batch = std::max<std::int64_t>(1, request["batch"].AsInt(16));
   options.limit = request["limit"].AsInt();
   FitBatch(inputs, opened.dataset->size(), &options);
-  QB_TRY(const LoadedArm arm, LoadArm(engine, path, static_cast<int>(request["threads"].AsInt(1))));
+  QB_TRY(const EngineEntries entries, EntriesOf(std::span(&path, 1)));
+  const auto threads = static_cast<int>(request["threads"].AsInt(1));
+  QB_TRY(const LoadedArm arm, LoadArm(engine, path, threads, entries));
   QB_TRY(const Predictions predictions,
          Predict(*arm.session, *opened.dataset, inputs, options, progress));
   return Json::MakeObject()

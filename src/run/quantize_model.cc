@@ -7,7 +7,6 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
-#include "quantbench/graph.h"
 #include "quantbench/run.h"
 
 #include "run/calibrate_verify.h"
@@ -83,6 +82,20 @@ double Seconds(std::int64_t nanoseconds) {
   return static_cast<double>(nanoseconds) * 1e-9;
 }
 
+// The prepared model, and the plan: the one given, or one of our own.
+Result<Model> PlanModel(const QuantizeOptions& options, const CalibrationTable* table, Model model,
+                        QuantizeOutcome* outcome) {
+  if (options.plan) {
+    outcome->plan = *options.plan;
+    return PrepareFor(std::move(model), outcome->plan, nullptr);
+  }
+  std::vector<std::string> notes;
+  QB_TRY(Model prepared, PrepareFor(std::move(model), options.recipe, &notes));
+  QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table));
+  outcome->plan.notes.insert(outcome->plan.notes.begin(), notes.begin(), notes.end());
+  return prepared;
+}
+
 // Everything but the engine's part: from bytes to bytes. Fills plan, sizes and seconds.
 Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
                QuantizeOutcome* outcome, Progress& progress) {
@@ -91,12 +104,13 @@ Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
   QB_TRY(Model model, LoadModel(options.model));
   QB_OK(CheckModel(model));
   outcome->before = SizeOf(model);
-  std::vector<std::string> notes;
-  QB_TRY(Model prepared, Prepare(std::move(model), &notes));
-  QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table));
-  outcome->plan.notes.insert(outcome->plan.notes.begin(), notes.begin(), notes.end());
-  QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
-  QB_OK(SaveModel(quantized, options.output, {}));
+  QB_TRY(Model prepared, PlanModel(options, table, std::move(model), outcome));
+  if (options.plan_only) {
+    QB_OK(WriteFileAtomic(options.output, outcome->plan.ToJson().Dump(2) + "\n"));
+  } else {
+    QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
+    QB_OK(SaveModel(quantized, options.output, {}));
+  }
   outcome->seconds = Seconds(SystemClock().NowNs() - start);
   outcome->peak_bytes = PeakResidentBytes();
   return Ok();
@@ -117,18 +131,22 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
   QB_OK(CheckPaths(options));
   QuantizeOutcome outcome;
   std::optional<CalibrationTable> table;
-  if (options.recipe.needs_calibration()) {
+  if (!options.plan && options.recipe.needs_calibration()) {
     const std::int64_t start = SystemClock().NowNs();
     QB_TRY(table, CalibrateByWorker(options, worker, progress));
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }
   Replacement replacement(options.output);
   QB_OK(Convert(options, table ? &*table : nullptr, &outcome, progress));
+  outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
+  if (options.plan_only) {
+    replacement.Keep();
+    return outcome;
+  }
   if (auto reopened = Reopen(options, &outcome); !reopened.ok()) {
     return Error(ErrorCode::kInternal,
                  "the written model is not sound: " + reopened.error().message());
   }
-  outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (options.verify) {
     QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
     outcome.verified = true;

@@ -171,6 +171,42 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  // What a recipe table changes about its base.
+  void ReadRecipeParts(Reader* parts, Recipe* recipe) {
+    bool per_channel = true;
+    bool symmetric = true;
+    std::int64_t block = 0;
+    std::string format;
+    std::string target;
+    std::vector<std::string> rules;
+    parts->Bool("per_channel", &per_channel);
+    parts->Bool("symmetric", &symmetric);
+    parts->Int("block", &block, 16, 256);
+    parts->String("format", &format);
+    parts->String("target", &target);
+    parts->Strings("rules", &rules);
+    parts->Strings("keep_float", &recipe->keep_float);
+    parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
+    for (const std::string& text : rules) {
+      auto rule = ParseRule(text);
+      if (!rule.ok()) return parts->Mistake("rules", rule.error().message());
+      recipe->rules.push_back(std::move(rule).value());
+    }
+    if (!per_channel) recipe->SetPerChannel(false);
+    if (!symmetric) recipe->SetSymmetric(false);
+    if (block > 0) recipe->SetBlock(block);
+    if (!format.empty()) {
+      const auto parsed = ParseQuantFormat(format);
+      if (!parsed.ok()) return parts->Mistake("format", parsed.error().message());
+      recipe->SetFormat(parsed.value());
+    }
+    if (!target.empty()) {
+      const auto parsed = ParseTarget(target);
+      if (!parsed.ok()) return parts->Mistake("target", parsed.error().message());
+      recipe->target = parsed.value();
+    }
+  }
+
   void ReadRecipe(Reader* reader, StudyVariant* variant) {
     const toml::node* node = reader->Find("recipe");
     if (node == nullptr) {
@@ -190,9 +226,7 @@ class Parser {
     auto recipe = FindRecipe(base);
     if (!recipe.ok() && !base.empty()) return parts.Mistake("base", recipe.error().message());
     if (recipe.ok()) variant->recipe = std::move(recipe).value();
-    parts.Bool("per_channel", &variant->recipe.per_channel);
-    parts.Strings("keep_float", &variant->recipe.keep_float);
-    parts.Bool("quantize_embeddings", &variant->recipe.quantize_embeddings);
+    ReadRecipeParts(&parts, &variant->recipe);
   }
 
   void ReadVariant(const toml::table& table) {

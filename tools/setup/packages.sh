@@ -10,6 +10,8 @@ guest_packages="libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev l
 test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev strace"
 # Figures.
 figure_packages="gnuplot-nox fonts-dejavu-core"
+# Benchmarks; only ./dev bench needs them.
+bench_packages="libbenchmark-dev"
 # Checks of the source text; only ./dev tidy and ./dev format need them.
 check_packages="clang clang-tidy clang-format"
 

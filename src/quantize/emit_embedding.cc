@@ -9,14 +9,13 @@ namespace {
 // Codes and scales of a table, made once however many nodes read it.
 Result<Names> TableOf(const WeightedLayer& layer, Emitter* emitter) {
   const Initializer& table = *layer.weight;
-  QB_TRY(const auto maxima,
-         ChannelMaxima(emitter->model(), table, Channels::kRows, emitter->threads()));
+  QB_TRY(const auto maxima, ChannelMaxima(table, Channels::kRows, emitter->threads()));
   const std::vector<float> scales = SymmetricScales(maxima);
-  QB_TRY(Tensor codes,
-         QuantizeWeights(emitter->model(), table, scales, {Channels::kRows}, emitter->threads()));
+  TensorMaker codes = LaterQuantized(table, scales, {Channels::kRows}, emitter->threads());
   emitter->Replaced(table.name);
   return Names{
-      emitter->AddInitializer(table.name + "_quantized", std::move(codes)),
+      emitter->AddDeferred(table.name + "_quantized", DataType::kInt8, table.dims,
+                           std::move(codes)),
       emitter->AddInitializer(table.name + "_scale", Tensor::OfFloats({table.dims[0], 1}, scales))};
 }
 

@@ -1,12 +1,13 @@
-// Applying dynamic-int8: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
+// Emitting dynamic layers: DynamicQuantizeLinear -> MatMulInteger or ConvInteger -> Cast -> Mul [->
 // Add].
 #include <algorithm>
 #include <cmath>
 
 #include "quantbench/base/format.h"
-#include "quantbench/graph.h"
 
 #include "quantize/emitter.h"
+#include "quantize/layer_bias.h"
+#include "quantize/weight_scales.h"
 
 namespace quantbench {
 namespace {
@@ -25,42 +26,29 @@ Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
 // Scales as they multiply the product: [N] for a matrix, [1, C, 1, 1] for a convolution, [] for
 // one.
 Shape ScaleShape(const Node& node, const WeightedLayer& layer, std::size_t count) {
-  if (layer.channels == Channels::kNone) return {};
+  if (layer.scales() == Channels::kNone) return {};
   const auto channels = static_cast<std::int64_t>(count);
   return node.Is("Conv") ? Shape{1, channels, 1, 1} : Shape{channels};
 }
 
 Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
   const Initializer& weight = *layer.weight;
-  const Model& model = emitter->model();
-  QB_TRY(const auto maxima, ChannelMaxima(model, weight, layer.channels, emitter->threads()));
-  std::vector<float> scales = SymmetricScales(maxima);
-  CodeLayout layout{layer.channels};
+  // ConvInteger takes unsigned weights, whose products never saturate.
+  const Target target = node.Is("Conv") ? Target::kX64Vnni : emitter->plan().target;
+  QB_TRY(WeightScales chosen, ChooseWeightScales(node, layer, target, emitter->threads()));
+  std::vector<float> scales = std::move(chosen.scales);
+  CodeLayout layout{layer.scales()};
   layout.transpose = layer.transposed;
   layout.negate = layer.weight_factor < 0;
   layout.offset = node.Is("Conv");  // the engine's ConvInteger is slow on signed weights
-  QB_TRY(Tensor codes, QuantizeWeights(model, weight, scales, layout, emitter->threads()));
+  TensorMaker codes = LaterQuantized(weight, scales, layout, emitter->threads());
+  const DataType type = layout.offset ? DataType::kUint8 : DataType::kInt8;
   for (float& scale : scales) scale = static_cast<float>(scale * std::abs(layer.weight_factor));
   emitter->Replaced(weight.name);
   const Shape shape = ScaleShape(node, layer, scales.size());
-  return Names{emitter->AddInitializer(weight.name + "_quantized", std::move(codes)),
+  return Names{emitter->AddDeferred(weight.name + "_quantized", type, CodeShape(weight, layout),
+                                    std::move(codes)),
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
-}
-
-// The bias as it is added to the product, one number an output, as the engine's fusion wants it;
-// empty: none.
-Result<std::string> Bias(const Node& node, const WeightedLayer& layer, Emitter* emitter) {
-  if (layer.bias == nullptr) return std::string();
-  const bool is_convolution = node.Is("Conv");
-  const bool is_one_each = Elements(*layer.bias) == layer.outputs;
-  if (!is_convolution && layer.bias_factor == 1 && is_one_each) return layer.bias->name;
-  QB_TRY(const FloatValues values, FloatValues::Of(emitter->model(), *layer.bias));
-  std::vector<float> bias = values.All();
-  for (float& value : bias) value = static_cast<float>(value * layer.bias_factor);
-  bias.resize(static_cast<std::size_t>(layer.outputs), bias[0]);
-  const Shape shape = is_convolution ? Shape{1, layer.outputs, 1, 1} : Shape{layer.outputs};
-  emitter->Replaced(layer.bias->name);
-  return emitter->AddInitializer(layer.bias->name + "_added", Tensor::OfFloats(shape, bias));
 }
 
 // The integer product of codes: int32.
@@ -82,7 +70,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
   QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
                                            [&] { return Weight(node, layer, emitter); }));
-  QB_TRY(const std::string bias, Bias(node, layer, emitter));
+  QB_TRY(const std::string bias, AddedBias(node, layer, emitter));
   QB_TRY(const Names activation, Activation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);
   const std::string floats =
@@ -100,34 +88,12 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   return Ok();
 }
 
-Status EmitNode(const PlannedNode& planned, Emitter* emitter) {
-  if (planned.plan == nullptr) {
-    emitter->Add(*planned.node);
-    return Ok();
-  }
-  return planned.node->Is("Gather") ? EmitEmbedding(planned, emitter)
-                                    : EmitProduct(planned, emitter);
-}
-
 }  // namespace
 
-Result<Model> ApplyDynamic(Model model, const Plan& plan, int threads) {
-  Emitter emitter(model, plan, threads);
-  QB_TRY(const auto nodes, emitter.PlannedNodes());
-  for (const PlannedNode& planned : nodes) {
-    QB_OK(EmitNode(planned, &emitter));
-  }
-  const bool uses_integers =
-      std::any_of(nodes.begin(), nodes.end(), [](const PlannedNode& planned) {
-        return planned.plan != nullptr && !planned.node->Is("Gather");
-      });
-  if (uses_integers) {
-    if (const std::string reason = WhyNotOpset(model, kDynamicOpset); !reason.empty()) {
-      return Error(ErrorCode::kInvalidArgument, "the plan " + reason);
-    }
-    RaiseOpset(kDynamicOpset, &model);
-  }
-  return std::move(emitter).Finish(std::move(model));
+Status EmitDynamic(const PlannedNode& planned, Emitter* emitter) {
+  if (planned.node->Is("Gather")) return EmitEmbedding(planned, emitter);
+  if (planned.node->Is("LSTM")) return EmitLstm(planned, emitter);
+  return EmitProduct(planned, emitter);
 }
 
 }  // namespace quantbench

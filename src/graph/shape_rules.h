@@ -1,0 +1,77 @@
+// What each operator does to shapes and to the contents of small integer tensors.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "quantbench/model.h"
+
+#include "graph/shape_values.h"
+#include "graph/symbolic.h"
+
+namespace quantbench {
+
+using Exprs = std::vector<Expr>;
+using Integers = std::vector<std::int64_t>;
+
+// A node in front of its rule. A rule fills `outputs`; what it leaves is not known. Malformed nodes
+// (missing inputs, wrong ranks) must not make it crash.
+struct RuleContext {
+  RuleContext(const Node& its_node, std::int64_t its_opset, Algebra* its_algebra)
+      : node(its_node), opset(its_opset), algebra(*its_algebra), outputs(its_node.outputs.size()) {}
+
+  const Node& node;
+  std::int64_t opset;
+  Algebra& algebra;
+  std::vector<const KnownTensor*> inputs;  // pointers into a map: valid while the rule runs
+  std::vector<KnownTensor> outputs;
+
+  [[nodiscard]] bool Has(std::size_t input) const;
+  // Nothing known when the node has no such input.
+  [[nodiscard]] const KnownTensor& Input(std::size_t input) const;
+  // An attribute of integers, or else the constant elements of that input. Absent when neither is
+  // there or the input is not constant.
+  [[nodiscard]] std::optional<Integers> IntsOf(std::string_view attribute, std::size_t input) const;
+  // As an index into `rank` dimensions; absent when it is none.
+  [[nodiscard]] std::optional<std::size_t> Axis(std::int64_t axis, std::size_t rank) const;
+  [[nodiscard]] std::optional<std::size_t> AxisAttribute(std::int64_t fallback,
+                                                         std::size_t rank) const;
+
+  void SetShape(std::optional<Exprs> shape, std::size_t output = 0);
+  // A tensor whose elements are known too; dropped when there are too many.
+  void SetElements(DataType type, const Shape& shape, Exprs elements, std::size_t output = 0);
+};
+
+using ShapeRule = void (*)(RuleContext*);
+struct ShapeRuleEntry {
+  std::string_view op_type;
+  ShapeRule rule = nullptr;
+};
+
+[[nodiscard]] ShapeRule FindShapeRule(std::string_view op_type);  // null when there is none
+
+// The table, in parts.
+[[nodiscard]] std::span<const ShapeRuleEntry> ElementwiseRules();  // and what reads shapes
+[[nodiscard]] std::span<const ShapeRuleEntry> LayoutRules();       // move elements
+[[nodiscard]] std::span<const ShapeRuleEntry> PickRules();         // take or repeat some of them
+[[nodiscard]] std::span<const ShapeRuleEntry> ComputeRules();      // compute new ones
+
+// --- for rules ---
+
+[[nodiscard]] Exprs AnySizes(Algebra* algebra, std::size_t rank);
+[[nodiscard]] Expr ProductOf(Algebra* algebra, std::span<const Expr> dims);
+// The shape that two broadcast to   [ONNX Broadcasting].
+[[nodiscard]] Exprs BroadcastShapes(Algebra* algebra, const Exprs& a, const Exprs& b);
+[[nodiscard]] std::int64_t CountOf(const Shape& shape);  // at most kMostElements + 1
+[[nodiscard]] Shape StridesOf(const Shape& shape);       // in elements, row-major
+// The elements at offset + sum(index * stride), for all indices within `shape` in row-major order.
+[[nodiscard]] Exprs View(const Exprs& elements, const Shape& shape, const Shape& strides,
+                         std::int64_t offset);
+// The elements of a tensor as if it had been broadcast to `shape`; absent when they are not known,
+// or when it cannot be.
+[[nodiscard]] std::optional<Exprs> ElementsAs(const KnownTensor& tensor, const Shape& shape);
+
+}  // namespace quantbench

@@ -1,0 +1,99 @@
+// Applying a plan: every node as its layer's scheme says, then the weights that are only stored.
+#include <algorithm>
+
+#include "quantbench/base/format.h"
+#include "quantbench/quantize.h"
+
+#include "quantize/emit_static.h"
+#include "quantize/emitter.h"
+#include "quantize/to_qoperator.h"
+
+namespace quantbench {
+namespace {
+
+constexpr std::string_view kOptionPrefix = "quantbench.session.";
+
+// The operator set that the forms of the plan need.
+Status RaiseOpsetFor(const Plan& plan, Model* model) {
+  const auto uses = [&](Scheme scheme) {
+    return std::any_of(plan.layers.begin(), plan.layers.end(), [&](const LayerPlan& layer) {
+      return layer.scheme == scheme && layer.op_type != "Gather" && layer.op_type != "LSTM";
+    });
+  };
+  std::int64_t opset = 0;
+  if (uses(Scheme::kDynamicInt8)) {
+    if (const std::string reason = WhyNotOpset(*model, kDynamicOpset); !reason.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "the plan " + reason);
+    }
+    opset = kDynamicOpset;
+  }
+  if (uses(Scheme::kStaticInt8)) {
+    const std::int64_t wanted = StaticOpset(*model);
+    if (wanted == 0) {
+      return Error(ErrorCode::kInvalidArgument, "the plan " + WhyNotOpset(*model, kOldestIntegers));
+    }
+    opset = std::max(opset, wanted);
+  }
+  if (opset > 0) RaiseOpset(opset, model);
+  return Ok();
+}
+
+Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emitter) {
+  const Scheme scheme = planned.plan == nullptr ? Scheme::kKeepFloat : planned.plan->scheme;
+  switch (scheme) {
+    case Scheme::kKeepFloat:
+    case Scheme::kStored: emitter->Add(*planned.node); return Ok();
+    case Scheme::kDynamicInt8: return EmitDynamic(planned, emitter);
+    case Scheme::kStaticInt8: return statics->Emit(planned);
+    case Scheme::kWeightOnly: return EmitWeightOnly(planned, emitter);
+    case Scheme::kFloat8: return EmitFloat8(planned, emitter);
+  }
+  return Ok();
+}
+
+// One layer that asks for it is enough: what lies between its codes has no format of its own.
+bool WantsQOperator(const Plan& plan) {
+  return std::any_of(plan.layers.begin(), plan.layers.end(), [](const LayerPlan& layer) {
+    return layer.scheme == Scheme::kStaticInt8 && layer.format == QuantFormat::kQOperator;
+  });
+}
+
+void SetMetadata(std::string_view key, std::string_view value, Model* model) {
+  for (auto& [name, text] : model->metadata) {
+    if (name != key) continue;
+    text = value;
+    return;
+  }
+  model->metadata.emplace_back(key, value);
+}
+
+}  // namespace
+
+Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& options) {
+  QB_OK(RaiseOpsetFor(plan, &model));
+  Emitter emitter(model, plan, options.threads);
+  QB_TRY(const auto nodes, emitter.PlannedNodes());
+  QB_TRY(StaticEmitter statics, StaticEmitter::Of(nodes, &emitter));
+  for (const PlannedNode& planned : nodes) {
+    QB_OK(EmitNode(planned, &statics, &emitter));
+  }
+  model = std::move(emitter).Finish(std::move(model));
+  if (WantsQOperator(plan)) ToQOperator(&model);
+  QB_OK(StoreWeights(plan, options.threads, &model));
+  SetMetadata("quantbench.recipe", plan.recipe, &model);
+  SetMetadata("quantbench.version", QB_VERSION, &model);
+  for (const auto& [key, value] : plan.engine_options) {
+    SetMetadata(std::string(kOptionPrefix) + key, value, &model);
+  }
+  return model;
+}
+
+std::map<std::string, std::string> EngineOptionsOf(const Model& model) {
+  std::map<std::string, std::string> options;
+  for (const auto& [key, value] : model.metadata) {
+    if (key.starts_with(kOptionPrefix)) options[key.substr(kOptionPrefix.size())] = value;
+  }
+  return options;
+}
+
+}  // namespace quantbench

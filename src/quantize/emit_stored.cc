@@ -1,0 +1,157 @@
+// Emitting stored weights: w = Cast(halves), or w = Cast(codes) * scales.
+#include <map>
+
+#include "quantbench/base/format.h"
+
+#include "quantize/emitter.h"
+
+namespace quantbench {
+namespace {
+
+// What a stored weight becomes.
+struct Storage {
+  DataType type = DataType::kUndefined;
+  std::int64_t axis = -1;
+};
+using Wanted = std::map<std::string, Storage, std::less<>>;
+
+Result<Wanted> WantedWeights(const Model& model, const Plan& plan) {
+  Wanted wanted;
+  for (const LayerPlan& layer : plan.layers) {
+    if (layer.scheme != Scheme::kStored) continue;
+    wanted.emplace(layer.weight, Storage{layer.weight_type, layer.weight_axis});
+    for (const std::string& other : layer.other_weights) {
+      wanted.emplace(other, Storage{layer.weight_type, layer.weight_axis});
+    }
+  }
+  std::unordered_set<std::string_view> known;
+  ForEachGraph(model.graph, [&](const Graph& graph) {
+    for (const Initializer& tensor : graph.initializers) known.insert(tensor.name);
+  });
+  for (const auto& [name, storage] : wanted) {
+    if (known.contains(name)) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan's weight \"{}\" is not in the model", Printable(name)));
+  }
+  return wanted;
+}
+
+// Stores the weights of one graph.
+class Storer {
+ public:
+  Storer(const Model& model, NameSource* names, int threads)
+      : model_(model), names_(*names), threads_(threads) {}
+
+  [[nodiscard]] Status Store(const Storage& storage, Initializer* weight) {
+    if (storage.type == DataType::kInt8) return StoreIntegers(storage.axis, weight);
+    return StoreHalves(storage.type, weight);
+  }
+  [[nodiscard]] std::vector<Node> TakeNodes() { return std::move(nodes_); }
+  [[nodiscard]] std::vector<Initializer> TakeScales() { return std::move(scales_); }
+
+ private:
+  std::string Cast(const std::string& from, std::string to) {
+    nodes_.push_back(
+        MakeNode("Cast", "", {from}, {to},
+                 {Attribute::Int("to", static_cast<std::int64_t>(DataType::kFloat32))}));
+    return to;
+  }
+
+  [[nodiscard]] Status StoreHalves(DataType type, Initializer* weight) {
+    QB_TRY(const auto maxima, ChannelMaxima(*weight, Channels::kNone, threads_));
+    if (type == DataType::kFloat16 && maxima[0] > 65504.0F) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("the plan makes initializer \"{}\" float16, but it reaches {}",
+                          Printable(weight->name), maxima[0]));
+    }
+    const std::string stored = names_.Fresh(Format("{}_{}", weight->name, Name(type)));
+    Cast(stored, weight->name);
+    const Initializer floats = *weight;
+    *weight = Initializer::Deferred(stored, type, floats.dims, [floats, type, threads = threads_] {
+      return type == DataType::kFloat16 ? HalfWeights(floats, threads)
+                                        : BfloatWeights(floats, threads);
+    });
+    return Ok();
+  }
+
+  [[nodiscard]] Status StoreIntegers(std::int64_t axis, Initializer* weight) {
+    const Shape dims = weight->dims;
+    if (axis >= static_cast<std::int64_t>(dims.size()) || axis > 1) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("the plan stores initializer \"{}\" of shape {} along axis {}",
+                          Printable(weight->name), ToString(dims), axis));
+    }
+    Channels channels = Channels::kNone;
+    Shape scale_shape;
+    Initializer matrix = *weight;
+    if (axis == 0) {
+      channels = Channels::kRows;
+      scale_shape.assign(dims.size(), 1);
+      scale_shape[0] = dims[0];
+    } else if (axis == 1 && dims.size() == 2) {
+      channels = Channels::kColumns;
+      scale_shape = {1, dims[1]};
+    } else if (axis == 1) {  // the first two axes as one
+      channels = Channels::kRows;
+      scale_shape.assign(dims.size(), 1);
+      scale_shape[0] = dims[0];
+      scale_shape[1] = dims[1];
+      matrix.dims.erase(matrix.dims.begin());
+      matrix.dims[0] = dims[0] * dims[1];
+    }
+    QB_TRY(const auto maxima, ChannelMaxima(matrix, channels, threads_));
+    const std::vector<float> scales = SymmetricScales(maxima);
+    const std::string name = weight->name;
+    const std::string stored = names_.Fresh(name + "_int8");
+    const std::string scale = names_.Fresh(name + "_scale");
+    const std::string floats = Cast(stored, names_.Fresh(name + "_decoded"));
+    nodes_.push_back(MakeNode("Mul", "", {floats, scale}, {name}));
+    *weight = Initializer::Deferred(
+        stored, DataType::kInt8, dims,
+        [matrix, scales, channels, dims, threads = threads_]() -> Result<Tensor> {
+          QB_TRY(Tensor codes, QuantizeWeights(matrix, scales, {channels}, threads));
+          codes.shape = dims;
+          return codes;
+        });
+    scales_.push_back(Initializer::Of(scale, Tensor::OfFloats(scale_shape, scales)));
+    return Ok();
+  }
+
+  const Model& model_;
+  NameSource& names_;
+  int threads_;
+  std::vector<Node> nodes_;
+  std::vector<Initializer> scales_;
+};
+
+Status StoreWeightsOf(const Wanted& wanted, const Model& model, Graph* graph, NameSource* names,
+                      int threads) {
+  Storer storer(model, names, threads);
+  for (Initializer& tensor : graph->initializers) {
+    const auto found = wanted.find(tensor.name);
+    if (found == wanted.end() || tensor.type != DataType::kFloat32) continue;
+    const std::string name = tensor.name;
+    QB_OK(storer.Store(found->second, &tensor));
+    std::erase_if(graph->inputs, [&](const ValueInfo& input) { return input.name == name; });
+  }
+  std::vector<Node> nodes = storer.TakeNodes();
+  graph->nodes.insert(graph->nodes.begin(), std::make_move_iterator(nodes.begin()),
+                      std::make_move_iterator(nodes.end()));
+  for (Initializer& scale : storer.TakeScales()) graph->initializers.push_back(std::move(scale));
+  return Ok();
+}
+
+}  // namespace
+
+Status StoreWeights(const Plan& plan, int threads, Model* model) {
+  QB_TRY(const Wanted wanted, WantedWeights(*model, plan));
+  if (wanted.empty()) return Ok();
+  NameSource names(model->graph);
+  Status status = Ok();
+  ForEachGraph(&model->graph, [&](Graph* graph) {
+    if (status.ok()) status = StoreWeightsOf(wanted, *model, graph, &names, threads);
+  });
+  return status;
+}
+
+}  // namespace quantbench

@@ -1,0 +1,140 @@
+// Emitting weights in blocks: the engine's MatMulNBits and GatherBlockQuantized, or
+// DequantizeLinear in blocks before the product. [ONNX Runtime ContribOperators.md]
+#include <functional>
+
+#include "quantbench/base/format.h"
+
+#include "quantize/block_weights.h"
+#include "quantize/emitter.h"
+#include "quantize/layer_bias.h"
+
+namespace quantbench {
+namespace {
+
+// The engine multiplies with 8-bit activations; left out, it would decode to float in every run.
+constexpr std::int64_t kAccuracyLevel = 4;
+
+BlockSpec SpecOf(const LayerPlan& plan) {
+  BlockSpec spec;
+  spec.bits = BitsPerElement(plan.weight_type);
+  spec.block = plan.block;
+  spec.symmetric = plan.weight_type == DataType::kInt4 || plan.weight_type == DataType::kInt8;
+  spec.positive_scales = plan.format == QuantFormat::kQdq;
+  return spec;
+}
+
+// Gemm's alpha belongs to the scales.
+void Scale(double factor, Tensor* scales) {
+  if (factor == 1) return;
+  for (float& scale : scales->As<float>()) scale = static_cast<float>(scale * factor);
+}
+
+using BlockMaker = std::function<Result<BlockWeights>()>;
+
+// Codes, scales and, when asymmetric, zero points, made together when the model is written.
+Names AddBlocks(const std::string& base, const BlockShapes& shapes, const BlockMaker& make,
+                Emitter* emitter) {
+  std::vector<Promise> promises = {{base + "_blocks", shapes.type, shapes.codes},
+                                   {base + "_block_scales", DataType::kFloat32, shapes.scales}};
+  if (!shapes.zero_points.empty()) {
+    promises.push_back({base + "_block_zero_points", shapes.type, shapes.zero_points});
+  }
+  emitter->Replaced(base);
+  return emitter->AddTogether(std::move(promises), [make](std::span<Tensor> made) -> Status {
+    QB_TRY(BlockWeights blocks, make());
+    made[0] = std::move(blocks.codes);
+    made[1] = std::move(blocks.scales);
+    if (made.size() > 2) made[2] = std::move(*blocks.zero_points);
+    return Ok();
+  });
+}
+
+std::string KeyOf(std::string_view form, const WeightedLayer& layer, const BlockSpec& spec) {
+  return Format("{} {} {} {} {} {}", form, layer.weight->name, spec.bits, spec.block,
+                spec.symmetric, layer.weight_factor);
+}
+
+Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
+  const BlockSpec spec = SpecOf(*planned.plan);
+  const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
+  QB_TRY(const Names names,
+         emitter->Once(KeyOf("MatMulNBits", layer, spec), [&]() -> Result<Names> {
+           const BlockMaker make = [weight = *layer.weight, channels = layer.channels,
+                                    factor = layer.weight_factor, spec,
+                                    threads = emitter->threads()]() -> Result<BlockWeights> {
+             QB_TRY(BlockWeights blocks, QuantizeForMatMulNBits(weight, channels, spec, threads));
+             Scale(factor, &blocks.scales);
+             return blocks;
+           };
+           return AddBlocks(layer.weight->name, MatMulNBitsShapes(layer.outputs, inputs, spec),
+                            make, emitter);
+         }));
+  QB_TRY(const std::string bias, AddedBias(*planned.node, layer, emitter));
+  Node node = MakeNode("MatMulNBits", planned.name, {planned.node->inputs[0], names[0], names[1]},
+                       {planned.node->outputs[0]},
+                       {Attribute::Int("K", inputs), Attribute::Int("N", layer.outputs),
+                        Attribute::Int("bits", spec.bits), Attribute::Int("block_size", spec.block),
+                        Attribute::Int("accuracy_level", kAccuracyLevel)});
+  if (names.size() > 2) node.inputs.push_back(names[2]);
+  if (!bias.empty()) {
+    node.inputs.resize(6);  // A, B, scales, zero_points, g_idx, bias
+    node.inputs[5] = bias;
+  }
+  emitter->AddContrib(std::move(node));
+  return Ok();
+}
+
+Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
+  const BlockSpec spec = SpecOf(*planned.plan);
+  QB_TRY(const Names names, emitter->Once(KeyOf("Gather", layer, spec), [&]() -> Result<Names> {
+    const BlockMaker make = [table = *layer.weight, spec, threads = emitter->threads()] {
+      return QuantizeForGather(table, spec, threads);
+    };
+    const Shape& dims = layer.weight->dims;
+    return AddBlocks(layer.weight->name, GatherShapes(dims[0], dims[1], spec), make, emitter);
+  }));
+  Node node =
+      MakeNode("GatherBlockQuantized", planned.name, {names[0], planned.node->inputs[1], names[1]},
+               {planned.node->outputs[0]},
+               {Attribute::Int("gather_axis", 0), Attribute::Int("quantize_axis", 1),
+                Attribute::Int("bits", spec.bits), Attribute::Int("block_size", spec.block)});
+  if (names.size() > 2) node.inputs.push_back(names[2]);
+  emitter->AddContrib(std::move(node));
+  return Ok();
+}
+
+// The weight decoded by DequantizeLinear; the product as it was.
+Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
+  const BlockSpec spec = SpecOf(*planned.plan);
+  QB_TRY(const Names names, emitter->Once(KeyOf("blocks", layer, spec), [&]() -> Result<Names> {
+    const bool is_table = planned.node->Is("Gather");
+    const Channels outputs = is_table ? Channels::kRows : layer.channels;
+    const BlockMaker make = [weight = *layer.weight, outputs, spec, threads = emitter->threads()] {
+      return QuantizeForBlockDequantize(weight, outputs, spec, threads);
+    };
+    const Names params = AddBlocks(
+        layer.weight->name, DequantizeShapes(layer.weight->dims, outputs, spec), make, emitter);
+    return Names{emitter->Add("DequantizeLinear", params, layer.weight->name + "_dequantized",
+                              {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
+                               Attribute::Int("block_size", spec.block)})};
+  }));
+  Node node = *planned.node;
+  node.inputs[node.Is("Gather") ? 0 : 1] = names[0];
+  emitter->Add(std::move(node));
+  return Ok();
+}
+
+}  // namespace
+
+Status EmitWeightOnly(const PlannedNode& planned, Emitter* emitter) {
+  if (auto sound = CheckBlockSpec(SpecOf(*planned.plan)); !sound.ok()) {
+    return sound.error().Within(Format("the plan's layer \"{}\"", Printable(planned.name)));
+  }
+  QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
+  layer.ForgetAdder();  // it stays where it is: the engine fuses it
+  if (planned.plan->format == QuantFormat::kQdq) return EmitDequantized(planned, layer, emitter);
+  return planned.node->Is("Gather") ? EmitGather(planned, layer, emitter)
+                                    : EmitMatMulNBits(planned, layer, emitter);
+}
+
+}  // namespace quantbench

@@ -1,0 +1,118 @@
+// Layer choices: the first choice that fits, and agreement among the readers of a weight.
+#include "quantize/layer_choices.h"
+
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+// Readers of one kind with the same settings want the same codes.
+bool SameCodes(const Node& a, const ChosenLayer& of_a, const Node& b, const ChosenLayer& of_b) {
+  return a.op_type == b.op_type && *of_a.treatment() == *of_b.treatment() &&
+         of_a.layer.axis() == of_b.layer.axis() && of_a.layer.transposed == of_b.layer.transposed &&
+         of_a.layer.weight_factor == of_b.layer.weight_factor;
+}
+
+}  // namespace
+
+LayerChoices LayerChoices::Of(const PlanContext& context) {
+  LayerChoices choices(context);
+  for (const NodeRef& node : context.nodes()) {
+    if (node.index < 0) continue;
+    const bool is_embedding = IsEmbedding(*node.node, context.index());
+    if (!IsWeightedOperator(*node.node) && !is_embedding) continue;
+    ChosenLayer chosen;
+    chosen.layer =
+        InspectLayer(*node.node, context.model().graph, context.index(), context.types());
+    chosen.choices = context.ChoicesOf(node);
+    chosen.reason = WhyKeptFloat(context, node);
+    if (chosen.reason.empty() && is_embedding && !context.recipe().quantize_embeddings) {
+      chosen.reason = "the recipe keeps embeddings float";
+    }
+    if (!chosen.reason.empty()) chosen.choices = {};
+    choices.Settle(node.index, &chosen);
+    choices.layers_.emplace(node.index, std::move(chosen));
+  }
+  choices.AgreeOnShared();
+  return choices;
+}
+
+const ChosenLayer* LayerChoices::Find(std::int64_t node) const {
+  const auto found = layers_.find(node);
+  return found == layers_.end() ? nullptr : &found->second;
+}
+
+void LayerChoices::Settle(std::int64_t node, ChosenLayer* chosen) const {
+  const Node& operation = *context_->OuterNode(node).node;
+  for (; chosen->treatment() != nullptr; ++chosen->position) {
+    const Treatment& treatment = *chosen->treatment();
+    if (treatment.scheme == Scheme::kStored || treatment.scheme == Scheme::kKeepFloat) return;
+    std::string reason = chosen->layer.reason;
+    if (reason.empty()) reason = WhyNot(treatment, operation, chosen->layer, context_->model());
+    if (reason.empty() && !chosen->choices.by_rule) reason = WhyNotWorth(treatment, operation);
+    if (reason.empty()) {
+      // A table keeps one scale a row: each row is looked up alone.
+      chosen->layer.per_channel = treatment.per_channel || operation.Is("Gather");
+      return;
+    }
+    if (chosen->reason.empty()) chosen->reason = std::move(reason);
+  }
+  if (chosen->reason.empty()) {
+    chosen->reason =
+        chosen->layer.reason.empty() ? "the recipe keeps it float" : chosen->layer.reason;
+  }
+}
+
+std::int64_t LayerChoices::Dissenter(std::int64_t node) const {
+  const ChosenLayer& chosen = layers_.at(node);
+  for (const Initializer* weight : chosen.layer.weights()) {
+    for (const std::int64_t reader : context_->index().Consumers(weight->name)) {
+      const ChosenLayer* other = Find(reader);
+      if (other == nullptr || !other->is_coded() || other->layer.weight != chosen.layer.weight ||
+          !SameCodes(*context_->OuterNode(node).node, chosen, *context_->OuterNode(reader).node,
+                     *other)) {
+        return reader;
+      }
+    }
+  }
+  return -1;
+}
+
+void LayerChoices::AgreeOnShared() {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto& [node, chosen] : layers_) {
+      if (!chosen.is_coded()) continue;
+      const std::int64_t dissenter = Dissenter(node);
+      if (dissenter < 0) continue;
+      const ChosenLayer* other = Find(dissenter);
+      const bool is_float = other == nullptr || !other->is_coded();
+      const auto reason_for = [&](std::int64_t member) {
+        const std::int64_t named = member == dissenter ? node : dissenter;
+        return Format("its weight is also read by \"{}\"{}",
+                      Printable(context_->OuterNode(named).name),
+                      is_float ? ", which does not take codes" : " in another layout");
+      };
+      // The whole family moves on together.
+      for (const std::int64_t reader : context_->index().Consumers(chosen.layer.weight->name)) {
+        const auto member = layers_.find(reader);
+        if (member == layers_.end() || !member->second.is_coded()) continue;
+        if (member->second.reason.empty()) member->second.reason = reason_for(reader);
+        ++member->second.position;
+        Settle(reader, &member->second);
+      }
+      changed = true;
+    }
+  }
+}
+
+void LayerChoices::Demote(std::int64_t node, const std::string& reason) {
+  ChosenLayer& chosen = layers_.at(node);
+  if (chosen.treatment() == nullptr) return;
+  if (chosen.reason.empty()) chosen.reason = reason;
+  ++chosen.position;
+  Settle(node, &chosen);
+  AgreeOnShared();
+}
+
+}  // namespace quantbench

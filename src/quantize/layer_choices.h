@@ -1,0 +1,59 @@
+// Layer choices: which of its treatments every weighted layer gets.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "quantize/planner.h"
+
+namespace quantbench {
+
+// A weighted layer of the outer graph and where it stands among its choices.
+struct ChosenLayer {
+  WeightedLayer layer;
+  PlanContext::Choices choices;
+  std::size_t position = 0;  // of the choice taken; past the end: none
+  std::string reason;        // why not the first choice; empty: it has it
+
+  [[nodiscard]] const Treatment* treatment() const {
+    return position < choices.treatments.size() ? &choices.treatments[position] : nullptr;
+  }
+  [[nodiscard]] bool Is(Scheme scheme) const {
+    return treatment() != nullptr && treatment()->scheme == scheme;
+  }
+  // Its weight becomes codes that only layers like it can read.
+  [[nodiscard]] bool is_coded() const { return treatment() != nullptr && !Is(Scheme::kStored); }
+};
+
+// Every weighted operator and embedding of the outer graph. A weight that its readers do not all
+// want in the same codes is coded for none of them.
+class LayerChoices {
+ public:
+  [[nodiscard]] static LayerChoices Of(const PlanContext& context);
+
+  // Null: the node is no weighted layer.
+  [[nodiscard]] const ChosenLayer* Find(std::int64_t node) const;
+  [[nodiscard]] const std::map<std::int64_t, ChosenLayer>& layers() const { return layers_; }
+  // The choice does not suit after all: the next takes its place, for the other readers of the
+  // weight too.
+  void Demote(std::int64_t node, const std::string& reason);
+
+ private:
+  explicit LayerChoices(const PlanContext& context) : context_(&context) {}
+  // Moves on to the first choice from `position` that the layer can take.
+  void Settle(std::int64_t node, ChosenLayer* chosen) const;
+  void AgreeOnShared();
+  // A reader of the layer's weight that does not want its codes, -1: all do.
+  [[nodiscard]] std::int64_t Dissenter(std::int64_t node) const;
+
+  const PlanContext* context_;
+  std::map<std::int64_t, ChosenLayer> layers_;
+};
+
+// Why a layer cannot take a treatment; empty: it can.
+[[nodiscard]] std::string WhyNot(const Treatment& treatment, const Node& node,
+                                 const WeightedLayer& layer, const Model& model);
+// Why a layer that could take it is better off without; empty: it pays.
+[[nodiscard]] std::string WhyNotWorth(const Treatment& treatment, const Node& node);
+
+}  // namespace quantbench
