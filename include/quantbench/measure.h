@@ -139,6 +139,9 @@ struct EvaluateOptions {
 [[nodiscard]] Result<std::vector<InputSpec>> ResolveInputs(std::vector<InputSpec> inputs,
                                                            std::int64_t batch,
                                                            const DimValues& dims);
+// kInvalidArgument when a name in `dims` is that of no dimension that is still free in `inputs`:
+// names the free ones.
+[[nodiscard]] Status CheckDims(const std::vector<InputSpec>& inputs, const DimValues& dims);
 [[nodiscard]] std::vector<NamedTensor> NameTensors(const std::vector<InputSpec>& inputs,
                                                    std::vector<Tensor> tensors);
 

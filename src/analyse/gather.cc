@@ -8,10 +8,10 @@
 
 #include "quantbench/base/format.h"
 
+#include "analyse/unknown.h"
+
 namespace quantbench {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // A process's samples of one arm; broken ones are left out.
 std::vector<LatencySamples> ProcessesOf(const Json& arm) {
@@ -172,7 +172,7 @@ std::vector<ArmAccuracy> GatherAccuracy(const Study& study,
     row.outcome = record->outcome;
     row.reason = record->reason;
     row.data = record->results["data"].AsString();
-    row.top1 = row.difference = row.agreement = {kNaN, kNaN, kNaN};
+    row.top1 = row.difference = row.agreement = kUnknown;
     const auto predictions = Predictions::FromJson(record->results["predictions"]);
     if (record->outcome == Outcome::kOk && predictions.ok()) {
       const Predictions& answers = predictions.value();

@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
+#include "analyse/unknown.h"
+
 namespace quantbench {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array<std::string_view, 4> kNames = {"supported", "refuted", "inconclusive",
                                                     "not judged"};
 
@@ -81,7 +81,7 @@ class Court {
     verdict.hypothesis = hypothesis_.id;
     verdict.model = model;
     verdict.where = std::move(where);
-    verdict.value = {kNaN, kNaN, kNaN};
+    verdict.value = kUnknown;
     return verdict;
   }
 
@@ -104,7 +104,7 @@ class Court {
       if (arm.arm == over) top = &arm;
       if (arm.arm == under) bottom = &arm;
     }
-    if (top == nullptr || bottom == nullptr) return {kNaN, kNaN, kNaN};
+    if (top == nullptr || bottom == nullptr) return kUnknown;
     if (under == kOriginal) return top->ratio;
     if (over == kOriginal) return bottom->speedup;
     return {top->ratio.estimate / bottom->ratio.estimate, top->ratio.low / bottom->ratio.high,
@@ -150,7 +150,7 @@ class Court {
       if (row.model == model && row.variant == hypothesis_.arms[0])
         return {row.sqnr_db, kNaN, kNaN};
     }
-    return {kNaN, kNaN, kNaN};
+    return kUnknown;
   }
 
   // Differences and agreements are kept against the original; either side may be it.
@@ -159,7 +159,7 @@ class Court {
     const std::string& other = first_is_original ? hypothesis_.arms[1] : hypothesis_.arms[0];
     const ArmAccuracy* row = FindAccuracy(model, other);
     const bool against_original = first_is_original || hypothesis_.arms[1] == kOriginal;
-    if (row == nullptr || !against_original) return {kNaN, kNaN, kNaN};
+    if (row == nullptr || !against_original) return kUnknown;
     if (hypothesis_.metric == Metric::kAgreement) return row->agreement;
     const Interval& d = row->difference;
     return first_is_original ? Interval{-d.estimate, -d.high, -d.low} : d;

@@ -1,15 +1,15 @@
 // Statistics: summaries, proportions, paired differences, ratios, Student's t.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "quantbench/analyse.h"
 
+#include "analyse/unknown.h"
+
 namespace quantbench {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kNormal975 = 1.959963984540054;  // quantile 0.975 of the standard normal
 
 // Continued fraction of the incomplete beta function, modified Lentz [Numerical Recipes 3, 6.4].
@@ -75,7 +75,7 @@ Summary Summarise(std::span<const double> values) {
 }
 
 Interval WilsonInterval(std::int64_t successes, std::int64_t n) {
-  if (n < 1) return {kNaN, kNaN, kNaN};
+  if (n < 1) return kUnknown;
   const double count = static_cast<double>(n);
   const double p = static_cast<double>(successes) / count;
   const double z2 = kNormal975 * kNormal975;
@@ -86,7 +86,7 @@ Interval WilsonInterval(std::int64_t successes, std::int64_t n) {
 }
 
 Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n) {
-  if (n < 1) return {kNaN, kNaN, kNaN};
+  if (n < 1) return kUnknown;
   const double count = static_cast<double>(n);
   const double b = static_cast<double>(gained);
   const double c = static_cast<double>(lost);
@@ -110,7 +110,7 @@ double StudentT(double p, double df) {
 
 Interval RatioFromLogs(std::span<const double> log_ratios) {
   const Summary summary = Summarise(log_ratios);
-  if (summary.n < 1) return {kNaN, kNaN, kNaN};
+  if (summary.n < 1) return kUnknown;
   if (summary.n < 2) return {std::exp(summary.mean), kNaN, kNaN};
   const double n = static_cast<double>(summary.n);
   const double half = StudentT(0.975, n - 1) * summary.stddev / std::sqrt(n);

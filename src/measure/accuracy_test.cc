@@ -77,6 +77,21 @@ TEST(ResolveInputs, SetsBatchAndNamedDimensionsEverywhere) {
   EXPECT_FALSE(resolved.value()[2].batched);
 }
 
+TEST(CheckDims, KnowsNamesAndPlacesOfFreeDimensionsOnly) {
+  const std::vector<InputSpec> inputs = {
+      {"ids", DataType::kInt64, {4, -1}, {"batch", "seq"}, true},
+      {"pixels", DataType::kFloat32, {4, 3, -1, -1}, {"batch", "", "", "seq"}, true}};
+  EXPECT_TRUE(CheckDims(inputs, {}).ok());
+  EXPECT_TRUE(CheckDims(inputs, {{"seq", 8}, {"ids:1", 8}, {"pixels:2", 7}}).ok());
+  for (const char* name : {"sq", "batch", "ids:0", "pixels:1", "pixels:9", ""}) {
+    const auto refused = CheckDims(inputs, {{name, 8}});
+    ASSERT_FALSE(refused.ok()) << name;
+    EXPECT_NE(refused.error().message().find("(free: pixels:2, seq)"), std::string::npos)
+        << refused.error().message();
+  }
+  EXPECT_NE(CheckDims({}, {{"seq", 8}}).error().message().find("all are fixed"), std::string::npos);
+}
+
 TEST(ResolveInputs, SaysWhenTheModelFixesItsBatch) {
   const std::vector<InputSpec> inputs = {{"x", DataType::kFloat32, {1, 3}, {"", ""}, true}};
   EXPECT_TRUE(ResolveInputs(inputs, 1, {}).ok());

@@ -1,5 +1,6 @@
 // Inputs of a measuring cell: which dimension is the batch, what the free ones become.
 #include <algorithm>
+#include <set>
 
 #include "quantbench/base/format.h"
 #include "quantbench/measure.h"
@@ -59,6 +60,29 @@ Result<std::vector<InputSpec>> ResolveInputs(std::vector<InputSpec> inputs, std:
     SetNamed(&input, dims);
   }
   return inputs;
+}
+
+Status CheckDims(const std::vector<InputSpec>& inputs, const DimValues& dims) {
+  std::set<std::string> names;   // as the model writes them
+  std::set<std::string> places;  // "input:axis", which every free dimension has
+  for (const InputSpec& input : inputs) {
+    for (std::size_t axis = 0; axis < input.dims.size(); ++axis) {
+      if (input.dims[axis] >= 0) continue;
+      const std::string place = Format("{}:{}", input.name, axis);
+      places.insert(place);
+      names.insert(input.dim_names[axis].empty() ? place : input.dim_names[axis]);
+    }
+  }
+  for (const auto& [name, value] : dims) {
+    if (names.contains(name) || places.contains(name)) continue;
+    std::string known;
+    for (const std::string& free : names) known += (known.empty() ? "" : ", ") + free;
+    return Error(
+        ErrorCode::kInvalidArgument,
+        Format("no input has a free dimension \"{}\" ({})", Printable(name),
+               known.empty() ? "batch apart, all are fixed" : "free: " + Printable(known)));
+  }
+  return Ok();
 }
 
 std::vector<NamedTensor> NameTensors(const std::vector<InputSpec>& inputs,

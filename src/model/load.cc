@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <limits>
 #include <new>
 
 #include "quantbench/base/format.h"
@@ -13,8 +12,6 @@
 
 namespace quantbench {
 namespace {
-
-constexpr std::uint64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
 
 struct Magic {
   std::string_view bytes;
@@ -110,7 +107,7 @@ Result<Model> Read(const Source& source, const ModelLimits& limits) {
 Result<Model> Parse(const Source& source, const ModelLimits& limits) {
   const std::string_view text = wire::Text(source.bytes.view);
   if (text.empty()) return Error(ErrorCode::kMalformed, "not a model: the file is empty");
-  if (text.size() > kProtobufLimit) {
+  if (text.size() > wire::kLargestMessage) {
     return Refusal(text, {ErrorCode::kUnsupported,
                           Format("{} is more than the 2 GB a model file may have; keep its tensors "
                                  "as external data",

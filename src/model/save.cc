@@ -1,7 +1,6 @@
 // Saving: a model as pieces, as one buffer, or as a file with its external data beside it.
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <system_error>
 
@@ -18,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Parts = std::span<const std::span<const std::byte>>;
-
-constexpr std::uint64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
 
 bool UsesExternal(const Model& model) {
   bool uses = !model.external_files.empty();
@@ -123,7 +120,7 @@ Result<EncodedModel> EncodeModel(const Model& model) {
   } catch (const std::bad_alloc&) {
     return Error(ErrorCode::kIo, "not enough memory to write the model");
   }
-  if (encoded.size > kProtobufLimit) {
+  if (encoded.size > wire::kLargestMessage) {
     return Error(ErrorCode::kUnsupported,
                  Format("the model has {}, more than the 2 GB a model file may have; keep its "
                         "tensors as external data",

@@ -16,7 +16,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are read as they lie");
 
 constexpr std::size_t kShortVarint = 5;  // the longest tag or length that protobuf accepts
-constexpr std::uint64_t kLongest = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint32_t kLastField = (1U << 29U) - 1;
 
 std::uint64_t TakeShortVarint(std::string_view* bytes, std::string_view what) {
@@ -74,7 +73,7 @@ bool Reader::Next() {
 }
 
 std::string_view Reader::TakeBytes(std::uint64_t count) {
-  if (count > rest_.size() || count > kLongest) {
+  if (count > rest_.size() || count > kLargestMessage) {
     throw WireError{
         Format("field {} has {} bytes, but only {} are left", field_, count, rest_.size())};
   }

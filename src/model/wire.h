@@ -14,6 +14,9 @@ struct WireError {
   std::string what;
 };
 
+// Bytes that a message may have [protobuf: sizes are 32-bit and signed].
+inline constexpr std::uint64_t kLargestMessage = 0x7FFF'FFFF;
+
 enum class Type : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 inline std::string_view Text(std::span<const std::byte> bytes) {

@@ -18,7 +18,8 @@ struct Figure {
   std::string data;     // the file <name>.dat
 };
 
-// Size bars; latency against batch, one a model; accuracy against latency.
+// Size bars; latency against everything swept (sweep_figures.h), model by model; accuracy against
+// latency.
 std::vector<Figure> MakeFigures(const Analysis& analysis);
 
 // Writes <name>.dat, <name>.gp and, when gnuplot is there, <name>.png and <name>.svg. Returns the

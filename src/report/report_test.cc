@@ -7,6 +7,7 @@
 
 #include "report/escape.h"
 #include "report/page.h"
+#include "report/sweep_figures.h"
 
 namespace quantbench {
 namespace {
@@ -110,6 +111,94 @@ TEST(Figures, HoldTheMeasuredNumbers) {
   EXPECT_NE(figures[0].data.find("\"m\" 4.000000 1.000000"), std::string::npos) << figures[0].data;
   EXPECT_NE(figures[1].data.find("1 2.000000 0.100000"), std::string::npos) << figures[1].data;
   EXPECT_NE(figures[1].script.find("yerrorlines"), std::string::npos);
+}
+
+// The one cell of OneModel() at another place, `factor` times as slow in both arms.
+CellResult CellAt(const Cell& place, double factor) {
+  CellResult cell = OneModel().cells.front();
+  cell.cell = place;
+  for (ArmLatency& arm : cell.arms) {
+    arm.ms.mean *= factor;
+    arm.ms.stddev *= factor;
+  }
+  return cell;
+}
+
+TEST(SweepFigures, DrawEveryArmAgainstTheSweptDimension) {
+  Analysis analysis = OneModel();
+  analysis.cells = {CellAt({1, 1, {{"seq", 64}}, false}, 4), CellAt({1, 1, {{"seq", 8}}, false}, 1),
+                    CellAt({1, 1, {{"seq", 16}}, true}, 9),
+                    CellAt({1, 1, {{"seq", 16}}, false}, 2)};
+  const std::vector<Figure> figures = SweepFigures(analysis, "m");
+  ASSERT_EQ(figures.size(), 1U);
+  EXPECT_EQ(figures[0].title, "m: latency against seq");
+  EXPECT_EQ(figures[0].data,
+            "# original: seq, mean ms, standard deviation ms\n"
+            "8 2.000000 0.100000\n16 4.000000 0.200000\n64 8.000000 0.400000\n\n\n"
+            "# q: seq, mean ms, standard deviation ms\n"
+            "8 1.000000 0.100000\n16 2.000000 0.200000\n64 4.000000 0.400000\n\n\n");
+  EXPECT_NE(figures[0].script.find("set xlabel \"seq\""), std::string::npos) << figures[0].script;
+  EXPECT_NE(figures[0].script.find("set xtics (8, 16, 64)"), std::string::npos);
+  EXPECT_NE(figures[0].caption.find(" m, batch 1, 1 thread, "), std::string::npos)
+      << figures[0].caption;
+}
+
+TEST(SweepFigures, KeepEverythingElseAsInTheFirstCell) {
+  Analysis analysis = OneModel();
+  analysis.cells.clear();
+  for (const std::int64_t seq : {8, 16}) {
+    for (const std::int64_t threads : {1, 2}) {
+      for (const std::int64_t batch : {1, 4}) {
+        analysis.cells.push_back(CellAt({batch, threads, {{"seq", seq}}, false},
+                                        static_cast<double>(seq * batch * 10 + threads)));
+      }
+    }
+  }
+  const std::vector<Figure> figures = SweepFigures(analysis, "m");
+  ASSERT_EQ(figures.size(), 3U);
+  EXPECT_NE(figures[0].data.find("1 162.000000 8.100000\n4 642.000000 32.100000\n\n"),
+            std::string::npos)
+      << figures[0].data;
+  EXPECT_NE(figures[1].data.find("1 162.000000 8.100000\n2 164.000000 8.200000\n\n"),
+            std::string::npos)
+      << figures[1].data;
+  EXPECT_NE(figures[2].data.find("8 162.000000 8.100000\n16 322.000000 16.100000\n\n"),
+            std::string::npos)
+      << figures[2].data;
+}
+
+TEST(SweepFigures, LeaveOutWhatWasNotMeasured) {
+  Analysis analysis = OneModel();
+  analysis.cells = {CellAt({1, 1, {{"seq", 8}}, false}, 1), CellAt({1, 1, {{"seq", 16}}, false}, 2),
+                    CellAt({1, 1, {{"seq", 32}}, false}, 4)};
+  analysis.cells[1].outcome = Outcome::kFailed;
+  analysis.cells[2].arms[1].outcome = Outcome::kCrashed;
+  const std::vector<Figure> figures = SweepFigures(analysis, "m");
+  ASSERT_EQ(figures.size(), 1U);
+  EXPECT_NE(figures[0].data.find("8 2.000000 0.100000\n32 8.000000 0.400000\n\n"),
+            std::string::npos)
+      << figures[0].data;
+  EXPECT_NE(figures[0].data.find("8 1.000000 0.100000\n\n"), std::string::npos) << figures[0].data;
+  EXPECT_TRUE(SweepFigures(analysis, "another").empty());
+}
+
+TEST(SweepFigures, HaveFilesOfTheirOwnWhateverTheDimensionIsCalled) {
+  Analysis analysis = OneModel();
+  const std::string evil = "threads\n!rm -rf /";
+  analysis.cells = {CellAt({1, 1, {{evil, 8}, {"threads", 1}}, false}, 1),
+                    CellAt({1, 2, {{evil, 8}, {"threads", 1}}, false}, 1),
+                    CellAt({1, 1, {{evil, 16}, {"threads", 1}}, false}, 1),
+                    CellAt({1, 1, {{evil, 8}, {"threads", 2}}, false}, 1)};
+  std::vector<std::string> names;
+  for (const Figure& figure : SweepFigures(analysis, "m")) {
+    names.push_back(figure.name);
+    EXPECT_EQ(figure.name.find_first_of("/\n "), std::string::npos) << figure.name;
+    EXPECT_EQ(figure.title.find('\n'), std::string::npos) << figure.title;
+    EXPECT_EQ(figure.data.find("\n!"), std::string::npos) << figure.data;
+    EXPECT_EQ(figure.script.find("\n!"), std::string::npos) << figure.script;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"latency-m@threads", "latency-m@dim-threads",
+                                             "latency-m@dim-threads+0a+21rm+20-rf+20+2f"}));
 }
 
 }  // namespace

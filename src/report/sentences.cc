@@ -5,59 +5,43 @@
 
 #include "quantbench/base/format.h"
 
+#include "report/lookup.h"
 #include "report/page.h"
 
 namespace quantbench {
 namespace {
 
-// The arm's first measured cell, null when there is none.
-const CellResult* FirstCell(const Analysis& analysis, const std::string& model) {
-  for (const CellResult& cell : analysis.cells) {
-    if (cell.model == model && cell.outcome == Outcome::kOk && !cell.cell.include_data_loading) {
-      return &cell;
-    }
-  }
-  return nullptr;
-}
-
 std::string SpeedPhrase(const CellResult* cell, const std::string& arm) {
-  if (cell == nullptr) return "";
-  for (const ArmLatency& row : cell->arms) {
-    if (row.arm != arm || row.outcome != Outcome::kOk) continue;
-    const Interval& speedup = row.speedup;
-    const std::string where = cell->cell.Describe();
-    if (!speedup.valid()) return Format(", {:.2f} times as fast at {}", speedup.estimate, where);
-    if (speedup.low <= 1 && speedup.high >= 1) {
-      return Format(
-          ", no clear difference in speed at {} ({:.2f} times as fast, 95 % interval {:.2f} to "
-          "{:.2f})",
-          where, speedup.estimate, speedup.low, speedup.high);
-    }
-    return Format(", {:.2f} times {} at {} (95 % interval {:.2f} to {:.2f})",
-                  speedup.estimate >= 1 ? speedup.estimate : 1 / speedup.estimate,
-                  speedup.estimate >= 1 ? "faster" : "slower", where,
-                  speedup.estimate >= 1 ? speedup.low : 1 / speedup.high,
-                  speedup.estimate >= 1 ? speedup.high : 1 / speedup.low);
+  const ArmLatency* row = LatencyOf(cell, arm);
+  if (row == nullptr) return "";
+  const Interval& speedup = row->speedup;
+  const std::string where = cell->cell.Describe();
+  if (!speedup.valid()) return Format(", {:.2f} times as fast at {}", speedup.estimate, where);
+  if (speedup.low <= 1 && speedup.high >= 1) {
+    return Format(
+        ", no clear difference in speed at {} ({:.2f} times as fast, 95 % interval {:.2f} to "
+        "{:.2f})",
+        where, speedup.estimate, speedup.low, speedup.high);
   }
-  return "";
+  const bool faster = speedup.estimate >= 1;
+  return Format(", {:.2f} times {} at {} (95 % interval {:.2f} to {:.2f})",
+                faster ? speedup.estimate : 1 / speedup.estimate, faster ? "faster" : "slower",
+                where, faster ? speedup.low : 1 / speedup.high,
+                faster ? speedup.high : 1 / speedup.low);
 }
 
 std::string AccuracyPhrase(const Analysis& analysis, const std::string& model,
                            const std::string& arm) {
-  for (const ArmAccuracy& row : analysis.accuracies) {
-    if (row.model != model || row.arm != arm || row.outcome != Outcome::kOk) continue;
-    const Interval& d = row.difference;
-    if (d.valid()) {
-      return Format(
-          ", top-1 {:.2f} % ({:+.2f} points, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
-          row.top1.estimate * 100, d.estimate * 100, d.low * 100, d.high * 100, row.rows);
-    }
-    if (row.agreement.valid()) {
-      return Format(", the same answer as the original on {:.2f} % of {} rows",
-                    row.agreement.estimate * 100, row.rows);
-    }
+  const ArmAccuracy* row = AccuracyOf(analysis, model, arm);
+  if (row == nullptr || row->outcome != Outcome::kOk) return "";
+  const Interval& d = row->difference;
+  if (d.valid()) {
+    return Format(", top-1 {:.2f} % ({:+.2f} points, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
+                  row->top1.estimate * 100, d.estimate * 100, d.low * 100, d.high * 100, row->rows);
   }
-  return "";
+  if (!row->agreement.valid()) return "";
+  return Format(", the same answer as the original on {:.2f} % of {} rows",
+                row->agreement.estimate * 100, row->rows);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
 
+#include "report/lookup.h"
+
 namespace quantbench {
 namespace {
 
@@ -55,44 +57,10 @@ std::string OutcomeText(Outcome outcome, const std::string& reason) {
   return outcome == Outcome::kOk ? "" : Format("{}: {}", Name(outcome), reason);
 }
 
-const ArmAccuracy* AccuracyOf(const Analysis& analysis, const std::string& model,
-                              const std::string& arm) {
-  for (const ArmAccuracy& row : analysis.accuracies) {
-    if (row.model == model && row.arm == arm) return &row;
-  }
-  return nullptr;
-}
-
-const ArmSize* SizeOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
-  for (const ArmSize& row : analysis.sizes) {
-    if (row.model == model && row.arm == arm) return &row;
-  }
-  return nullptr;
-}
-
-// The arm in the model's first measured cell.
-const ArmLatency* FirstLatencyOf(const Analysis& analysis, const std::string& model,
-                                 const std::string& arm) {
-  for (const CellResult& cell : analysis.cells) {
-    if (cell.model != model || cell.outcome != Outcome::kOk) continue;
-    for (const ArmLatency& row : cell.arms) {
-      if (row.arm == arm && row.outcome == Outcome::kOk) return &row;
-    }
-    return nullptr;
-  }
-  return nullptr;
-}
-
-std::vector<std::string> ArmsOf(const Analysis& analysis) {
-  std::vector<std::string> arms = {std::string(kOriginal)};
-  for (const StudyVariant& variant : analysis.study.variants) arms.push_back(variant.id);
-  return arms;
-}
-
 std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string& model,
                                     const std::string& arm) {
   const ArmSize* size = SizeOf(analysis, model, arm);
-  const ArmLatency* latency = FirstLatencyOf(analysis, model, arm);
+  const ArmLatency* latency = LatencyOf(FirstCell(analysis, model), arm);
   const ArmAccuracy* accuracy = AccuracyOf(analysis, model, arm);
   const bool scored = accuracy != nullptr && accuracy->outcome == Outcome::kOk;
   std::vector<std::string> row = {model, arm};

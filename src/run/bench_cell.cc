@@ -1,6 +1,7 @@
 // Measuring one cell: fresh workers, each with all arms of the model, interleaved.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
@@ -139,11 +140,21 @@ Json RequestOf(const BenchOptions& options, std::int64_t process) {
       .Set("input", ToJson(options.input));
 }
 
-// Why the cell cannot be measured at all, known without the engine; Ok when it can.
-Status CheckCell(const BenchOptions& options) {
-  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(options.arms.front().path));
-  QB_TRY(inputs, ResolveInputs(std::move(inputs), options.cell.batch, options.input.dims));
-  return Ok();
+// What becomes of a cell that cannot be measured, where that is known without the engine: skipped
+// when the model has not what the sweep varies.
+std::optional<CaseOutcome> Impossible(const BenchOptions& options) {
+  const auto refused = [](Outcome outcome, const Error& error) {
+    return CaseOutcome{outcome, error.message(), error.code(), {}};
+  };
+  const auto inputs = ReadInputs(options.arms.front().path);
+  if (!inputs.ok()) return refused(Outcome::kFailed, inputs.error());
+  const auto batched = ResolveInputs(inputs.value(), options.cell.batch, {});
+  if (!batched.ok()) return refused(Outcome::kSkipped, batched.error());
+  const auto asked = CheckDims(batched.value(), options.input.dims);
+  if (!asked.ok()) return refused(Outcome::kFailed, asked.error());
+  const auto swept = CheckDims(batched.value(), options.cell.dims);
+  if (!swept.ok()) return refused(Outcome::kSkipped, swept.error());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -188,12 +199,7 @@ Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progre
 
 CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                       Progress& progress) {
-  if (auto possible = CheckCell(options); !possible.ok()) {
-    const Outcome outcome = possible.error().code() == ErrorCode::kInvalidArgument
-                                ? Outcome::kSkipped
-                                : Outcome::kFailed;
-    return {outcome, possible.error().message(), possible.error().code(), {}};
-  }
+  if (auto impossible = Impossible(options)) return *std::move(impossible);
   CaseOutcome outcome;
   Json::Array arms;
   std::uint64_t peak = 0;

@@ -27,6 +27,8 @@ Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& p
     batch = input.dims.front() < 0 ? 1 : input.dims.front();
     break;
   }
+  QB_TRY(inputs, ResolveInputs(std::move(inputs), batch, {}));
+  QB_OK(CheckDims(inputs, dims));
   return ResolveInputs(std::move(inputs), batch, dims);
 }
 

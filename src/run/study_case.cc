@@ -142,12 +142,27 @@ std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
   return arms;
 }
 
+// The cell without the swept dimensions that the model does not have, where they are at their first
+// value: the model is measured there, and BenchCell skips it at the others.
+Cell CellOf(const Study& study, const StudyModel& model, Cell cell) {
+  const auto inputs = ReadInputs(model.path);
+  if (!inputs.ok()) return cell;
+  const auto batched = ResolveInputs(inputs.value(), cell.batch, {});
+  if (!batched.ok()) return cell;
+  for (const auto& [name, values] : study.sweep.dims) {
+    const auto swept = cell.dims.find(name);
+    if (swept == cell.dims.end() || swept->second != values.front()) continue;
+    if (!CheckDims(batched.value(), {*swept}).ok()) cell.dims.erase(swept);
+  }
+  return cell;
+}
+
 CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const Case& work,
                     Progress& progress) {
   BenchOptions options;
   std::vector<std::string> missing;
   options.arms = ArmsOf(context, model, &missing);
-  options.cell = work.cell;
+  options.cell = CellOf(*context.study, model, work.cell);
   options.latency = context.study->latency;
   options.input = InputOf(*context.study, model);
   options.processes = context.study->processes;

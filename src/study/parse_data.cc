@@ -13,8 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 5> kKinds = {"image-folder", "npy", "npz", "idx",
-                                                    "synthetic"};
+constexpr std::array<std::string_view, 5> kDataKinds = {"image-folder", "npy", "npz", "idx",
+                                                        "synthetic"};
 
 // A string that must be one of a few.
 template <std::size_t N>
@@ -119,7 +119,7 @@ DataSpec ParseData(const toml::table& table, const std::string& id, const std::s
   std::string path;
   std::string labels;
   std::int64_t seed = 1;
-  OneOf(&reader, "kind", kKinds, &spec.kind);
+  OneOf(&reader, "kind", kDataKinds, &spec.kind);
   if (spec.kind.empty()) reader.Mistake("kind", Format("{} needs the key \"kind\"", name));
   reader.String("path", &path, spec.kind == "synthetic" ? Need::kOptional : Need::kRequired);
   reader.String("labels", &labels);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kMetrics = {
     "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
-constexpr std::array<std::string_view, 3> kKinds = {"quantize", "measure", "evaluate"};
+constexpr std::array<std::string_view, 3> kCaseKinds = {"quantize", "measure", "evaluate"};
 
 template <typename Enum, std::size_t N>
 Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name,
@@ -92,11 +92,11 @@ Result<Metric> ParseMetric(std::string_view name) {
 }
 
 std::string_view Name(CaseKind kind) {
-  return kKinds[static_cast<std::size_t>(kind)];
+  return kCaseKinds[static_cast<std::size_t>(kind)];
 }
 
 Result<CaseKind> ParseCaseKind(std::string_view name) {
-  return ParseName<CaseKind>(kKinds, name, "kind of case");
+  return ParseName<CaseKind>(kCaseKinds, name, "kind of case");
 }
 
 Result<Expectation> ParseExpectation(std::string_view text) {

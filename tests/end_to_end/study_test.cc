@@ -49,6 +49,28 @@ TEST_F(StudyRun, EndsWithAReportAndResumesWithoutDoingAnythingAgain) {
   EXPECT_EQ(Run("report study.toml --results out -o json").code, 0);
 }
 
+// What has the swept dimension is measured and drawn along it, what has not is measured once.
+TEST_F(StudyRun, SweepsADimensionOfThoseModelsThatHaveIt) {
+  Put("study.toml",
+      "[study]\ntitle = \"t\"\nrepetitions = 2\nmax_repetitions = 2\nprocesses = 1\n"
+      "[[model]]\nid = \"text\"\nvocabulary = 100\npath = \"" +
+          kQuickstart +
+          "models/intent_transformer.onnx\"\n"
+          "[[model]]\nid = \"mlp\"\npath = \"" +
+          kQuickstart + "models/glyph_mlp.onnx\"\n[sweep]\ndims = { seq = [16, 8] }\n");
+  const Ran ran = Run("run study.toml --results out");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("measure mlp, batch 1, 1 thread, seq 8: skipped: no input has a free "
+                         "dimension \"seq\""),
+            std::string::npos)
+      << ran.err;
+  EXPECT_EQ(ran.err.find("seq 16: skipped"), std::string::npos) << ran.err;
+  const fs::path figures = folder_ / "out" / "figures";
+  EXPECT_EQ(Read(figures / "latency-text@dim-seq.png").find("PNG"), 1U);
+  EXPECT_EQ(Read(figures / "latency-mlp.png").find("PNG"), 1U);
+  EXPECT_FALSE(fs::exists(figures / "latency-mlp@dim-seq.png"));
+}
+
 TEST_F(StudyRun, DoesOnlyWhatHasNoRecordAfterAKill) {
   Put("study.toml", SmallStudy());
   const std::string program = "'" QB_BINARY "' run study.toml --results out";
