@@ -155,9 +155,10 @@ struct Edits {
   std::unordered_set<std::string> replaced;
 };
 
-Status Fold(const Pair& pair, const ChannelAffine& affine, NameSource* names, Edits* edits) {
-  const Node& normalization = model.graph.nodes[pair.normalization];
-  Node layer = model.graph.nodes[pair.layer];
+Status Fold(const Graph& graph, const Pair& pair, const ChannelAffine& affine, NameSource* names,
+            Edits* edits) {
+  const Node& normalization = graph.nodes[pair.normalization];
+  Node layer = graph.nodes[pair.layer];
   QB_TRY(Initializer weight,
          ScaledWeight(pair, affine, names->Fresh(pair.weight->name + "_folded")));
   QB_TRY(Initializer bias,
@@ -170,7 +171,7 @@ Status Fold(const Pair& pair, const ChannelAffine& affine, NameSource* names, Ed
     Node add =
         MakeNode("Add", normalization.name, {layer.outputs[0], bias.name}, normalization.outputs);
     if (pair.add != pair.layer) {
-      add.name = model.graph.nodes[pair.add].name;
+      add.name = graph.nodes[pair.add].name;
       edits->gone[pair.add] = true;
     }
     edits->nodes.emplace_back(pair.normalization, std::move(add));
@@ -199,7 +200,7 @@ Status FoldBatchNorms(Model* model, std::vector<std::string>* notes) {
     if (!pair) continue;
     QB_TRY(const auto affine, AffineOf(finder.index(), graph.nodes[i], pair->channels.count));
     if (!affine) continue;
-    QB_OK(Fold(*pair, *affine, &names, &edits));
+    QB_OK(Fold(graph, *pair, *affine, &names, &edits));
     ++folded;
   }
   if (folded == 0) return Ok();
