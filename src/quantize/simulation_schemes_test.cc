@@ -100,9 +100,11 @@ TEST(SimulatedDynamic, GemmIsTheProductOfRoundedNumbersPlusTheBias) {
                     {Attribute::Float("alpha", each.alpha), Attribute::Float("beta", each.beta),
                      Attribute::Int("transB", each.transposed)}));
     const Model model = QuantizeTo("dynamic-int8", builder.Build(), {32}).model;
+    const std::string w = each.alpha == 1 ? "w" : "w_scaled";  // alpha goes into the weight first
     const Tensor input = RandomTensor({5, 32}, 99, 1.5);
-    std::vector<double> expected = Multiply(
-        Rounded(input), ByColumns(Numbers(model, "w_quantized"), Numbers(model, "w_scale")), 24);
+    std::vector<double> expected =
+        Multiply(Rounded(input),
+                 ByColumns(Numbers(model, w + "_quantized"), Numbers(model, w + "_scale")), 24);
     const std::vector<double> bias = Numbers(builder.Build(), "b");
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += each.beta * bias[i % 24];
     ExpectNear(RunModel(model, {{"x", input}})[0], expected, 2e-5);
