@@ -185,8 +185,7 @@ void RegisterWeights() {
       benchmark::DoNotOptimize(ChannelMaxima(weight, channels, 0).value());
     });
     Register("weights: QuantizeWeights" + suffix, 1, [&, channels = channels] {
-      benchmark::DoNotOptimize(
-          QuantizeWeights(weight, scales[channels], {channels}, 0).value());
+      benchmark::DoNotOptimize(QuantizeWeights(weight, scales[channels], {channels}, 0).value());
     });
     Register("weights: SafeScales" + suffix, 0, [&, channels = channels, order = order] {
       benchmark::DoNotOptimize(SafeScales(weight, {order}, scales[channels], 255, 0).value());
