@@ -39,12 +39,12 @@ bool Saturates(int first, int second, std::int32_t highest_code) {
 // Pairs of weights for one highest activation code.
 class PairRule {
  public:
-  explicit PairRule(std::int32_t highest_code)
-      : highest_code_(highest_code),
-        // Of codes that add up to less, no pair saturates; rounding adds less than 1.
-        safe_steps_(static_cast<float>(std::numeric_limits<std::int16_t>::max() /
-                                       std::max(1, highest_code)) -
-                    1.001F) {}
+  explicit PairRule(std::int32_t highest_code) : highest_code_(highest_code) {
+    // Codes that add up to no more than this are safe; rounding two of them adds at most 1.
+    const std::int32_t safe_sum =
+        std::numeric_limits<std::int16_t>::max() / std::max(1, highest_code);
+    safe_steps_ = static_cast<float>(safe_sum) - 1.001F;
+  }
 
   // The smallest scale from `scale` on with which the pair is safe. Larger scales give codes that
   // are no larger: what is safe stays safe.
@@ -71,7 +71,7 @@ class PairRule {
   }
 
   std::int32_t highest_code_;
-  float safe_steps_;
+  float safe_steps_ = 0;
 };
 
 // The numbers of a layout. Outputs lie on the first axis, but for kColumns on the second.
