@@ -28,8 +28,9 @@ const QuantizeResult* FindQuantized(const Analysis& analysis, const std::string&
 std::string WhyFloat(const QuantizeResult* row) {
   if (row == nullptr || row->float_reasons.empty()) return "";
   const auto& [reason, layers] = row->float_reasons.front();
-  return Format("; {} of {} layers stayed float, {} of them because: {}",
-                row->layers - row->quantized, row->layers, layers, reason);
+  const std::int64_t stayed = row->layers - row->quantized;
+  return Format("; {} of {} layers stayed float{} because: {}", stayed, row->layers,
+                layers == stayed ? "" : Format(", {} of them", layers), reason);
 }
 
 void Sizes(const Analysis& analysis, std::vector<Finding>* findings) {
