@@ -19,6 +19,7 @@ enum class OutputFormat : std::uint8_t { kTable, kMarkdown, kCsv, kJson };
 struct Column {
   std::string title;    // with its unit: "mean ms"
   bool numeric = true;  // right-aligned, and a number in JSON when it reads as one
+  bool prose = false;   // sentences: may take several lines of a table for people
 };
 
 // Text that comes from models and data may be hostile: rendering escapes it for each format.
@@ -27,8 +28,9 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
 };
-// kTable: aligned columns, Unicode-aware. kCsv: RFC 4180, cells that a spreadsheet would run as a
-// formula are prefixed with '. kJson: an array of objects by column title.
+// kTable: aligned columns, Unicode-aware, prose wrapped at 48 columns. kCsv: RFC 4180, cells that a
+// spreadsheet would run as a formula are prefixed with '. kJson: an array of objects by column
+// title.
 [[nodiscard]] std::string Render(const Table& table, OutputFormat format);
 // Several tables; kJson: one object by table title.
 [[nodiscard]] std::string Render(const std::vector<Table>& tables, OutputFormat format);

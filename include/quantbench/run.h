@@ -130,7 +130,7 @@ struct EvalOptions {
 struct RunStudyOptions {
   std::filesystem::path results;  // folder
   WorkerOptions worker;
-  bool retry_failed = false;  // do failed cases again
+  bool retry_failed = false;  // do again what failed, was skipped, or misses an arm
 };
 
 struct StudyOutcome {

@@ -157,6 +157,57 @@ TEST(Analyse, ShowsWhereThroughputFallsAgain) {
   EXPECT_TRUE(Mentions(analysis, "peaks at batch 2"));
 }
 
+TEST(Analyse, SeesThroughputOfEachInputSizeByItself) {
+  Study study = TwoArms();
+  study.sweep.dims = {{"seq", {8, 64}}};
+  std::vector<Record> records;
+  for (const std::int64_t batch : {1, 2, 4}) {
+    for (const std::int64_t seq : {8, 64}) {
+      records.push_back(Measured(batch, batch * seq * 1000, 1));
+      records.back().what.cell.dims = {{"seq", seq}};
+    }
+  }
+  EXPECT_FALSE(Mentions(Analyse(study, records, nullptr), "peaks"));
+}
+
+TEST(Analyse, TellsTheSameTroubleOfAModelOnce) {
+  std::vector<Record> records = {Measured(1, 100'000, 2), Measured(2, 100'000, 3),
+                                 Measured(4, 100'000, 0.5)};
+  const Analysis slow = Analyse(TwoArms(), records, nullptr);
+  EXPECT_TRUE(
+      Mentions(slow, "m q is slower than the original in 2 of 3 cells, most of all at batch 2"))
+      << slow.findings.front().text;
+  for (Record& record : records) {
+    record.outcome = Outcome::kSkipped;
+    record.reason = "batch is fixed to 8 by the model";
+    record.results = Json();
+  }
+  records.back().outcome = Outcome::kCrashed;
+  const Analysis failed = Analyse(TwoArms(), records, nullptr);
+  ASSERT_EQ(failed.findings.size(), 2U);
+  EXPECT_EQ(failed.findings[0].text,
+            "measure m, batch 1, 1 thread (and 1 more): skipped: batch is fixed to 8 by the model");
+  EXPECT_TRUE(Mentions(failed, "batch 4, 1 thread: crashed"));
+}
+
+TEST(Analyse, SaysHowMuchOfAMeasurementWasDisturbed) {
+  Record quiet = Measured(1, 100'000, 1);
+  Record busy = Measured(2, 100'000, 1);
+  LatencySamples disturbed;
+  disturbed.wall_ns = {100'000, 300'000};
+  disturbed.cpu_ns = {100'000, 100'000};
+  Json arm = Json::MakeObject().Set("arm", "original").Set("outcome", "ok");
+  arm.Set("processes", Json(Json::Array{disturbed.ToJson()}));
+  busy.results = Json::MakeObject().Set("arms", Json(Json::Array{arm}));
+  const Analysis analysis = Analyse(TwoArms(), {quiet, busy}, nullptr);
+  EXPECT_TRUE(Mentions(analysis,
+                       "m: other processes took the processor in 1 of 2 cells on one thread: wall "
+                       "time was up to 2.00 times the CPU time (batch 2, 1 thread)"));
+  EXPECT_TRUE(Mentions(analysis,
+                       "m: the standard deviation is above 10 % of the mean in 1 of 3 "
+                       "measurements, up to 71 % (original at batch 2, 1 thread)"));
+}
+
 TEST(Analyse, LeavesOutRecordsTheStudyNoLongerAsksFor) {
   Record gone = Measured(1, 100, 1);
   gone.what.model = "other";

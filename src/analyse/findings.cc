@@ -7,12 +7,12 @@
 
 #include "quantbench/base/format.h"
 
+#include "analyse/trouble.h"
+
 namespace quantbench {
 namespace {
 
 constexpr double kNotSmaller = 1.2;  // a size ratio below this is worth a word
-constexpr double kVaries = 0.10;     // coefficient of variation [pyperf's threshold]
-constexpr double kContended = 1.15;  // wall time over CPU time of a single thread
 
 using Level = Finding::Level;
 
@@ -28,8 +28,9 @@ const QuantizeResult* FindQuantized(const Analysis& analysis, const std::string&
 std::string WhyFloat(const QuantizeResult* row) {
   if (row == nullptr || row->float_reasons.empty()) return "";
   const auto& [reason, layers] = row->float_reasons.front();
-  return Format("; {} of {} layers stayed float, {} of them because: {}",
-                row->layers - row->quantized, row->layers, layers, reason);
+  const std::int64_t stayed = row->layers - row->quantized;
+  return Format("; {} of {} layers stayed float{} because: {}", stayed, row->layers,
+                layers == stayed ? "" : Format(", {} of them", layers), reason);
 }
 
 void Sizes(const Analysis& analysis, std::vector<Finding>* findings) {
@@ -42,17 +43,43 @@ void Sizes(const Analysis& analysis, std::vector<Finding>* findings) {
   }
 }
 
+// One sentence a variant: where it is slower most of all, and how often.
 void Slower(const Analysis& analysis, std::vector<Finding>* findings) {
+  struct Place {
+    const CellResult* cell = nullptr;
+    const ArmLatency* arm = nullptr;
+  };
+  struct Slow {
+    Place worst;
+    std::int64_t cells = 0;
+    std::int64_t measured = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Slow> variants;
   for (const CellResult& cell : analysis.cells) {
     for (const ArmLatency& arm : cell.arms) {
-      if (arm.arm == kOriginal || !arm.ratio.valid() || arm.ratio.low <= 1) continue;
-      findings->push_back(
-          {Level::kWarning,
-           Format("{} {} is slower than the original at {}: {:.2f} [{:.2f}, {:.2f}] times its "
-                  "latency{}",
-                  cell.model, arm.arm, cell.cell.Describe(), arm.ratio.estimate, arm.ratio.low,
-                  arm.ratio.high, WhyFloat(FindQuantized(analysis, cell.model, arm.arm)))});
+      if (arm.arm == kOriginal || !arm.ratio.valid()) continue;
+      Slow& slow = variants[{cell.model, arm.arm}];
+      ++slow.measured;
+      if (arm.ratio.low <= 1) continue;
+      ++slow.cells;
+      const bool worse =
+          slow.worst.arm == nullptr || arm.ratio.estimate > slow.worst.arm->ratio.estimate;
+      if (worse) slow.worst = {&cell, &arm};
     }
+  }
+  for (const auto& [who, slow] : variants) {
+    if (slow.cells == 0) continue;
+    const Interval& ratio = slow.worst.arm->ratio;
+    findings->push_back(
+        {Level::kWarning,
+         Format("{} {} is slower than the original {}at {}: {:.2f} [{:.2f}, {:.2f}] times its "
+                "latency{}",
+                who.first, who.second,
+                slow.cells == 1
+                    ? ""
+                    : Format("in {} of {} cells, most of all ", slow.cells, slow.measured),
+                slow.worst.cell->cell.Describe(), ratio.estimate, ratio.low, ratio.high,
+                WhyFloat(FindQuantized(analysis, who.first, who.second)))});
   }
 }
 
@@ -69,6 +96,13 @@ void Accuracy(const Analysis& analysis, std::vector<Finding>* findings) {
   }
 }
 
+// "2 threads, seq 64": the cell but for its batch.
+std::string WithoutBatch(const Cell& cell) {
+  std::string text = Format("{} thread{}", cell.threads, cell.threads == 1 ? "" : "s");
+  for (const auto& [name, value] : cell.dims) text += Format(", {} {}", Printable(name), value);
+  return text;
+}
+
 // Throughput that falls again beyond a batch: the users could not explain it, so at least show it.
 void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
   struct Peak {
@@ -83,7 +117,7 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
     if (cell.cell.include_data_loading) continue;
     for (const ArmLatency& arm : cell.arms) {
       if (arm.outcome != Outcome::kOk || arm.ms.n < 2) continue;
-      Peak& peak = peaks[Format("{} {} ({} threads)", cell.model, arm.arm, cell.cell.threads)];
+      Peak& peak = peaks[Format("{} {} ({})", cell.model, arm.arm, WithoutBatch(cell.cell))];
       const double error = arm.ms.stddev / arm.ms.mean / std::sqrt(static_cast<double>(arm.ms.n));
       if (arm.samples_per_s > peak.best) {
         peak.best = arm.samples_per_s;
@@ -108,67 +142,6 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
   }
 }
 
-void Failures(const std::vector<const Record*>& records, std::vector<Finding>* findings) {
-  for (const Record* record : records) {
-    if (record->outcome == Outcome::kOk) continue;
-    const bool skipped = record->outcome == Outcome::kSkipped;
-    findings->push_back(
-        {skipped ? Level::kNote : Level::kWarning,
-         Format("{}: {}: {}", record->what.Describe(), Name(record->outcome), record->reason)});
-  }
-}
-
-void ArmFailures(const Analysis& analysis, std::vector<Finding>* findings) {
-  for (const CellResult& cell : analysis.cells) {
-    for (const ArmLatency& arm : cell.arms) {
-      if (arm.outcome == Outcome::kOk || arm.outcome == Outcome::kSkipped) continue;
-      findings->push_back(
-          {Level::kWarning, Format("{} {} at {}: {}: {}", cell.model, arm.arm, cell.cell.Describe(),
-                                   Name(arm.outcome), arm.reason)});
-    }
-  }
-}
-
-// Wall time against CPU time over all laps of a cell, single-threaded cells only.
-double WallOverCpu(const Record& record) {
-  double wall = 0;
-  double cpu = 0;
-  for (const Json& arm : record.results["arms"].AsArray()) {
-    for (const Json& process : arm["processes"].AsArray()) {
-      for (const Json& value : process["wall_ns"].AsArray()) wall += value.AsDouble();
-      for (const Json& value : process["cpu_ns"].AsArray()) cpu += value.AsDouble();
-    }
-  }
-  return cpu > 0 ? wall / cpu : 1;
-}
-
-void Disturbances(const Analysis& analysis, const std::vector<const Record*>& records,
-                  std::vector<Finding>* findings) {
-  for (const Record* record : records) {
-    const bool single = record->what.kind == CaseKind::kMeasure && record->what.cell.threads == 1;
-    if (!single || record->outcome != Outcome::kOk) continue;
-    const double factor = WallOverCpu(*record);
-    if (factor < kContended) continue;
-    findings->push_back(
-        {Level::kWarning,
-         Format("{}: wall time was {:.2f} times the CPU time: other processes took the "
-                "processor, so milliseconds there are too high; close them and measure "
-                "again",
-                record->what.Describe(), factor)});
-  }
-  for (const CellResult& cell : analysis.cells) {
-    for (const ArmLatency& arm : cell.arms) {
-      if (arm.ms.n < 2 || arm.ms.stddev / arm.ms.mean <= kVaries) continue;
-      findings->push_back(
-          {Level::kNote,
-           Format("{} {} at {} varies: standard deviation {:.0f} % of the mean over {} "
-                  "repetitions",
-                  cell.model, arm.arm, cell.cell.Describe(), arm.ms.stddev / arm.ms.mean * 100,
-                  arm.ms.n)});
-    }
-  }
-}
-
 void Hypotheses(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const HypothesisResult& result : analysis.hypotheses) {
     if (result.written_before) continue;
@@ -183,13 +156,12 @@ void Hypotheses(const Analysis& analysis, std::vector<Finding>* findings) {
 std::vector<Finding> FindFindings(const Analysis& analysis,
                                   const std::vector<const Record*>& records) {
   std::vector<Finding> findings;
-  Failures(records, &findings);
-  ArmFailures(analysis, &findings);
+  AddFailures(analysis, records, &findings);
   Accuracy(analysis, &findings);
   Slower(analysis, &findings);
   Sizes(analysis, &findings);
   Throughput(analysis, &findings);
-  Disturbances(analysis, records, &findings);
+  AddDisturbances(analysis, records, &findings);
   Hypotheses(analysis, &findings);
   return findings;
 }

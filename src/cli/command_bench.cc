@@ -44,6 +44,17 @@ Result<BenchOptions> OptionsOf(const BenchFlags& flags) {
   return options;
 }
 
+// "batch 1, 1 thread: ok, but failed: q.onnx: not a model".
+std::string Told(const Case& work, const CaseOutcome& outcome) {
+  std::string line = Format("{}: {}", work.cell.Describe(), Name(outcome.outcome));
+  if (!outcome.reason.empty()) line += ": " + outcome.reason;
+  for (const Json& arm : outcome.results["arms"].AsArray()) {
+    if (arm["outcome"].AsString() == Name(Outcome::kOk)) continue;
+    line += Format(", but {}: {}", arm["outcome"].AsString(), arm["reason"].AsString());
+  }
+  return line;
+}
+
 int Bench(const BenchFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   auto options = OptionsOf(flags);
@@ -63,8 +74,7 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
     if (outcome.outcome == Outcome::kFailed && alone) {
       return terminal.Fail(Error(outcome.code, outcome.reason), format);
     }
-    terminal.Note(Format("{}: {}{}", work.cell.Describe(), Name(outcome.outcome),
-                         outcome.reason.empty() ? "" : ": " + outcome.reason));
+    terminal.Note(Told(work, outcome));
     records.push_back(AdHocRecord(work, std::move(outcome)));
   }
   Analysis analysis = Analyse(study, records, nullptr);

@@ -37,8 +37,10 @@ int Run(const RunFlags& flags, Terminal& terminal) {
   options.retry_failed = flags.retry_failed;
   const auto outcome = RunStudy(study.value(), options, terminal);
   if (!outcome.ok()) return terminal.Fail(outcome.error());
-  terminal.Note(Format("{} cases: {} done now, {} had a record, {} failed", outcome.value().cases,
-                       outcome.value().done, outcome.value().resumed, outcome.value().failed));
+  const StudyOutcome& done = outcome.value();
+  terminal.Note(Format("{} cases: {} done now, {} had a record, {} failed{}", done.cases, done.done,
+                       done.resumed, done.failed,
+                       done.failed > 0 ? "; --retry-failed does them again" : ""));
   return ShowReport(study.value(), options.results, OutputFormat::kTable, terminal);
 }
 
@@ -56,7 +58,8 @@ Action AddRun(CLI::App& app) {
   app.add_option("study", flags->study, "the study, a TOML file")->required();
   app.add_option("--results", flags->results,
                  "folder of records and report (default: results beside the study)");
-  app.add_flag("--retry-failed", flags->retry_failed, "do cases again that failed before");
+  app.add_flag("--retry-failed", flags->retry_failed,
+               "do cases again that failed, or were left out for another's failure");
   app.add_flag("--dry-run", flags->dry_run, "list the cases and do nothing");
   flags->worker.Add(app);
   return [flags](Terminal& terminal) { return Run(*flags, terminal); };

@@ -92,7 +92,9 @@ Result<Model> Read(const Source& source, const ModelLimits& limits) {
     survey.Walk(text);
     decoder.ReadModel(text, &model);
   } catch (const wire::WireError& error) {
-    return Error(ErrorCode::kMalformed, Format("{}: {}", survey.where(), error.what));
+    const std::string where = survey.where();
+    return Error(ErrorCode::kMalformed,
+                 Format("{}: {}", where.empty() ? "damaged or not a model" : where, error.what));
   } catch (const std::bad_alloc&) {
     return Error(ErrorCode::kIo, "not enough memory to read the model");
   }

@@ -158,7 +158,7 @@ std::string Survey::where() const {
     inner = inner.empty() ? name : Format("{}, {}", name, inner);
     if (is_node || is_initializer) break;
   }
-  return inner.empty() ? "the model" : inner;
+  return inner;
 }
 
 }  // namespace quantbench

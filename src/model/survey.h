@@ -25,7 +25,8 @@ class Survey {
   // Throws wire::WireError; then where() says at which element.
   void Walk(std::string_view model) { Visit(wire::Message::kModel, model); }
 
-  // "initializer \"fc.weight\"", "node \"conv1\", attribute \"value\"", "node 12", "the model".
+  // "initializer \"fc.weight\"", "node \"conv1\", attribute \"value\"", "node 12"; empty
+  // outside of any.
   [[nodiscard]] std::string where() const;
   // Tensors with external data in parts that the door does not show: functions, sparse tensors,
   // training information.

@@ -149,7 +149,8 @@ TEST(Survey, RefusesSingleMessagesThatComeTwice) {
   model.TextField(7, graph);
   model.TextField(7, graph);
   model.MessageField(8, wire::Rope());
-  EXPECT_EQ(ErrorOf(RopeText(std::move(model))), "the model: field 7 of a model comes twice");
+  EXPECT_EQ(ErrorOf(RopeText(std::move(model))),
+            "damaged or not a model: field 7 of a model comes twice");
 }
 
 TEST(Survey, RefusesKnownFieldsOfTheWrongWireType) {
@@ -158,7 +159,7 @@ TEST(Survey, RefusesKnownFieldsOfTheWrongWireType) {
   wire::Rope model;
   model.MessageField(7, std::move(graph));
   EXPECT_EQ(ErrorOf(RopeText(std::move(model))),
-            "the model: field 1 of a graph has wire type 0, not 2");
+            "damaged or not a model: field 1 of a graph has wire type 0, not 2");
 }
 
 TEST(Survey, NamesTheElementInWhichAModelEnds) {

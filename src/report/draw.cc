@@ -13,8 +13,6 @@
 
 #include "report/figures.h"
 
-extern char** environ;
-
 namespace quantbench {
 namespace {
 

@@ -19,8 +19,9 @@ h1 { line-height: 1.2; margin-bottom: .2rem; } h2 { margin-top: 2.2rem; border-b
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { background: var(--soft); } .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { background: var(--soft); vertical-align: bottom; } td { white-space: nowrap; } .n { text-align: right; }
+td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 14rem; }
 figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .9rem; opacity: .85; }
 .warning::before { content: "! "; color: var(--warn); font-weight: 700; }
@@ -45,8 +46,10 @@ void AppendTable(const Table& table, std::string* page) {
   for (const auto& row : table.rows) {
     *page += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i) {
-      std::string_view kind = table.columns[i].numeric ? "n" : "";
-      if (table.columns[i].title == "verdict") kind = row[i];
+      const Column& column = table.columns[i];
+      std::string_view kind = column.numeric ? "n" : "";
+      if (column.prose && !row[i].empty()) kind = "prose";
+      if (column.title == "verdict") kind = row[i];
       *page += kind.empty() ? "<td>" : Format("<td class=\"{}\">", EscapeHtml(kind));
       *page += EscapeHtml(row[i]) + "</td>";
     }

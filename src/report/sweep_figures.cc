@@ -15,7 +15,7 @@
 namespace quantbench {
 namespace {
 
-using Cells = std::vector<const CellResult*>;
+using SweptCells = std::vector<const CellResult*>;
 
 // What a sweep varies.
 struct Axis {
@@ -43,8 +43,8 @@ struct Axis {
 };
 
 // The measured cells that differ from `first` on the axis only, by rising value.
-Cells CellsAlong(const Analysis& analysis, const CellResult& first, const Axis& axis) {
-  Cells cells;
+SweptCells CellsAlong(const Analysis& analysis, const CellResult& first, const Axis& axis) {
+  SweptCells cells;
   for (const CellResult& cell : analysis.cells) {
     if (cell.model != first.model || cell.outcome != Outcome::kOk) continue;
     if (axis.Rest(cell.cell) == axis.Rest(first.cell)) cells.push_back(&cell);
@@ -86,7 +86,7 @@ std::string FigureName(const std::string& model, const Axis& axis) {
 }
 
 // One line a cell: place, mean, standard deviation; empty when the arm was measured nowhere.
-std::string LatencyBlock(const Cells& cells, const Axis& axis, const std::string& arm) {
+std::string LatencyBlock(const SweptCells& cells, const Axis& axis, const std::string& arm) {
   std::string block;
   for (const CellResult* cell : cells) {
     const ArmLatency* row = LatencyOf(cell, arm);
@@ -97,7 +97,7 @@ std::string LatencyBlock(const Cells& cells, const Axis& axis, const std::string
   return block;
 }
 
-std::string LatencyCaption(const Cells& cells, const Axis& axis) {
+std::string LatencyCaption(const SweptCells& cells, const Axis& axis) {
   double best = 0;
   std::string fastest;
   for (const CellResult* cell : cells) {
@@ -116,7 +116,7 @@ std::string LatencyCaption(const Cells& cells, const Axis& axis) {
 
 // Where the latency axis begins: below the smallest bar, but not where a standard deviation as
 // large as its mean would draw it on a logarithmic axis.
-double LowestShown(const Cells& cells) {
+double LowestShown(const SweptCells& cells) {
   double lowest = std::numeric_limits<double>::infinity();
   for (const CellResult* cell : cells) {
     for (const ArmLatency& arm : cell->arms) {
@@ -128,7 +128,7 @@ double LowestShown(const Cells& cells) {
 }
 
 // The axes, the title and the places where something was measured.
-std::string AxesScript(const Cells& cells, const Axis& axis, const std::string& title) {
+std::string AxesScript(const SweptCells& cells, const Axis& axis, const std::string& title) {
   std::string tics;
   for (const CellResult* cell : cells) {
     tics += Format("{}{}", tics.empty() ? "" : ", ", axis.At(cell->cell));
@@ -142,7 +142,7 @@ std::string AxesScript(const Cells& cells, const Axis& axis, const std::string& 
       static_cast<double>(axis.At(cells.back()->cell)) * 1.18, LowestShown(cells));
 }
 
-Figure LatencyFigure(const Analysis& analysis, const Cells& cells, const Axis& axis) {
+Figure LatencyFigure(const Analysis& analysis, const SweptCells& cells, const Axis& axis) {
   Figure figure;
   figure.name = FigureName(cells.front()->model, axis);
   figure.title = Format("{}: latency against {}", cells.front()->model, axis.Label());
@@ -177,7 +177,7 @@ std::vector<Figure> SweepFigures(const Analysis& analysis, const std::string& mo
   }
   std::vector<Figure> figures;
   for (const Axis& axis : axes) {
-    const Cells cells = CellsAlong(analysis, *first, axis);
+    const SweptCells cells = CellsAlong(analysis, *first, axis);
     if (cells.size() > 1) figures.push_back(LatencyFigure(analysis, cells, axis));
   }
   if (figures.empty()) {

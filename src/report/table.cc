@@ -19,6 +19,38 @@ std::string Padded(const std::string& text, std::size_t width, bool right) {
   return right ? space + text : text + space;
 }
 
+// `text` in lines of at most `width` columns, broken between words; a longer word has its own line.
+std::vector<std::string> Wrapped(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (!lines.back().empty() && DisplayWidth(lines.back()) + 1 + DisplayWidth(word) > width) {
+      lines.emplace_back();
+    }
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
+}
+
+// Rows whose prose is too long for a line become several rows, the other cells empty in them.
+std::vector<Row> WrapProse(const std::vector<Column>& columns, const std::vector<Row>& rows) {
+  constexpr std::size_t kProseWidth = 48;
+  std::vector<Row> wrapped;
+  for (const Row& row : rows) {
+    const std::size_t first = wrapped.size();
+    wrapped.push_back(row);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!columns[i].prose) continue;
+      const std::vector<std::string> lines = Wrapped(row[i], kProseWidth);
+      while (wrapped.size() < first + lines.size()) wrapped.emplace_back(row.size());
+      for (std::size_t k = 0; k < lines.size(); ++k) wrapped[first + k][i] = lines[k];
+    }
+  }
+  return wrapped;
+}
+
 std::vector<std::size_t> Widths(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const Row& row : rows) {
@@ -41,8 +73,11 @@ std::vector<Row> Cells(const Table& table, Escape escape) {
 }
 
 std::string RenderPlain(const Table& table) {
-  const std::vector<Row> rows =
+  std::vector<Row> rows =
       Cells(table, [](const std::string& text) { return Printable(text, 400); });
+  const Row heading = rows.front();
+  rows = WrapProse(table.columns, {rows.begin() + 1, rows.end()});
+  rows.insert(rows.begin(), heading);
   const std::vector<std::size_t> widths = Widths(rows);
   std::string text = table.title.empty() ? "" : table.title + "\n";
   for (std::size_t r = 0; r < rows.size(); ++r) {

@@ -118,10 +118,19 @@ Table SizeTable(const Analysis& analysis) {
 Table LatencyTable(const Analysis& analysis) {
   Table table;
   table.title = "Latency";
-  table.columns = {{"model", false}, {"cell", false},  {"arm", false}, {"mean ms"},
-                   {"std ms"},       {"median ms"},    {"min ms"},     {"n"},
-                   {"samples/s"},    {"times faster"}, {"95 %"},       {"load ms"},
-                   {"remark", false}};
+  table.columns = {{"model", false},
+                   {"cell", false},
+                   {"arm", false},
+                   {"mean ms"},
+                   {"std ms"},
+                   {"median ms"},
+                   {"min ms"},
+                   {"n"},
+                   {"samples/s"},
+                   {"times faster"},
+                   {"95 %"},
+                   {"load ms"},
+                   {"remark", false, true}};
   for (const CellResult& cell : analysis.cells) {
     if (cell.outcome != Outcome::kOk) {
       table.rows.push_back({cell.model, cell.cell.Describe(), "", "-", "-", "-", "-", "-", "-", "-",
@@ -144,9 +153,17 @@ Table LatencyTable(const Analysis& analysis) {
 Table AccuracyTable(const Analysis& analysis) {
   Table table;
   table.title = "Accuracy";
-  table.columns = {{"model", false}, {"arm", false},  {"data", false},  {"n"},
-                   {"correct"},      {"top-1 %"},     {"95 %"},         {"change, points"},
-                   {"change, 95 %"}, {"agreement %"}, {"remark", false}};
+  table.columns = {{"model", false},
+                   {"arm", false},
+                   {"data", false},
+                   {"n"},
+                   {"correct"},
+                   {"top-1 %"},
+                   {"95 %"},
+                   {"change, points"},
+                   {"change, 95 %"},
+                   {"agreement %"},
+                   {"remark", false, true}};
   for (const ArmAccuracy& row : analysis.accuracies) {
     const bool fine = row.outcome == Outcome::kOk;
     const bool compared = fine && !std::isnan(row.difference.estimate);
@@ -163,8 +180,9 @@ Table AccuracyTable(const Analysis& analysis) {
 Table HypothesisTable(const Analysis& analysis) {
   Table table;
   table.title = "Hypotheses";
-  table.columns = {{"id", false},      {"claim", false},   {"expected", false},
-                   {"verdict", false}, {"because", false}, {"frozen before measuring", false}};
+  table.columns = {
+      {"id", false},      {"claim", false, true},   {"expected", false},
+      {"verdict", false}, {"because", false, true}, {"frozen before measuring", false}};
   for (const HypothesisResult& result : analysis.hypotheses) {
     table.rows.push_back(
         {result.hypothesis.id, result.hypothesis.text,
@@ -184,8 +202,8 @@ Table QuantizationTable(const Analysis& analysis) {
                    {"quantized"},
                    {"output SQNR dB"},
                    {"seconds"},
-                   {"main reason for float", false},
-                   {"remark", false}};
+                   {"main reason for float", false, true},
+                   {"remark", false, true}};
   for (const QuantizeResult& row : analysis.quantized) {
     const bool fine = row.outcome == Outcome::kOk;
     const std::string reason =
@@ -220,7 +238,7 @@ Table PlanTable(const Plan& plan) {
   Table table;
   table.title = "Layers";
   table.columns = {{"layer", false},   {"operator", false}, {"became", false}, {"form", false},
-                   {"weights", false}, {"bytes before"},    {"bytes after"},   {"why", false}};
+                   {"weights", false}, {"bytes before"},    {"bytes after"},   {"why", false, true}};
   for (const LayerPlan& layer : plan.layers) {
     table.rows.push_back({layer.layer, layer.op_type, std::string(Name(layer.scheme)), layer.form,
                           WeightsText(layer), Format("{}", layer.weight_bytes_before),

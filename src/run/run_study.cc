@@ -1,4 +1,5 @@
 // Running a study: every case that has no record, in order, each recorded at once.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -25,7 +26,11 @@ Result<Json> EnvironmentOf(const WorkerOptions& worker) {
   SilentProgress silent;
   const WorkerResult engine =
       RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
-  if (engine.outcome != Outcome::kOk) return Error(engine.code, engine.reason);
+  if (engine.outcome != Outcome::kOk) {
+    const bool failed = engine.outcome == Outcome::kFailed;  // else the library is no good
+    return Error(failed ? engine.code : ErrorCode::kUnavailable,
+                 Format("opening the engine: {}", engine.reason));
+  }
   Json environment = DescribeEnvironment();
   environment.Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
   return environment;
@@ -59,24 +64,42 @@ std::map<std::string, std::string> HashModels(const Study& study) {
   return hashes;
 }
 
+// Whether something of the case is missing: it failed, it was skipped, or one of its arms was.
+bool IsIncomplete(const Record& record) {
+  const Json::Array& arms = record.results["arms"].AsArray();
+  return record.outcome != Outcome::kOk ||
+         std::any_of(arms.begin(), arms.end(), [](const Json& arm) {
+           return arm["outcome"].AsString() != Name(Outcome::kOk);
+         });
+}
+
+// How a case ended in an earlier run.
+struct Earlier {
+  Outcome outcome = Outcome::kOk;
+  std::string reason;
+};
+
 // Records whose work need not be done again, by key.
-Result<std::map<std::string, Outcome>> Finished(const StudyContext& context, const Store& store,
+Result<std::map<std::string, Earlier>> Finished(const StudyContext& context, const Store& store,
                                                 Progress& progress) {
   std::vector<std::string> problems;
   QB_TRY(const std::vector<Record> records, store.ReadAll(&problems));
   for (const std::string& problem : problems) progress.Note(problem);
-  std::map<std::string, Outcome> finished;
+  std::map<std::string, Earlier> finished;
   for (const Record& record : records) {
-    const bool again = context.options->retry_failed && IsFailure(record.outcome);
-    if (!again && StillThere(context, record)) finished[record.key] = record.outcome;
+    const bool again = context.options->retry_failed && IsIncomplete(record);
+    if (!again && StillThere(context, record)) {
+      finished[record.key] = {record.outcome, record.reason};
+    }
   }
   return finished;
 }
 
-std::string Line(const Record& record, std::int64_t number, std::int64_t total) {
-  std::string line = Format("[{}/{}] {}", number, total, record.what.Describe());
-  if (record.outcome != Outcome::kOk) {
-    line += Format(": {}: {}", Name(record.outcome), Printable(record.reason));
+// "[2/40] measure cnn, batch 1, 1 thread: crashed: ...".
+std::string Line(const Case& work, const Earlier& end, std::int64_t number, std::int64_t total) {
+  std::string line = Format("[{}/{}] {}", number, total, work.Describe());
+  if (end.outcome != Outcome::kOk) {
+    line += Format(": {}: {}", Name(end.outcome), Printable(end.reason, 600));
   }
   return line;
 }
@@ -111,7 +134,10 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
     const auto known = finished.find(KeyOf(context, work));
     if (known != finished.end()) {
       ++outcome.resumed;
-      outcome.failed += IsFailure(known->second) ? 1 : 0;
+      if (IsFailure(known->second.outcome)) {
+        ++outcome.failed;
+        progress.Note(Line(work, known->second, number, outcome.cases) + " (in an earlier run)");
+      }
       continue;
     }
     progress.Update(work.Describe(), number, outcome.cases);
@@ -119,7 +145,7 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
     QB_OK(store.Write(record));
     ++outcome.done;
     outcome.failed += IsFailure(record.outcome) ? 1 : 0;
-    progress.Note(Line(record, number, outcome.cases));
+    progress.Note(Line(work, {record.outcome, record.reason}, number, outcome.cases));
   }
   return outcome;
 }

@@ -136,16 +136,21 @@ TEST_F(CommandLine, NoVerifyIsSaid) {
 TEST_F(CommandLine, OutputsThatCannotBeWrittenAreMachineErrors) {
   ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o missing/out.onnx"), 2,
                 "does not exist");
-  if (geteuid() != 0) {
-    fs::create_directories(folder_ / "locked");
-    fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
-    ExpectRefusal(Run("quantize " + kMlp + " --recipe float16 -o locked/out.onnx"), 4,
-                  "cannot write");
-  }
   const Ran full =
       Run("quantize " + kMlp + " --recipe float16 --no-verify -o out.onnx", "ulimit -f 100;");
   EXPECT_NE(full.code, 0);
   EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
+}
+
+TEST_F(CommandLine, ReadOnlyFoldersAreMachineErrors) {
+  fs::create_directories(folder_ / "locked");
+  fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+  ExpectRefusal(RunBoundByPermissions("quantize " + kMlp + " --recipe float16 -o locked/out.onnx"),
+                4, "locked/out.onnx: cannot write: Permission denied");
+  const std::string study = std::string(kQuickstart) + "study.toml";
+  ExpectRefusal(RunBoundByPermissions("run " + study + " --results locked/out"), 4,
+                "locked/out/models: cannot make the folder: Permission denied");
+  EXPECT_TRUE(fs::is_empty(folder_ / "locked"));
 }
 
 TEST_F(CommandLine, BenchMeasuresAllArmsAndFormats) {
@@ -170,6 +175,9 @@ TEST_F(CommandLine, BenchKeepsGoingWhenAnArmFails) {
   EXPECT_EQ(ran.code, 3) << ran.err;
   EXPECT_NE(ran.out.find("broken.onnx"), std::string::npos);
   EXPECT_NE(ran.out.find("failed"), std::string::npos);
+  EXPECT_NE(ran.err.find("batch 1, 1 thread: ok, but failed: broken.onnx: not a model"),
+            std::string::npos)
+      << ran.err;
 }
 
 TEST_F(CommandLine, AWorkerOutOfMemoryOrTimeIsAnOutcome) {

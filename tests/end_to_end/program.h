@@ -50,6 +50,11 @@ class ProgramTest : public ::testing::Test {
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), Read(out), Read(err)};
   }
+  // As Run, but bound by the permissions of files even where the tests run as root: root without
+  // any capability is.
+  Ran RunBoundByPermissions(const std::string& arguments) const {
+    return Run(arguments, geteuid() == 0 ? "setpriv --bounding-set=-all --inh-caps=-all" : "");
+  }
   static std::string Read(const fs::path& path) {
     std::ifstream file(path);
     std::stringstream text;

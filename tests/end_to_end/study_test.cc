@@ -130,6 +130,29 @@ TEST_F(StudyRun, GoesOnWhenAModelCannotBeUsed) {
   EXPECT_NE(Read(folder_ / "out" / "report.html").find("bad.onnx"), std::string::npos);
 }
 
+TEST_F(StudyRun, DoesAgainWhatFailedAndWhatWasLeftOutForIt) {
+  std::string study = SmallStudy();
+  const std::string labels = kQuickstart + "data/glyph-test-labels.idx1.gz";
+  study.replace(study.find(labels), labels.size(), "labels.idx1.gz");
+  Put("study.toml", study);
+  Put("labels.idx1.gz", std::string("\0\0\x08\x01\0\0\0\x02\x01\x01", 10));
+  const Ran first = Run("run study.toml --results out");
+  EXPECT_EQ(first.code, 3) << first.err;
+  EXPECT_NE(first.err.find("labels.idx1.gz: 2 labels of uint8 for 2700 samples"), std::string::npos)
+      << first.err;
+  EXPECT_NE(first.err.find("evaluate mlp dyn: skipped"), std::string::npos) << first.err;
+  fs::copy_file(labels, folder_ / "labels.idx1.gz", fs::copy_options::overwrite_existing);
+  const Ran second = Run("run study.toml --results out");
+  EXPECT_EQ(second.code, 3) << second.err;
+  EXPECT_NE(second.err.find("for 2700 samples (in an earlier run)"), std::string::npos)
+      << second.err;
+  EXPECT_NE(second.err.find("--retry-failed does them again"), std::string::npos) << second.err;
+  const Ran third = Run("run study.toml --results out --retry-failed");
+  EXPECT_EQ(third.code, 0) << third.err;
+  EXPECT_NE(third.err.find("5 done now"), std::string::npos) << third.err;
+  EXPECT_NE(third.err.find("] evaluate mlp dyn\n"), std::string::npos) << third.err;
+}
+
 // A library that is an engine by name only and dies when it is opened.
 TEST_F(StudyRun, ACrashingEngineIsTheOutcomeOfACase) {
   Put("crash.c",
