@@ -1,10 +1,12 @@
 // Folding BatchNormalization: new weights and bias, one node less.
 #include "graph/fold_batchnorm.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
 
+#include "quantbench/base/parallel.h"
 #include "quantbench/graph.h"
 
 #include "graph/remove_nodes.h"
@@ -55,17 +57,35 @@ Result<std::optional<Affine>> AffineOf(const GraphIndex& index, const Node& node
   return std::optional<Affine>(std::move(affine));
 }
 
-Result<Initializer> ScaledWeight(const Initializer& weight, const Affine& affine,
-                                 std::string name) {
+// The numbers of each channel times its factor.
+Result<Tensor> Scaled(const Initializer& weight, const std::vector<double>& factors) {
   QB_TRY(const FloatValues values, FloatValues::Of(weight));
   QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
-  const std::vector<float> from = values.All();
   const std::span<float> to = tensor.As<float>();
-  const std::size_t per_channel = from.size() / affine.factor.size();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    to[i] = static_cast<float>(from[i] * affine.factor[i / per_channel]);
-  }
-  return Initializer::Of(std::move(name), std::move(tensor));
+  const auto channels = static_cast<std::int64_t>(factors.size());
+  const std::int64_t each = values.size() / channels;
+  constexpr std::int64_t kStretch = 1 << 18;
+  ParallelFor(channels, std::max<std::int64_t>(1, kStretch / each), 0,
+              [&](std::int64_t begin, std::int64_t end) {
+                values.Read(begin * each, end * each, [&](std::span<const float> from) {
+                  auto in = from.begin();
+                  auto out = to.begin() + begin * each;
+                  for (std::int64_t channel = begin; channel < end; ++channel, in += each) {
+                    const double factor = factors[static_cast<std::size_t>(channel)];
+                    out = std::transform(in, in + each, out, [factor](float value) {
+                      return static_cast<float>(value * factor);
+                    });
+                  }
+                });
+              });
+  return tensor;
+}
+
+// Made whenever it is read: folded weights together are as large as the model.
+Initializer ScaledWeight(const Initializer& weight, const Affine& affine, std::string name) {
+  return Initializer::Deferred(
+      std::move(name), DataType::kFloat32, weight.dims,
+      [weight, factors = affine.factor] { return Scaled(weight, factors); });
 }
 
 // `bias` may be null: zeros.
@@ -129,8 +149,8 @@ Result<std::int64_t> FoldBatchNorms(Model* model) {
     QB_TRY(const auto affine, AffineOf(index, normalization, pair->weight->dims[0]));
     if (!affine) continue;
     Node convolution = graph.nodes[pair->convolution];
-    QB_TRY(Initializer weight,
-           ScaledWeight(*pair->weight, *affine, names.Fresh(pair->weight->name + "_folded")));
+    Initializer weight =
+        ScaledWeight(*pair->weight, *affine, names.Fresh(pair->weight->name + "_folded"));
     QB_TRY(Initializer bias,
            ShiftedBias(pair->bias, *affine, names.Fresh(normalization.inputs[2] + "_folded")));
     replaced.insert(convolution.inputs.begin() + 1, convolution.inputs.end());

@@ -7,8 +7,6 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
-#include "graph/mapped_pages.h"
-
 namespace quantbench {
 namespace {
 
@@ -31,22 +29,22 @@ std::vector<Axis> AxesOf(const Shape& dims, std::span<const std::int64_t> order)
   return axes;
 }
 
-// A plane of rows (dense in the source) and columns (dense in the result). Copied as bytes: the
-// source may lie at an odd address.
+// A plane of rows (dense in the source) and columns (dense in the result), in blocks that stay in
+// the cache. Copied as bytes: the source may lie at an odd address.
 template <std::size_t kBytes>
 void CopyPlane(const Axis& rows, const Axis& columns, const std::byte* from, std::byte* to) {
   constexpr std::int64_t kBlock = 16;
   constexpr auto kWidth = static_cast<std::int64_t>(kBytes);
+  const auto copy_row = [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t column = begin; column < end; ++column) {
+      std::memcpy(to + (row * rows.to + column * columns.to) * kWidth,
+                  from + (row * rows.from + column * columns.from) * kWidth, kBytes);
+    }
+  };
   for (std::int64_t r = 0; r < rows.length; r += kBlock) {
-    const std::int64_t r_end = std::min(r + kBlock, rows.length);
     for (std::int64_t c = 0; c < columns.length; c += kBlock) {
-      const std::int64_t c_end = std::min(c + kBlock, columns.length);
-      for (std::int64_t i = r; i < r_end; ++i) {
-        for (std::int64_t k = c; k < c_end; ++k) {
-          std::memcpy(to + (i * rows.to + k * columns.to) * kWidth,
-                      from + (i * rows.from + k * columns.from) * kWidth, kBytes);
-        }
-      }
+      const std::int64_t end = std::min(c + kBlock, columns.length);
+      for (std::int64_t i = r; i < std::min(r + kBlock, rows.length); ++i) copy_row(i, c, end);
     }
   }
 }
@@ -78,36 +76,41 @@ void Permute(std::vector<Axis> axes, const std::byte* from, std::byte* to) {
   }
 }
 
-Status PermuteBytes(int bits, const std::vector<Axis>& axes, const std::byte* from, std::byte* to) {
-  switch (bits) {
-    case 8: Permute<1>(axes, from, to); return Ok();
-    case 16: Permute<2>(axes, from, to); return Ok();
-    case 32: Permute<4>(axes, from, to); return Ok();
-    case 64: Permute<8>(axes, from, to); return Ok();
-    default:
-      return Error(ErrorCode::kUnsupported, Format("elements of {} bits are not permuted", bits));
+Result<Tensor> PermutedNumbers(const Initializer& tensor, const Shape& order, const Shape& shape) {
+  QB_TRY(Tensor result, Tensor::Make(tensor.type, shape));
+  QB_TRY(const Bytes payload, PayloadOf(tensor));
+  if (result.bytes.empty()) return result;
+  if (shape.size() < 2) {
+    std::copy(payload.view.begin(), payload.view.end(), result.bytes.begin());
+  } else {
+    const std::vector<Axis> axes = AxesOf(tensor.dims, order);
+    switch (BitsPerElement(tensor.type)) {
+      case 8: Permute<1>(axes, payload.view.data(), result.bytes.data()); break;
+      case 16: Permute<2>(axes, payload.view.data(), result.bytes.data()); break;
+      case 32: Permute<4>(axes, payload.view.data(), result.bytes.data()); break;
+      default: Permute<8>(axes, payload.view.data(), result.bytes.data());
+    }
   }
+  payload.Release(payload.view);
+  return result;
 }
 
 }  // namespace
 
-Result<Initializer> Permuted(const Model& model, const Initializer& tensor,
-                             std::span<const std::int64_t> order, std::string name) {
+Result<Initializer> Permuted(const Initializer& tensor, std::span<const std::int64_t> order,
+                             std::string name) {
+  const int bits = BitsPerElement(tensor.type);
+  if (bits != 8 && bits != 16 && bits != 32 && bits != 64) {
+    return Error(ErrorCode::kUnsupported, Format("elements of {} bits are not permuted", bits));
+  }
   Shape shape;
   for (const std::int64_t axis : order) {
     shape.push_back(tensor.dims[static_cast<std::size_t>(axis)]);
   }
-  QB_TRY(Tensor result, Tensor::Make(tensor.type, shape));
-  QB_TRY(const Bytes payload, PayloadOf(tensor));
-  if (!result.bytes.empty() && shape.size() < 2) {
-    std::copy(payload.view.begin(), payload.view.end(), result.bytes.begin());
-  } else if (!result.bytes.empty()) {
-    const std::vector<Axis> axes = AxesOf(tensor.dims, order);
-    QB_OK(
-        PermuteBytes(BitsPerElement(tensor.type), axes, payload.view.data(), result.bytes.data()));
-  }
-  ReleasePages(model, payload.view);
-  return Initializer::Of(std::move(name), std::move(result));
+  return Initializer::Deferred(std::move(name), tensor.type, shape,
+                               [tensor, axes = Shape(order.begin(), order.end()), shape] {
+                                 return PermutedNumbers(tensor, axes, shape);
+                               });
 }
 
 }  // namespace quantbench
