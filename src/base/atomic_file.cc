@@ -70,7 +70,8 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
       path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
       if_exists_(other.if_exists_),
-      size_(other.size_) {}
+      size_(other.size_),
+      started_(other.started_) {}
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
@@ -119,7 +120,18 @@ Status AtomicFile::Write(std::span<const std::span<const std::byte>> pieces) {
     }
     offset += left;
   }
+  StartWriteback();
   return Ok();
+}
+
+// The disk works while the next bytes are made, so that Commit has less to wait for.
+void AtomicFile::StartWriteback() {
+  constexpr std::uint64_t kStretch = 8U << 20U;
+  if (size_ - started_ < kStretch) return;
+  // What goes wrong shows when Commit syncs.
+  sync_file_range(fd_, static_cast<off64_t>(started_), static_cast<off64_t>(size_ - started_),
+                  SYNC_FILE_RANGE_WRITE);
+  started_ = size_;
 }
 
 Status AtomicFile::Commit() {

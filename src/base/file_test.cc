@@ -125,6 +125,38 @@ TEST_F(FileTest, OpensBeneathAFolder) {
   EXPECT_EQ(file.value()->text(), "more");
 }
 
+std::size_t ResidentFilePages() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t size = 0;
+  std::size_t resident = 0;
+  std::size_t file_pages = 0;
+  statm >> size >> resident >> file_pages;
+  return file_pages;
+}
+
+TEST_F(FileTest, ReleasedPagesAreGoneAndCanBeReadAgain) {
+  constexpr std::size_t kSize = 64'000'001;
+  {
+    auto file = AtomicFile::Create(folder_ / "large");  // in large writes, as models are
+    ASSERT_TRUE(file.ok() && file.value().Write(std::string(kSize, 'x')).ok());
+    ASSERT_TRUE(file.value().Commit().ok());
+  }
+  const auto file = MappedFile::Open(folder_ / "large").value();
+  const std::size_t before = ResidentFilePages();
+  constexpr std::size_t kPart = 777'777;
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < kSize; begin += kPart) {
+    const auto part = file->bytes().subspan(begin, std::min(kPart, kSize - begin));
+    count += static_cast<std::size_t>(std::count(part.begin(), part.end(), std::byte{'x'}));
+    file->Release(part);
+    EXPECT_LE(ResidentFilePages(), before + 1) << begin;
+  }
+  EXPECT_EQ(count, kSize);
+  file->Release({file->bytes().data(), 0});
+  EXPECT_EQ(file->text().front(), 'x');
+  EXPECT_EQ(file->text().back(), 'x');
+}
+
 TEST_F(FileTest, RefusesEveryWayOut) {
   const fs::path inside = folder_ / "inside";
   fs::create_symlink("../secret.bin", inside / "link.bin");

@@ -1,5 +1,7 @@
 // Mapped files, and opening what an untrusted model names.
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -133,11 +135,15 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::OpenBeneath(
 }
 
 void MappedFile::Release(std::span<const std::byte> part) const {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  // The mapping begins on a page, so offsets into it tell where pages begin.
+  // A kernel may map a large page whole where one byte of it is read: at the ends of neighbours
+  // that are read and released one after the other, such pages would stay.
+  constexpr std::size_t kLargePage = 2U << 20U;
+  const auto address = reinterpret_cast<std::uintptr_t>(data_);
   const auto offset = static_cast<std::size_t>(part.data() - data_);
-  const std::size_t begin = (offset + page - 1) / page * page;
-  const std::size_t end = (offset + part.size()) / page * page;
+  const std::size_t begin = offset - std::min(offset, (address + offset) % kLargePage);
+  const std::size_t rest = (address + offset + part.size()) % kLargePage;
+  const std::size_t end =
+      std::min(size_, offset + part.size() + (rest == 0 ? 0 : kLargePage - rest));
   if (begin < end) madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 

@@ -135,16 +135,27 @@ class Finder {
   const ShapeValues shapes_;
 };
 
-Result<Initializer> ScaledWeight(const Pair& pair, const ChannelAffine& affine, std::string name) {
-  QB_TRY(const FloatValues values, FloatValues::Of(*pair.weight));
-  QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, pair.weight->dims));
+// The numbers of each output channel times its factor.
+Result<Tensor> Scaled(const Initializer& weight, const OutputChannels& channels,
+                      const std::vector<double>& factors) {
+  QB_TRY(const FloatValues values, FloatValues::Of(weight));
+  QB_TRY(Tensor tensor, Tensor::Make(DataType::kFloat32, weight.dims));
   const std::span<float> to = tensor.As<float>();
   values.Read(0, values.size(), [&](std::span<const float> from) {
     for (std::size_t i = 0; i < from.size(); ++i) {
-      to[i] = static_cast<float>(from[i] * affine.factor[pair.channels.Of(i)]);
+      to[i] = static_cast<float>(from[i] * factors[channels.Of(i)]);
     }
   });
-  return Initializer::Of(std::move(name), std::move(tensor));
+  return tensor;
+}
+
+// Made whenever it is read: folded weights together are as large as the model.
+Initializer ScaledWeight(const Pair& pair, const ChannelAffine& affine, std::string name) {
+  return Initializer::Deferred(
+      std::move(name), DataType::kFloat32, pair.weight->dims,
+      [weight = *pair.weight, channels = pair.channels, factors = affine.factor] {
+        return Scaled(weight, channels, factors);
+      });
 }
 
 // What becomes of the graph; written when all is found, since the index views the graph.
@@ -159,8 +170,7 @@ Status Fold(const Graph& graph, const Pair& pair, const ChannelAffine& affine, N
             Edits* edits) {
   const Node& normalization = graph.nodes[pair.normalization];
   Node layer = graph.nodes[pair.layer];
-  QB_TRY(Initializer weight,
-         ScaledWeight(pair, affine, names->Fresh(pair.weight->name + "_folded")));
+  Initializer weight = ScaledWeight(pair, affine, names->Fresh(pair.weight->name + "_folded"));
   QB_TRY(Initializer bias,
          AffineBias(pair.bias, affine, names->Fresh(normalization.inputs[2] + "_folded")));
   edits->replaced.insert(layer.inputs.begin() + 1, layer.inputs.end());

@@ -10,7 +10,6 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
-#include "graph/mapped_pages.h"
 #include "graph/permute.h"
 #include "graph/remove_nodes.h"
 #include "graph/shape_values.h"
@@ -55,7 +54,7 @@ void ConvertNumbers(std::span<const std::byte> from, std::span<float> to) {
 }
 
 // To the nearest float32, ties to even   [ONNX Cast-13].
-Result<Initializer> AsFloat32(const Model& model, const Initializer& tensor, std::string name) {
+Result<Tensor> AsFloat32(const Initializer& tensor) {
   QB_TRY(const Bytes payload, PayloadOf(tensor));
   QB_TRY(Tensor result, Tensor::Make(DataType::kFloat32, tensor.dims));
   const std::span<float> to = result.As<float>();
@@ -71,8 +70,8 @@ Result<Initializer> AsFloat32(const Model& model, const Initializer& tensor, std
     case DataType::kInt32: ConvertNumbers<std::int32_t>(from, to); break;
     default: ConvertNumbers<std::int64_t>(from, to); break;
   }
-  ReleasePages(model, from);
-  return Initializer::Of(std::move(name), std::move(result));
+  payload.Release(from);
+  return result;
 }
 
 class Folder {
@@ -184,9 +183,12 @@ class Folder {
 
   Result<Initializer> Fold(const Node& node, const Initializer& source) const {
     const std::string& name = node.outputs[0];
-    if (node.Is("Cast")) return AsFloat32(model_, source, name);
+    if (node.Is("Cast")) {
+      return Initializer::Deferred(name, DataType::kFloat32, source.dims,
+                                   [source] { return AsFloat32(source); });
+    }
     if (node.Is("Transpose")) {
-      return Permuted(model_, source, *OrderOf(node, source.dims.size()), name);
+      return Permuted(source, *OrderOf(node, source.dims.size()), name);
     }
     Initializer reshaped = source;  // shares the numbers
     reshaped.name = name;

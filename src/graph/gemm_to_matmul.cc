@@ -124,7 +124,7 @@ class Rewriter {
     if (found != transposed_.end()) return found->second;
     const std::string name = names_.Fresh(weight + "_transposed");
     constexpr std::array<std::int64_t, 2> kSwapped = {1, 0};
-    QB_TRY(Initializer tensor, Permuted(model_, *index_.FindInitializer(weight), kSwapped, name));
+    QB_TRY(Initializer tensor, Permuted(*index_.FindInitializer(weight), kSwapped, name));
     made_.push_back(std::move(tensor));
     transposed_.emplace(weight, name);
     return name;

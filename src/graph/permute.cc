@@ -7,8 +7,6 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
-#include "graph/mapped_pages.h"
-
 namespace quantbench {
 namespace {
 
@@ -78,36 +76,41 @@ void Permute(std::vector<Axis> axes, const std::byte* from, std::byte* to) {
   }
 }
 
-Status PermuteBytes(int bits, const std::vector<Axis>& axes, const std::byte* from, std::byte* to) {
-  switch (bits) {
-    case 8: Permute<1>(axes, from, to); return Ok();
-    case 16: Permute<2>(axes, from, to); return Ok();
-    case 32: Permute<4>(axes, from, to); return Ok();
-    case 64: Permute<8>(axes, from, to); return Ok();
-    default:
-      return Error(ErrorCode::kUnsupported, Format("elements of {} bits are not permuted", bits));
+Result<Tensor> PermutedNumbers(const Initializer& tensor, const Shape& order, const Shape& shape) {
+  QB_TRY(Tensor result, Tensor::Make(tensor.type, shape));
+  QB_TRY(const Bytes payload, PayloadOf(tensor));
+  if (result.bytes.empty()) return result;
+  if (shape.size() < 2) {
+    std::copy(payload.view.begin(), payload.view.end(), result.bytes.begin());
+  } else {
+    const std::vector<Axis> axes = AxesOf(tensor.dims, order);
+    switch (BitsPerElement(tensor.type)) {
+      case 8: Permute<1>(axes, payload.view.data(), result.bytes.data()); break;
+      case 16: Permute<2>(axes, payload.view.data(), result.bytes.data()); break;
+      case 32: Permute<4>(axes, payload.view.data(), result.bytes.data()); break;
+      default: Permute<8>(axes, payload.view.data(), result.bytes.data());
+    }
   }
+  payload.Release(payload.view);
+  return result;
 }
 
 }  // namespace
 
-Result<Initializer> Permuted(const Model& model, const Initializer& tensor,
-                             std::span<const std::int64_t> order, std::string name) {
+Result<Initializer> Permuted(const Initializer& tensor, std::span<const std::int64_t> order,
+                             std::string name) {
+  const int bits = BitsPerElement(tensor.type);
+  if (bits != 8 && bits != 16 && bits != 32 && bits != 64) {
+    return Error(ErrorCode::kUnsupported, Format("elements of {} bits are not permuted", bits));
+  }
   Shape shape;
   for (const std::int64_t axis : order) {
     shape.push_back(tensor.dims[static_cast<std::size_t>(axis)]);
   }
-  QB_TRY(Tensor result, Tensor::Make(tensor.type, shape));
-  QB_TRY(const Bytes payload, PayloadOf(tensor));
-  if (!result.bytes.empty() && shape.size() < 2) {
-    std::copy(payload.view.begin(), payload.view.end(), result.bytes.begin());
-  } else if (!result.bytes.empty()) {
-    const std::vector<Axis> axes = AxesOf(tensor.dims, order);
-    QB_OK(
-        PermuteBytes(BitsPerElement(tensor.type), axes, payload.view.data(), result.bytes.data()));
-  }
-  ReleasePages(model, payload.view);
-  return Initializer::Of(std::move(name), std::move(result));
+  return Initializer::Deferred(std::move(name), tensor.type, shape,
+                               [tensor, axes = Shape(order.begin(), order.end()), shape] {
+                                 return PermutedNumbers(tensor, axes, shape);
+                               });
 }
 
 }  // namespace quantbench

@@ -42,7 +42,7 @@ void ExpectPermuted(DataType type, const Shape& dims) {
   std::iota(values.begin(), values.end(), T{1});
   const Initializer tensor = Initializer::Of("w", Tensor::Of(type, dims, values));
   do {
-    const Initializer result = Must(Permuted(Model(), tensor, order, "p"));
+    const Initializer result = Must(Permuted(tensor, order, "p"));
     const Tensor read = Must(ReadTensor(result));
     const std::span<const T> got = read.As<T>();
     EXPECT_EQ(std::vector<T>(got.begin(), got.end()), Reference(values, dims, order))
@@ -62,14 +62,14 @@ TEST(Permuted, EqualsTheDefinitionInEveryOrder) {
 TEST(Permuted, LeavesEmptyTensorsAndScalarsEmptyAndScalar) {
   const Initializer empty = Initializer::Of("w", Tensor::OfFloats({0, 4}, {}));
   const Shape order = {1, 0};
-  EXPECT_EQ(Must(Permuted(Model(), empty, order, "p")).dims, (Shape{4, 0}));
+  EXPECT_EQ(Must(Permuted(empty, order, "p")).dims, (Shape{4, 0}));
   const Initializer scalar = Initializer::Of("s", Tensor::OfFloats({}, {3}));
-  EXPECT_EQ(Must(Permuted(Model(), scalar, Shape(), "p")).dims, Shape());
+  EXPECT_EQ(Must(Permuted(scalar, Shape(), "p")).dims, Shape());
 }
 
 TEST(Permuted, RefusesElementsThatAreNoWholeBytes) {
   const Initializer nibbles = Initializer::Of("w", Must(Tensor::Make(DataType::kInt4, {4, 4})));
-  EXPECT_EQ(Permuted(Model(), nibbles, Shape{1, 0}, "p").error().code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(Permuted(nibbles, Shape{1, 0}, "p").error().code(), ErrorCode::kUnsupported);
 }
 
 TEST(Permuted, ReadsNumbersAtOddAddresses) {
@@ -80,9 +80,8 @@ TEST(Permuted, ReadsNumbersAtOddAddresses) {
   odd.data = Bytes::Own(std::move(shifted));
   odd.data.view = odd.data.view.subspan(1);
   const Shape order = {1, 0};
-  EXPECT_EQ(
-      Must(ReadTensor(Must(Permuted(Model(), odd, order, "p")))).bytes,
-      Must(ReadTensor(Must(Permuted(Model(), Initializer::Of("w", tensor), order, "p")))).bytes);
+  EXPECT_EQ(Must(ReadTensor(Must(Permuted(odd, order, "p")))).bytes,
+            Must(ReadTensor(Must(Permuted(Initializer::Of("w", tensor), order, "p")))).bytes);
 }
 
 }  // namespace

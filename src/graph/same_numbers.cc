@@ -13,7 +13,6 @@
 #include "quantbench/base/random.h"
 #include "quantbench/graph.h"
 
-#include "graph/mapped_pages.h"
 
 namespace quantbench {
 namespace {
@@ -77,7 +76,7 @@ std::vector<Places> Suspects(Groups<Key> groups) {
 
 class Merger {
  public:
-  explicit Merger(Model* model) : model_(*model), graph_(model->graph) {}
+  explicit Merger(Model* model) : graph_(model->graph) {}
 
   Status Run(std::vector<std::string>* notes) {
     Groups<std::tuple<DataType, Shape>> alike;
@@ -99,7 +98,7 @@ class Merger {
     for (const std::size_t i : group) {
       QB_TRY(const Bytes payload, PayloadOf(graph_.initializers[i]));
       by_some[HashOfSome(payload.view)].push_back(i);
-      ReleasePages(model_, payload.view);
+      payload.Release(payload.view);
     }
     for (const Places& suspects : Suspects(std::move(by_some))) QB_OK(CompareAll(suspects));
     return Ok();
@@ -110,7 +109,7 @@ class Merger {
     for (const std::size_t i : suspects) {
       QB_TRY(const Bytes payload, PayloadOf(graph_.initializers[i]));
       by_all[HashOfAll(payload.view)].push_back(i);
-      ReleasePages(model_, payload.view);
+      payload.Release(payload.view);
     }
     for (const Places& equal : Suspects(std::move(by_all))) {
       QB_TRY(const Bytes first, PayloadOf(graph_.initializers[equal[0]]));
@@ -121,9 +120,9 @@ class Merger {
           first_.emplace(equal[k], equal[0]);
           bytes_ += other.size();
         }
-        ReleasePages(model_, other.view);
+        other.Release(other.view);
       }
-      ReleasePages(model_, first.view);
+      first.Release(first.view);
     }
     return Ok();
   }
@@ -139,7 +138,6 @@ class Merger {
     RemoveUnread(repeated, &graph_);  // one that is an output stays
   }
 
-  const Model& model_;
   Graph& graph_;
   std::unordered_map<std::size_t, std::size_t> first_;  // a repeated one -> the first like it
   std::uint64_t bytes_ = 0;

@@ -87,7 +87,7 @@ std::vector<std::pair<std::string, std::string>> TwinsOf(const Model& model) {
 }
 
 Initializer Mirrored(const Tensor& tensor, std::string name) {
-  return Must(Permuted(Model(), Initializer::Of("", tensor), Shape{1, 0}, std::move(name)));
+  return Must(Permuted(Initializer::Of("", tensor), Shape{1, 0}, std::move(name)));
 }
 
 TEST(FindTransposedTwins, NamesTheTallOneFirstWhicheverComesFirst) {

@@ -6,7 +6,6 @@
 #include "quantbench/base/random.h"
 #include "quantbench/graph.h"
 
-#include "graph/mapped_pages.h"
 
 namespace quantbench {
 namespace {
@@ -91,12 +90,12 @@ Result<std::vector<TransposedTwins>> FindTransposedTwins(const Model& model) {
         const bool taller = rows > columns;
         twins.push_back({taller ? tensor->name : other.tensor->name,
                          taller ? other.tensor->name : tensor->name});
-        ReleasePages(model, mirror.view);
+        mirror.Release(mirror.view);
         break;
       }
     }
     seen[{columns, rows, SampleOf(payload.view, columns, rows, true)}].push_back(matrix);
-    ReleasePages(model, payload.view);
+    payload.Release(payload.view);
   }
   return twins;
 }

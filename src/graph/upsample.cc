@@ -34,7 +34,7 @@ bool OnlyEnlarges(const Node& node, const ConstantConv& conv) {
 }
 
 // W[i, o, dy, dx] as W'[(dy, dx, o), i, 0, 0].
-Result<Initializer> PointwiseWeight(const Initializer& weight, std::string name) {
+Result<Tensor> Corners(const Initializer& weight) {
   QB_TRY(const FloatValues values, FloatValues::Of(weight));
   const std::int64_t inputs = weight.dims[0];
   const std::int64_t outputs = weight.dims[1];
@@ -49,7 +49,14 @@ Result<Initializer> PointwiseWeight(const Initializer& weight, std::string name)
           from[static_cast<std::size_t>(place)];
     }
   });
-  return Initializer::Of(std::move(name), std::move(tensor));
+  return tensor;
+}
+
+// Made whenever it is read.
+Initializer PointwiseWeight(const Initializer& weight, std::string name) {
+  return Initializer::Deferred(std::move(name), DataType::kFloat32,
+                               {4 * weight.dims[1], weight.dims[0], 1, 1},
+                               [weight] { return Corners(weight); });
 }
 
 Result<Initializer> RepeatedBias(const Initializer& bias, std::string name) {
@@ -109,8 +116,7 @@ class Upsampling {
   Result<std::vector<Node>> Pointwise(const Node& node, const ConstantConv& conv) {
     const std::string output = names_.Fresh(node.outputs[0] + "_corners");
     std::vector<std::string> inputs = {node.inputs[0], names_.Fresh(node.inputs[1] + "_corners")};
-    QB_TRY(Initializer weight, PointwiseWeight(*conv.weight, inputs[1]));
-    made_.push_back(std::move(weight));
+    made_.push_back(PointwiseWeight(*conv.weight, inputs[1]));
     if (conv.bias != nullptr) {
       inputs.push_back(names_.Fresh(node.inputs[2] + "_corners"));
       QB_TRY(Initializer bias, RepeatedBias(*conv.bias, inputs[2]));

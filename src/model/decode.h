@@ -34,6 +34,9 @@ class Decoder {
   const MappedFile* file_;
 };
 
+// Fields whose pages are given back once their head was read.
+inline constexpr std::size_t kLargePayload = 256U << 10U;
+
 [[nodiscard]] Dimension ReadDimension(std::string_view bytes);
 
 }  // namespace quantbench

@@ -14,8 +14,6 @@ namespace {
 using wire::Reader;
 using wire::WireError;
 
-constexpr std::size_t kLargePayload = 256U << 10U;
-
 // The parts of a tensor message that say how its numbers are stored.
 struct StoredAs {
   bool raw = false;

@@ -60,8 +60,10 @@ bool SameModel(const Model& a, const Model& b) {
 
 void AppendUnknown(const Bytes& origin, std::initializer_list<std::uint32_t> known, Rope* rope) {
   for (wire::Reader reader(wire::Text(origin.view)); reader.Next();) {
+    const auto field = wire::BytesOf(reader.encoded());
+    if (field.size() >= kLargePayload) origin.Release(field);
     if (std::find(known.begin(), known.end(), reader.field()) != known.end()) continue;
-    rope->Borrow(origin.Part(wire::BytesOf(reader.encoded())));
+    rope->Borrow(origin.Part(field));
   }
 }
 

@@ -79,18 +79,26 @@ TEST(Save, LeavesWhatWasThereWhenWritingFails) {
   EXPECT_EQ(fs::file_size(folder.path() / "m.onnx.data"), 4000U);
 }
 
+// Every weight has a head in the file, which is read among the numbers.
 TEST(Save, CopiesALargeModelInLittleMemory) {
+  constexpr std::int64_t kWeights = 60;
+  constexpr std::int64_t kEach = 5'000'000;
   const TestFolder folder;
-  const auto source = folder.Write("a.onnx", AddModel().SerializeAsString());
+  const auto source = folder.path() / "a.onnx";
   {
     Model model = ParsedModel(AddModel());
     const auto hole = folder.Write("hole.bin", "");
-    fs::resize_file(hole, 300'000'000);
+    fs::resize_file(hole, kEach);
     const auto file = MappedFile::Open(hole).value();
-    model.graph.initializers[0].type = DataType::kUint8;
-    model.graph.initializers[0].dims = {300'000'000};
-    model.graph.initializers[0].data = {file, file->bytes()};
-    ASSERT_EQ(ErrorOf(SaveModel(model, source, {.replace_existing = true})), "");
+    Initializer weight;
+    weight.type = DataType::kUint8;
+    weight.dims = {kEach};
+    weight.data = Bytes::Of(file, file->bytes());
+    for (std::int64_t i = 0; i < kWeights; ++i) {
+      weight.name = Format("w{}", i);
+      model.graph.initializers.push_back(weight);
+    }
+    ASSERT_EQ(ErrorOf(SaveModel(model, source)), "");
   }
   std::ofstream("/proc/self/clear_refs") << "5";  // forget the peak so far
   const std::uint64_t before = PeakBytes();
@@ -98,7 +106,7 @@ TEST(Save, CopiesALargeModelInLittleMemory) {
   ASSERT_TRUE(model.ok());
   model.value().graph.name = "edited";
   ASSERT_EQ(ErrorOf(SaveModel(model.value(), folder.path() / "b.onnx")), "");
-  EXPECT_LT(PeakBytes() - before, 40'000'000U);
+  EXPECT_LT(PeakBytes() - before, 20'000'000U);
   EXPECT_EQ(fs::file_size(folder.path() / "b.onnx"), fs::file_size(source) + 2);
 }
 

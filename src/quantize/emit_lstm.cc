@@ -15,8 +15,8 @@ Initializer DirectionOf(const Initializer& weights, const Bytes& payload, std::i
   matrix.type = weights.type;
   matrix.dims = {weights.dims[1], weights.dims[2]};
   const auto size = static_cast<std::size_t>(Elements(matrix)) * sizeof(float);
-  matrix.data = {payload.owner,
-                 payload.view.subspan(static_cast<std::size_t>(direction) * size, size)};
+  matrix.data =
+      payload.Part(payload.view.subspan(static_cast<std::size_t>(direction) * size, size));
   return matrix;
 }
 

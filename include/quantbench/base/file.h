@@ -37,7 +37,8 @@ class MappedFile {
   [[nodiscard]] std::string_view text() const {
     return {reinterpret_cast<const char*>(data_), size_};
   }
-  // Gives the pages of that part back to the kernel; reading them again faults them in again.
+  // Gives the pages of that part, and of what lies with it in the same 2 MB, back to the kernel;
+  // reading them again faults them in again.
   void Release(std::span<const std::byte> part) const;
 
  private:
@@ -80,11 +81,13 @@ class AtomicFile {
   AtomicFile(int fd, std::filesystem::path path, std::filesystem::path temporary,
              IfExists if_exists)
       : fd_(fd), path_(std::move(path)), temporary_(std::move(temporary)), if_exists_(if_exists) {}
+  void StartWriteback();
   int fd_;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   IfExists if_exists_;
   std::uint64_t size_ = 0;
+  std::uint64_t started_ = 0;  // of which the kernel was asked to write them to the disk
 };
 
 // AtomicFile in one call.
