@@ -7,6 +7,7 @@
 #include "quantbench/graph.h"
 
 #include "graph/batchnorm.h"
+#include "graph/graph_pattern.h"
 #include "graph/remove_nodes.h"
 #include "graph/shape_values.h"
 
@@ -200,6 +201,7 @@ Status Fold(const Graph& graph, const Pair& pair, const ChannelAffine& affine, N
 
 Status FoldBatchNorms(Model* model, std::vector<std::string>* notes) {
   Graph& graph = model->graph;
+  if (!HasOperator(graph, "BatchNormalization")) return Ok();
   const Finder finder(*model);
   NameSource names(graph);
   Edits edits;

@@ -7,6 +7,7 @@
 
 #include "graph/batchnorm.h"
 #include "graph/fold_batchnorm.h"
+#include "graph/graph_pattern.h"
 #include "graph/remove_nodes.h"
 
 namespace quantbench {
@@ -140,6 +141,7 @@ class Forwarder {
 }  // namespace
 
 Status FoldBatchNormsForward(Model* model, std::vector<std::string>* notes) {
+  if (!HasOperator(model->graph, "BatchNormalization")) return Ok();
   return Forwarder(model).Run(notes);
 }
 

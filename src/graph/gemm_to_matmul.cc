@@ -9,6 +9,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "graph/graph_pattern.h"
 #include "graph/permute.h"
 #include "graph/remove_nodes.h"
 #include "graph/shape_values.h"
@@ -153,6 +154,7 @@ class Rewriter {
 }  // namespace
 
 Status GemmToMatMul(Model* model, std::vector<std::string>* notes) {
+  if (!HasOperator(model->graph, "Gemm")) return Ok();
   return Rewriter(model).Run(notes);
 }
 

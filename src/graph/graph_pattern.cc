@@ -1,11 +1,17 @@
 // Matching: who reads a value, and which numbers are constant.
 #include "graph/graph_pattern.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "quantbench/graph.h"
 
 namespace quantbench {
+
+bool HasOperator(const Graph& graph, std::string_view op_type) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node& node) { return node.Is(op_type); });
+}
 
 Pattern::Pattern(const Model& model)
     : model_(model), index_(model.graph), shapes_(model.graph, OnnxOpset(model)) {}

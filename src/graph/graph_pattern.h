@@ -13,6 +13,9 @@
 
 namespace quantbench {
 
+// Whether a node of the graph is of that operator.
+[[nodiscard]] bool HasOperator(const Graph& graph, std::string_view op_type);
+
 // Questions about a graph that patterns are made of. Views the model: rebuild after edits.
 class Pattern {
  public:

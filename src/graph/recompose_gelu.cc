@@ -96,6 +96,7 @@ class Matcher {
 
 void RecomposeGelus(Model* model, std::vector<std::string>* notes) {
   Graph& graph = model->graph;
+  if (!HasOperator(graph, "Erf")) return;
   std::vector<Gelu> gelus;
   {
     const Matcher matcher(*model);

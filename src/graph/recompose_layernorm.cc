@@ -163,8 +163,8 @@ class Ones {
 }  // namespace
 
 void RecomposeLayerNorms(Model* model, std::vector<std::string>* notes) {
-  if (OnnxOpset(*model) < kFirstOpset) return;
   Graph& graph = model->graph;
+  if (OnnxOpset(*model) < kFirstOpset || !HasOperator(graph, "ReduceMean")) return;
   std::vector<Norm> norms;
   {
     const Matcher matcher(*model);

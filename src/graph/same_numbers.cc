@@ -13,7 +13,6 @@
 #include "quantbench/base/random.h"
 #include "quantbench/graph.h"
 
-
 namespace quantbench {
 namespace {
 

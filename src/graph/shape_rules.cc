@@ -18,7 +18,8 @@ using Table = std::unordered_map<std::string_view, ShapeRule>;
 
 Table MakeTable() {
   Table table;
-  for (const auto& part : {ElementwiseRules(), LayoutRules(), PickRules(), ComputeRules()}) {
+  for (const auto& part :
+       {ElementwiseRules(), SizeRules(), LayoutRules(), PickRules(), ComputeRules()}) {
     for (const ShapeRuleEntry& entry : part) table.emplace(entry.op_type, entry.rule);
   }
   return table;

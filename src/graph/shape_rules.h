@@ -55,12 +55,18 @@ struct ShapeRuleEntry {
 [[nodiscard]] ShapeRule FindShapeRule(std::string_view domain, std::string_view op_type);
 
 // The table, in parts.
-[[nodiscard]] std::span<const ShapeRuleEntry> ElementwiseRules();  // and what reads shapes
-[[nodiscard]] std::span<const ShapeRuleEntry> LayoutRules();       // move elements
-[[nodiscard]] std::span<const ShapeRuleEntry> PickRules();         // take or repeat some of them
-[[nodiscard]] std::span<const ShapeRuleEntry> ComputeRules();      // compute new ones
+[[nodiscard]] std::span<const ShapeRuleEntry> ElementwiseRules();
+[[nodiscard]] std::span<const ShapeRuleEntry> SizeRules();    // read shapes, or make tensors of one
+[[nodiscard]] std::span<const ShapeRuleEntry> LayoutRules();  // move elements
+[[nodiscard]] std::span<const ShapeRuleEntry> PickRules();    // take or repeat some of them
+[[nodiscard]] std::span<const ShapeRuleEntry> ComputeRules();  // compute new ones
 
 // --- for rules ---
+
+// Whether dimensions and indices are computed in that type.
+[[nodiscard]] inline bool IsIndexType(DataType type) {
+  return type == DataType::kInt64 || type == DataType::kInt32;
+}
 
 [[nodiscard]] Exprs AnySizes(Algebra* algebra, std::size_t rank);
 [[nodiscard]] Expr ProductOf(Algebra* algebra, std::span<const Expr> dims);

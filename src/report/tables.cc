@@ -237,8 +237,9 @@ std::string WeightsText(const LayerPlan& layer) {
 Table PlanTable(const Plan& plan) {
   Table table;
   table.title = "Layers";
-  table.columns = {{"layer", false},   {"operator", false}, {"became", false}, {"form", false},
-                   {"weights", false}, {"bytes before"},    {"bytes after"},   {"why", false, true}};
+  table.columns = {{"layer", false}, {"operator", false}, {"became", false},
+                   {"form", false},  {"weights", false},  {"bytes before"},
+                   {"bytes after"},  {"why", false, true}};
   for (const LayerPlan& layer : plan.layers) {
     table.rows.push_back({layer.layer, layer.op_type, std::string(Name(layer.scheme)), layer.form,
                           WeightsText(layer), Format("{}", layer.weight_bytes_before),
