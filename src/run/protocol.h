@@ -23,6 +23,7 @@ using WorkerHandler = Result<Json> (*)(const Json& request, Engine& engine, Prog
 Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);

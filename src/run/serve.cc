@@ -24,6 +24,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"calibrate", CalibrateInWorker},
     {"verify", VerifyInWorker},
     {"bench", BenchInWorker},
+    {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
