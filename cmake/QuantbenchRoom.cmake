@@ -32,8 +32,9 @@ endfunction()
 # The warnings and the sanitizers every target of ours is built with.
 function(qb_warnings target)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  # -fpch-preprocess lets ccache see through precompiled headers.
+  # Both let ccache see through precompiled headers.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                                           "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>"
                                            -Wall -Wextra -Wpedantic -Wconversion
                                            # names of one source shadow another's only where they are joined
                                            $<$<NOT:$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wshadow>
