@@ -9,6 +9,9 @@
 namespace quantbench {
 namespace {
 
+// Sums over a lap stay within 64 bits whatever a record says.
+constexpr std::int64_t kLongestRunNs = 10'000'000'000'000;  // three hours
+constexpr std::size_t kMostRuns = 100'000;
 constexpr std::array<std::string_view, 3> kEnds = {"steady", "moving", "too few runs"};
 
 Json LapToJson(const Lap& lap) {
@@ -32,12 +35,11 @@ Result<Lap> LapFromJson(const Json& json) {
   lap.major_faults = json["major_faults"].AsInt();
   for (const Json& run : json["run_ns"].AsArray()) {
     lap.run_ns.push_back(run.AsInt());
-    // A century: sums of what a record can hold stay within 64 bits.
-    if (lap.run_ns.back() < 1 || lap.run_ns.back() > 3'000'000'000'000'000'000 / 1'000'000) {
+    if (lap.run_ns.back() < 1 || lap.run_ns.back() > kLongestRunNs) {
       return Error(ErrorCode::kMalformed, "latency samples: a run's time is not possible");
     }
   }
-  if (lap.run_ns.empty() || lap.cpu_ns < 0 || lap.waited_ns < 0) {
+  if (lap.run_ns.empty() || lap.run_ns.size() > kMostRuns || lap.cpu_ns < 0 || lap.waited_ns < 0) {
     return Error(ErrorCode::kMalformed,
                  "latency samples: a lap without runs or with negative time");
   }
