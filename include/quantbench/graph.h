@@ -129,14 +129,10 @@ class FloatValues {
   Bytes origin_;  // of typed numbers: what they were decoded from
 };
 
-// Two float32 matrices of the outer graph, the second [K, V] exactly the transpose of the first
-// [V, K]: an untied output layer and its embedding table. Compared bit by bit.
-struct TransposedTwins {
-  std::string matrix;  // V >= K; of square ones the first in the graph
-  std::string transposed;
-};
-// Among matrices of at least 4096 elements; each is the later one of at most one pair.
-[[nodiscard]] Result<std::vector<TransposedTwins>> FindTransposedTwins(const Model& model);
+// Whether two float32 matrices are each other's transposes bit by bit, as an output layer [K, V]
+// and the embedding table [V, K] that it is tied to. False for other types and shapes. Errors as
+// PayloadOf.
+[[nodiscard]] Result<bool> IsTranspose(const Initializer& a, const Initializer& b);
 
 // --- preparing ---
 

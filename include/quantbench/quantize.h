@@ -151,6 +151,8 @@ struct LayerPlan {
   std::string weight;  // initializer that is quantized; empty: none
   std::vector<std::string>
       other_weights;  // further ones of this layer, stored the same way (kStored)
+  // The table [V, K] whose codes are this weight's [K, V], transposed: they are written once.
+  std::string tied_to;
   DataType weight_type = DataType::kUndefined;
   std::int64_t weight_axis = -1;  // of the per-channel scales; -1: per tensor
   std::int64_t block = 0;         // kWeightOnly

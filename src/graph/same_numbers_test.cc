@@ -78,64 +78,37 @@ TEST(MergeDuplicates, LeavesAModelWithoutDuplicates) {
   EXPECT_THAT(notes, IsEmpty());
 }
 
-std::vector<std::pair<std::string, std::string>> TwinsOf(const Model& model) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const TransposedTwins& twins : Must(FindTransposedTwins(model))) {
-    pairs.emplace_back(twins.matrix, twins.transposed);
-  }
-  return pairs;
+Initializer Mirrored(const Tensor& tensor) {
+  return Must(Permuted(Initializer::Of("", tensor), Shape{1, 0}, "mirrored"));
 }
 
-Initializer Mirrored(const Tensor& tensor, std::string name) {
-  return Must(Permuted(Initializer::Of("", tensor), Shape{1, 0}, std::move(name)));
+TEST(IsTranspose, HoldsForTransposesOnly) {
+  const Initializer table = Initializer::Of("table", RandomTensor({300, 40}, 1));
+  const Initializer head = Mirrored(Must(ReadTensor(table)));
+  EXPECT_TRUE(Must(IsTranspose(table, head)));
+  EXPECT_TRUE(Must(IsTranspose(head, table)));
+  EXPECT_FALSE(Must(IsTranspose(table, table)));
+  EXPECT_FALSE(Must(IsTranspose(table, Mirrored(RandomTensor({300, 40}, 2)))));
+  EXPECT_FALSE(Must(IsTranspose(table, Mirrored(RandomTensor({301, 40}, 1)))));
 }
 
-TEST(FindTransposedTwins, NamesTheTallOneFirstWhicheverComesFirst) {
-  ModelBuilder builder;
-  const Tensor table = RandomTensor({300, 40}, 1);
-  const Tensor other = RandomTensor({300, 40}, 2);
-  builder.Constant("table", table);
-  builder.Constant("other", other);
-  Model model = builder.Build();
-  model.graph.initializers.push_back(Mirrored(table, "head"));
-  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("table", "head")));
-  std::swap(model.graph.initializers[0], model.graph.initializers[2]);
-  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("table", "head")));
-}
-
-TEST(FindTransposedTwins, FindsSquareOnesAndNeverAMatrixItself) {
-  ModelBuilder builder;
-  const Tensor square = RandomTensor({64, 64}, 1);
-  builder.Constant("square", square);
-  builder.Constant("zeros", Must(Tensor::Make(DataType::kFloat32, {64, 64})));
-  Model model = builder.Build();
-  model.graph.initializers.push_back(Mirrored(square, "mirrored"));
-  EXPECT_THAT(TwinsOf(model), ElementsAre(std::pair("square", "mirrored")));
-}
-
-TEST(FindTransposedTwins, SeesEveryBit) {
-  const Tensor table = RandomTensor({300, 40}, 1);
+TEST(IsTranspose, SeesEveryBit) {
+  const Initializer table = Initializer::Of("table", RandomTensor({300, 40}, 1));
   for (const std::size_t place : {0U, 6001U, 11999U}) {
-    ModelBuilder builder;
-    builder.Constant("table", table);
-    Model model = builder.Build();
-    Initializer head = Mirrored(table, "head");
-    Tensor changed = Must(ReadTensor(head));
+    Tensor changed = Must(ReadTensor(Mirrored(Must(ReadTensor(table)))));
     changed.As<std::uint32_t>()[place] ^= 1U;
-    model.graph.initializers.push_back(Initializer::Of("head", changed));
-    EXPECT_THAT(TwinsOf(model), IsEmpty());
+    EXPECT_FALSE(Must(IsTranspose(table, Initializer::Of("head", changed)))) << place;
   }
 }
 
-TEST(FindTransposedTwins, IgnoresSmallAndOtherTensors) {
-  ModelBuilder builder;
-  const Tensor small = RandomTensor({4, 8}, 1);
-  builder.Constant("small", small);
-  builder.Constant("ints", Must(Tensor::Make(DataType::kInt32, {100, 100})));
-  builder.Constant("cube", Must(Tensor::Make(DataType::kFloat32, {20, 20, 20})));
-  Model model = builder.Build();
-  model.graph.initializers.push_back(Mirrored(small, "mirrored"));
-  EXPECT_THAT(TwinsOf(model), IsEmpty());
+TEST(IsTranspose, IsFalseForOtherTypesAndRanks) {
+  const Initializer ints = Initializer::Of("i", Must(Tensor::Make(DataType::kInt32, {100, 100})));
+  EXPECT_FALSE(Must(IsTranspose(ints, ints)));
+  const Initializer cube =
+      Initializer::Of("c", Must(Tensor::Make(DataType::kFloat32, {20, 20, 20})));
+  EXPECT_FALSE(Must(IsTranspose(cube, cube)));
+  const Initializer empty = Initializer::Of("e", Must(Tensor::Make(DataType::kFloat32, {0, 0})));
+  EXPECT_TRUE(Must(IsTranspose(empty, empty)));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "quantize/emit_static.h"
 #include "quantize/emitter.h"
+#include "quantize/tied_weights.h"
 #include "quantize/to_qoperator.h"
 
 namespace quantbench {
@@ -70,6 +71,7 @@ void SetMetadata(std::string_view key, std::string_view value, Model* model) {
 }  // namespace
 
 Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& options) {
+  QB_OK(CheckTied(model, plan));
   QB_OK(RaiseOpsetFor(plan, &model));
   Emitter emitter(model, plan, options.threads);
   QB_TRY(const auto nodes, emitter.PlannedNodes());

@@ -7,6 +7,7 @@
 
 #include "quantize/emitter.h"
 #include "quantize/layer_bias.h"
+#include "quantize/tied_weights.h"
 #include "quantize/weight_scales.h"
 
 namespace quantbench {
@@ -51,6 +52,16 @@ Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emit
                emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, scales))};
 }
 
+Result<Names> WeightOf(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
+  const std::string& table = planned.plan->tied_to;
+  if (!table.empty()) {
+    emitter->Replaced(layer.weight->name);
+    return TransposedTableCodes(*emitter->index().FindInitializer(table), emitter);
+  }
+  return emitter->Once(Format("{} {}", planned.node->op_type, layer.weight->name),
+                       [&] { return Weight(*planned.node, layer, emitter); });
+}
+
 // The integer product of codes: int32.
 std::string Product(const PlannedNode& planned, const Names& activation, const Names& weight,
                     Emitter* emitter) {
@@ -68,8 +79,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   const Node& node = *planned.node;
   QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
-  QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
-                                           [&] { return Weight(node, layer, emitter); }));
+  QB_TRY(const Names weight, WeightOf(planned, layer, emitter));
   QB_TRY(const std::string bias, AddedBias(node, layer, emitter));
   QB_TRY(const Names activation, DynamicActivation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);

@@ -12,6 +12,7 @@ namespace {
 struct Storage {
   DataType type = DataType::kUndefined;
   std::int64_t axis = -1;
+  std::string tied_to;
 };
 using Wanted = std::map<std::string, Storage, std::less<>>;
 
@@ -19,9 +20,9 @@ Result<Wanted> WantedWeights(const Model& model, const Plan& plan) {
   Wanted wanted;
   for (const LayerPlan& layer : plan.layers) {
     if (layer.scheme != Scheme::kStored) continue;
-    wanted.emplace(layer.weight, Storage{layer.weight_type, layer.weight_axis});
+    wanted.emplace(layer.weight, Storage{layer.weight_type, layer.weight_axis, layer.tied_to});
     for (const std::string& other : layer.other_weights) {
-      wanted.emplace(other, Storage{layer.weight_type, layer.weight_axis});
+      wanted.emplace(other, Storage{layer.weight_type, layer.weight_axis, ""});
     }
   }
   std::unordered_set<std::string_view> known;
@@ -46,7 +47,16 @@ class Storer {
     if (storage.type == DataType::kInt8) return StoreIntegers(storage.axis, weight);
     return StoreHalves(storage.type, weight);
   }
-  [[nodiscard]] std::vector<Node> TakeNodes() { return std::move(nodes_); }
+  // Nothing is stored: the weight is the transpose of a table that is.
+  void Tie(const std::string& weight, const std::string& table) {
+    tied_.push_back(
+        MakeNode("Transpose", "", {table}, {weight}, {Attribute::Ints("perm", {1, 0})}));
+  }
+  // Tables before what is tied to them.
+  [[nodiscard]] std::vector<Node> TakeNodes() {
+    std::move(tied_.begin(), tied_.end(), std::back_inserter(nodes_));
+    return std::move(nodes_);
+  }
   [[nodiscard]] std::vector<Initializer> TakeScales() { return std::move(scales_); }
 
  private:
@@ -121,19 +131,28 @@ class Storer {
   NameSource& names_;
   int threads_;
   std::vector<Node> nodes_;
+  std::vector<Node> tied_;
   std::vector<Initializer> scales_;
 };
 
 Status StoreWeightsOf(const Wanted& wanted, const Model& model, Graph* graph, NameSource* names,
                       int threads) {
   Storer storer(model, names, threads);
+  std::unordered_set<std::string> gone;
   for (Initializer& tensor : graph->initializers) {
     const auto found = wanted.find(tensor.name);
     if (found == wanted.end() || tensor.type != DataType::kFloat32) continue;
     const std::string name = tensor.name;
-    QB_OK(storer.Store(found->second, &tensor));
+    if (const std::string& table = found->second.tied_to; !table.empty()) {
+      storer.Tie(name, table);
+      gone.insert(name);
+    } else {
+      QB_OK(storer.Store(found->second, &tensor));
+    }
     std::erase_if(graph->inputs, [&](const ValueInfo& input) { return input.name == name; });
   }
+  std::erase_if(graph->initializers,
+                [&](const Initializer& tensor) { return gone.contains(tensor.name); });
   std::vector<Node> nodes = storer.TakeNodes();
   graph->nodes.insert(graph->nodes.begin(), std::make_move_iterator(nodes.begin()),
                       std::make_move_iterator(nodes.end()));

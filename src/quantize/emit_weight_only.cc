@@ -7,6 +7,7 @@
 #include "quantize/block_weights.h"
 #include "quantize/emitter.h"
 #include "quantize/layer_bias.h"
+#include "quantize/tied_weights.h"
 
 namespace quantbench {
 namespace {
@@ -49,26 +50,64 @@ Names AddBlocks(const std::string& base, const BlockShapes& shapes, const BlockM
   });
 }
 
-std::string KeyOf(std::string_view form, const WeightedLayer& layer, const BlockSpec& spec) {
-  return Format("{} {} {} {} {} {}", form, layer.weight->name, spec.bits, spec.block,
-                spec.symmetric, layer.weight_factor);
+std::string KeyOf(std::string_view form, const Initializer& weight, const BlockSpec& spec,
+                  double factor) {
+  return Format("{} {} {} {} {} {}", form, weight.name, spec.bits, spec.block, spec.symmetric,
+                factor);
+}
+
+// Of the rows of a matrix as MatMulNBits reads them.
+Result<Names> RowBlocks(const Initializer& weight, Channels channels, double factor,
+                        const BlockSpec& spec, Emitter* emitter) {
+  return emitter->Once(KeyOf("MatMulNBits", weight, spec, factor), [&]() -> Result<Names> {
+    const std::size_t outputs = channels == Channels::kRows ? 0 : 1;
+    const BlockMaker make = [weight, channels, factor, spec,
+                             threads = emitter->threads()]() -> Result<BlockWeights> {
+      QB_TRY(BlockWeights blocks, QuantizeForMatMulNBits(weight, channels, spec, threads));
+      Scale(factor, &blocks.scales);
+      return blocks;
+    };
+    return AddBlocks(weight.name,
+                     MatMulNBitsShapes(weight.dims[outputs], weight.dims[1 - outputs], spec), make,
+                     emitter);
+  });
+}
+
+Result<Names> ProductBlocks(const PlannedNode& planned, const WeightedLayer& layer,
+                            Emitter* emitter) {
+  const BlockSpec spec = SpecOf(*planned.plan);
+  const std::string& table = planned.plan->tied_to;
+  if (table.empty()) {
+    return RowBlocks(*layer.weight, layer.channels, layer.weight_factor, spec, emitter);
+  }
+  emitter->Replaced(layer.weight->name);
+  return RowBlocks(*emitter->index().FindInitializer(table), Channels::kRows, 1, spec, emitter);
+}
+
+// As GatherBlockQuantized reads them: two-dimensional.
+Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitter* emitter) {
+  const BlockShapes shapes = GatherShapes(table.dims[0], table.dims[1], spec);
+  if (!IsTied(emitter->plan(), table.name)) {
+    return emitter->Once(KeyOf("Gather", table, spec, 1), [&]() -> Result<Names> {
+      const BlockMaker make = [table, spec, threads = emitter->threads()] {
+        return QuantizeForGather(table, spec, threads);
+      };
+      return AddBlocks(table.name, shapes, make, emitter);
+    });
+  }
+  return emitter->Once(KeyOf("tied Gather", table, spec, 1), [&]() -> Result<Names> {
+    QB_TRY(Names names, RowBlocks(table, Channels::kRows, 1, spec, emitter));
+    const std::string shape = emitter->AddInitializer(
+        table.name + "_shape", Tensor::Of(DataType::kInt64, {2}, shapes.codes));
+    names[0] = emitter->Add("Reshape", {names[0], shape}, table.name + "_codes");
+    return names;
+  });
 }
 
 Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
   const BlockSpec spec = SpecOf(*planned.plan);
   const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
-  QB_TRY(const Names names,
-         emitter->Once(KeyOf("MatMulNBits", layer, spec), [&]() -> Result<Names> {
-           const BlockMaker make = [weight = *layer.weight, channels = layer.channels,
-                                    factor = layer.weight_factor, spec,
-                                    threads = emitter->threads()]() -> Result<BlockWeights> {
-             QB_TRY(BlockWeights blocks, QuantizeForMatMulNBits(weight, channels, spec, threads));
-             Scale(factor, &blocks.scales);
-             return blocks;
-           };
-           return AddBlocks(layer.weight->name, MatMulNBitsShapes(layer.outputs, inputs, spec),
-                            make, emitter);
-         }));
+  QB_TRY(const Names names, ProductBlocks(planned, layer, emitter));
   QB_TRY(const std::string bias, AddedBias(*planned.node, layer, emitter));
   Node node = MakeNode("MatMulNBits", planned.name, {planned.node->inputs[0], names[0], names[1]},
                        {planned.node->outputs[0]},
@@ -86,13 +125,7 @@ Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, E
 
 Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
   const BlockSpec spec = SpecOf(*planned.plan);
-  QB_TRY(const Names names, emitter->Once(KeyOf("Gather", layer, spec), [&]() -> Result<Names> {
-    const BlockMaker make = [table = *layer.weight, spec, threads = emitter->threads()] {
-      return QuantizeForGather(table, spec, threads);
-    };
-    const Shape& dims = layer.weight->dims;
-    return AddBlocks(layer.weight->name, GatherShapes(dims[0], dims[1], spec), make, emitter);
-  }));
+  QB_TRY(const Names names, TableBlocks(*layer.weight, spec, emitter));
   Node node =
       MakeNode("GatherBlockQuantized", planned.name, {names[0], planned.node->inputs[1], names[1]},
                {planned.node->outputs[0]},
@@ -106,18 +139,21 @@ Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitte
 // The weight decoded by DequantizeLinear; the product as it was.
 Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
   const BlockSpec spec = SpecOf(*planned.plan);
-  QB_TRY(const Names names, emitter->Once(KeyOf("blocks", layer, spec), [&]() -> Result<Names> {
-    const bool is_table = planned.node->Is("Gather");
-    const Channels outputs = is_table ? Channels::kRows : layer.channels;
-    const BlockMaker make = [weight = *layer.weight, outputs, spec, threads = emitter->threads()] {
-      return QuantizeForBlockDequantize(weight, outputs, spec, threads);
-    };
-    const Names params = AddBlocks(
-        layer.weight->name, DequantizeShapes(layer.weight->dims, outputs, spec), make, emitter);
-    return Names{emitter->Add("DequantizeLinear", params, layer.weight->name + "_dequantized",
-                              {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
-                               Attribute::Int("block_size", spec.block)})};
-  }));
+  QB_TRY(
+      const Names names,
+      emitter->Once(KeyOf("blocks", *layer.weight, spec, 1), [&]() -> Result<Names> {
+        const bool is_table = planned.node->Is("Gather");
+        const Channels outputs = is_table ? Channels::kRows : layer.channels;
+        const BlockMaker make = [weight = *layer.weight, outputs, spec,
+                                 threads = emitter->threads()] {
+          return QuantizeForBlockDequantize(weight, outputs, spec, threads);
+        };
+        const Names params = AddBlocks(
+            layer.weight->name, DequantizeShapes(layer.weight->dims, outputs, spec), make, emitter);
+        return Names{emitter->Add("DequantizeLinear", params, layer.weight->name + "_dequantized",
+                                  {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
+                                   Attribute::Int("block_size", spec.block)})};
+      }));
   Node node = *planned.node;
   node.inputs[node.Is("Gather") ? 0 : 1] = names[0];
   emitter->Add(std::move(node));

@@ -7,6 +7,7 @@
 #include "quantize/plan_float8.h"
 #include "quantize/plan_static.h"
 #include "quantize/plan_stored.h"
+#include "quantize/tied_weights.h"
 #include "quantize/weight_scales.h"
 
 namespace quantbench {
@@ -239,6 +240,7 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
   plan.notes = stored.Notes();
   QB_OK(CheckFinite(prepared, plan.layers));
   QB_OK(CountRepairs(context, choices, &plan));
+  QB_OK(TieWeights(prepared, &plan));
   AdviseEngine(prepared, &plan);
   return plan;
 }

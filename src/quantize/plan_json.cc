@@ -24,6 +24,7 @@ Json ToJson(const LayerPlan& layer) {
         .Set("weight_bytes_after", layer.weight_bytes_after);
   }
   if (!layer.other_weights.empty()) json.Set("other_weights", Json::List(layer.other_weights));
+  if (!layer.tied_to.empty()) json.Set("tied_to", layer.tied_to);
   if (layer.output_quantized) json.Set("output_quantized", true);
   if (layer.block > 0) json.Set("block", layer.block);
   if (layer.format != QuantFormat::kEngine) json.Set("format", Name(layer.format));
@@ -55,6 +56,7 @@ Result<LayerPlan> LayerFromJson(const Json& json) {
   for (const Json& name : json["other_weights"].AsArray()) {
     layer.other_weights.push_back(name.AsString());
   }
+  layer.tied_to = json["tied_to"].AsString();
   layer.output_quantized = json["output_quantized"].AsBool();
   layer.absorbed_by = json["absorbed_by"].AsString();
   layer.block = json["block"].AsInt();

@@ -1,0 +1,141 @@
+// Finding what can be tied, and the int8 codes that are read both ways.
+#include "quantize/tied_weights.h"
+
+#include <algorithm>
+
+#include "quantbench/base/format.h"
+
+#include "quantize/weight_scales.h"
+
+namespace quantbench {
+namespace {
+
+bool Reads(const LayerPlan& layer, std::string_view weight) {
+  return layer.weight == weight || std::find(layer.other_weights.begin(), layer.other_weights.end(),
+                                             weight) != layer.other_weights.end();
+}
+
+// Whether both become codes of one kind, with scales along the same axis of the table.
+bool AlikeAs(const LayerPlan& product, const LayerPlan& table, std::int64_t table_columns) {
+  if (product.scheme != table.scheme || product.weight_type != table.weight_type) return false;
+  switch (product.scheme) {
+    case Scheme::kStored:
+      return product.weight_type != DataType::kInt8 ||
+             (product.weight_axis == 1 && table.weight_axis == 0);
+    case Scheme::kDynamicInt8: return product.weight_axis == 1;
+    case Scheme::kWeightOnly:
+      // The table's rows are packed without padding.
+      return product.format == QuantFormat::kEngine && table.format == QuantFormat::kEngine &&
+             product.block == table.block && table_columns % table.block == 0;
+    default: return false;
+  }
+}
+
+// The layers that read a weight, when nothing else of the model does.
+std::vector<LayerPlan*> LayersReading(const GraphIndex& index, const std::string& weight,
+                                      std::string_view op_type, Plan* plan) {
+  std::vector<LayerPlan*> layers;
+  for (LayerPlan& layer : plan->layers) {
+    if (!Reads(layer, weight)) continue;
+    if (layer.op_type != op_type || layer.weight != weight) return {};
+    layers.push_back(&layer);
+  }
+  if (layers.size() != index.Consumers(weight).size() || index.IsGraphOutput(weight)) return {};
+  return layers;
+}
+
+std::string ReasonNotTied(const Model& model, const LayerPlan& layer) {
+  const GraphIndex index(model.graph);
+  const Initializer* table = index.FindInitializer(layer.tied_to);
+  const Initializer* weight = index.FindInitializer(layer.weight);
+  if (table == nullptr || weight == nullptr) return "which is not in the model";
+  const auto same = IsTranspose(*table, *weight);
+  if (!same.ok()) return same.error().message();
+  return same.value() ? "" : "whose transpose its weight is not";
+}
+
+}  // namespace
+
+Status TieWeights(const Model& prepared, Plan* plan) {
+  const GraphIndex index(prepared.graph);
+  std::int64_t tied = 0;
+  for (const Initializer& table : prepared.graph.initializers) {
+    const auto gathers = LayersReading(index, table.name, "Gather", plan);
+    if (gathers.empty() || table.dims.size() != 2) continue;
+    for (const Initializer& weight : prepared.graph.initializers) {
+      if (weight.dims != Shape{table.dims[1], table.dims[0]}) continue;
+      const auto products = LayersReading(index, weight.name, "MatMul", plan);
+      const bool alike =
+          std::all_of(products.begin(), products.end(), [&](const LayerPlan* product) {
+            return std::all_of(gathers.begin(), gathers.end(), [&](const LayerPlan* gather) {
+              return AlikeAs(*product, *gather, table.dims[1]);
+            });
+          });
+      if (products.empty() || !alike) continue;
+      QB_TRY(const bool same, IsTranspose(table, weight));
+      if (!same) continue;
+      for (LayerPlan* product : products) {
+        product->tied_to = table.name;
+        product->weight_bytes_after = 0;
+        ++tied;
+      }
+    }
+  }
+  if (tied > 0) {
+    plan->notes.push_back(
+        Format("{} layers multiply with the transpose of an embedding table: the "
+               "codes are stored once",
+               tied));
+  }
+  return Ok();
+}
+
+Status CheckTied(const Model& prepared, const Plan& plan) {
+  for (const LayerPlan& layer : plan.layers) {
+    if (layer.tied_to.empty()) continue;
+    const std::string reason = ReasonNotTied(prepared, layer);
+    if (reason.empty()) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan ties layer \"{}\" to \"{}\", {}", Printable(layer.layer),
+                        Printable(layer.tied_to), reason));
+  }
+  return Ok();
+}
+
+bool IsTied(const Plan& plan, std::string_view table) {
+  return std::any_of(plan.layers.begin(), plan.layers.end(),
+                     [&](const LayerPlan& layer) { return layer.tied_to == table; });
+}
+
+Result<Names> TableCodes(const Initializer& table, Emitter* emitter) {
+  return emitter->Once("table " + table.name, [&]() -> Result<Names> {
+    const int threads = emitter->threads();
+    std::vector<float> scales;
+    if (IsTied(emitter->plan(), table.name)) {
+      QB_TRY(WeightScales chosen, ChooseRowScales(table, true, emitter->plan().target, threads));
+      scales = std::move(chosen.scales);
+    } else {
+      QB_TRY(const auto maxima, ChannelMaxima(table, Channels::kRows, threads));
+      scales = SymmetricScales(maxima);
+    }
+    emitter->Replaced(table.name);
+    const Shape shape = {table.dims[0], 1};
+    TensorMaker codes = LaterQuantized(table, scales, {Channels::kRows}, threads);
+    return Names{emitter->AddDeferred(table.name + "_quantized", DataType::kInt8, table.dims,
+                                      std::move(codes)),
+                 emitter->AddInitializer(table.name + "_scale", Tensor::OfFloats(shape, scales))};
+  });
+}
+
+Result<Names> TransposedTableCodes(const Initializer& table, Emitter* emitter) {
+  return emitter->Once("transposed table " + table.name, [&]() -> Result<Names> {
+    QB_TRY(const Names codes, TableCodes(table, emitter));
+    const std::string flat = emitter->AddInitializer(
+        table.name + "_rows", Tensor::Of(DataType::kInt64, {1}, std::vector{INT64_C(-1)}));
+    return Names{emitter->Add("Transpose", {codes[0]}, table.name + "_transposed",
+                              {Attribute::Ints("perm", {1, 0})}),
+                 emitter->Add("Reshape", {codes[1], flat}, table.name + "_scales")};
+  });
+}
+
+}  // namespace quantbench

@@ -1,0 +1,25 @@
+// Tied weights: an output layer whose weight is the transpose of an embedding table, as exporters
+// write language models. Where both become the same codes, the file holds them once.
+#pragma once
+
+#include "quantize/emitter.h"
+
+namespace quantbench {
+
+// Ties the layers of the plan that allow it, and says so in its notes.
+[[nodiscard]] Status TieWeights(const Model& prepared, Plan* plan);
+
+// kInvalidArgument for a plan that ties what is not the same, naming the layer.
+[[nodiscard]] Status CheckTied(const Model& prepared, const Plan& plan);
+
+// Whether a layer of the plan is tied to the table.
+[[nodiscard]] bool IsTied(const Plan& plan, std::string_view table);
+
+// int8 codes of a table [V, K] and their scales [V, 1]. Of a table that products are tied to, the
+// scales are those of a product: such that its sums do not overflow.
+[[nodiscard]] Result<Names> TableCodes(const Initializer& table, Emitter* emitter);
+// The same as a product reads them: codes [K, V], which the engine transposes when it loads the
+// model, and scales [V].
+[[nodiscard]] Result<Names> TransposedTableCodes(const Initializer& table, Emitter* emitter);
+
+}  // namespace quantbench
