@@ -1,0 +1,75 @@
+// HQQ: zero points by half-quadratic splitting.
+#include <limits>
+
+#include "recover/rows.h"
+
+namespace quantbench {
+namespace {
+
+// The proximal step of |e|^p: what of an error, in steps, is an outlier and may stay.
+double Shrink(double error, double beta, double p) {
+  const double magnitude = std::abs(error);
+  if (magnitude == 0) return 0;
+  return std::copysign(std::max(0.0, magnitude - std::pow(magnitude, p - 1) / beta), error);
+}
+
+double NormOf(std::span<const double> values, const CodeScale& scale, const CodeGrid& grid,
+              double p) {
+  double sum = 0;
+  for (const double value : values) {
+    sum += std::pow(std::abs(value - RealOf(CodeOf(value, scale, grid), scale)), p);
+  }
+  return sum;
+}
+
+CodeScale BestZero(std::span<const double> values, const CodeGrid& grid,
+                   const HqqOptions& options) {
+  CodeScale scale = ScaleOfGroup(values, grid);
+  CodeScale best = scale;
+  double best_norm = NormOf(values, scale, grid, options.norm);
+  double beta = options.beta;
+  for (int i = 0; i < options.iterations; ++i) {
+    double sum = 0;
+    for (const double value : values) {
+      const std::uint8_t code = CodeOf(value, scale, grid);
+      const double steps = value / scale.scale;
+      const double error = steps - (code - double{scale.zero_point});
+      sum += code - (steps - Shrink(error, beta, options.norm));
+    }
+    double zero = sum / static_cast<double>(values.size());
+    if (options.whole_zeros) {
+      zero = std::clamp(std::nearbyint(zero), static_cast<double>(grid.low),
+                        static_cast<double>(grid.high));
+    }
+    if (static_cast<float>(zero) == scale.zero_point) break;
+    scale.zero_point = static_cast<float>(zero);
+    const double norm = NormOf(values, scale, grid, options.norm);
+    if (!(norm < best_norm)) break;
+    best_norm = norm;
+    best = scale;
+    beta *= options.growth;
+  }
+  return best;
+}
+
+}  // namespace
+
+CodedRows RoundByHqq(const WeightRows& weights, const CodeGrid& grid, const HqqOptions& options,
+                     int threads) {
+  const ScaleIndex index(grid, weights.columns);
+  std::vector<CodeScale> scales(static_cast<std::size_t>(weights.rows * index.groups()));
+  ParallelFor(weights.rows, kRowsPerChunk, threads, [&](std::int64_t begin, std::int64_t end) {
+    const RowMatrix rows = RowsAsDouble(weights, begin, end);
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t left = 0; left < weights.columns; left += index.group()) {
+        const std::int64_t count = std::min(index.group(), weights.columns - left);
+        const std::span<const double> values(&rows(row - begin, left),
+                                             static_cast<std::size_t>(count));
+        scales[index(row, left)] = BestZero(values, grid, options);
+      }
+    }
+  });
+  return RoundToNearest(weights, grid, std::move(scales), threads);
+}
+
+}  // namespace quantbench
