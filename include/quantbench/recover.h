@@ -96,9 +96,10 @@ struct HqqOptions {
   bool whole_zeros = true;  // zero points rounded: what integer kernels take
 };
 // HQQ: moves the zero point of every group so that sum |w - w'|^p becomes small, by half-quadratic
-// splitting; needs no data. Scales stay those of the ranges. Errors are in steps, so that beta
-// means the same for all weights, and the best iterate counts, not the last. For grids whose zero
-// point is free (asymmetric).   [Badri and Shaji 2023]
+// splitting; needs no data. Scales stay those of the ranges, but where zero points are rounded, one
+// that stays the same leaves the move to the scale (least squares). Errors are in steps, so that
+// beta means the same for all weights, and the best iterate counts, not the last. For grids whose
+// zero point is free (asymmetric).   [Badri and Shaji 2023]
 [[nodiscard]] CodedRows RoundByHqq(const WeightRows& weights, const CodeGrid& grid,
                                    const HqqOptions& options, int threads);
 

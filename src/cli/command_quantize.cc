@@ -21,6 +21,9 @@ struct QuantizeFlags {
   std::string target;
   std::string format;
   std::string plan;
+  std::optional<std::vector<std::string>> steps;
+  double damping = 0.01;
+  bool act_order = false;
   std::int64_t block = 0;
   bool asymmetric = false;
   bool plan_only = false;
@@ -54,6 +57,11 @@ Result<Recipe> RecipeOf(const QuantizeFlags& flags) {
   if (flags.asymmetric) recipe.SetSymmetric(false);
   if (flags.block > 0) recipe.SetBlock(flags.block);
   recipe.keep_float = flags.keep_float;
+  if (flags.steps) {
+    QB_TRY(recipe.recovery.steps, ParseSteps(*flags.steps));
+  }
+  if (flags.damping != recipe.recovery.damping) recipe.recovery.damping = flags.damping;
+  if (flags.act_order) recipe.recovery.act_order = true;
   return recipe;
 }
 
@@ -159,10 +167,14 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.print.format();
   const auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
-  const bool calibrates = !options.value().plan && options.value().recipe.needs_calibration();
+  const Recipe& recipe = options.value().recipe;
+  const bool calibrates = options.value().plan
+                              ? options.value().plan->recovery.needs_inputs()
+                              : recipe.needs_calibration() || recipe.recovery.needs_inputs();
   if (calibrates && !options.value().calibrate) {
     terminal.Note(
-        "no --calibrate: ranges come from synthetic input, so expect less accuracy than with real "
+        "no --calibrate: the model is watched on synthetic input, so expect less accuracy than "
+        "with real "
         "data");
   }
   const auto outcome = QuantizeModel(options.value(), flags.worker.Options(), terminal);
@@ -172,6 +184,12 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   return kExitDone;
 }
 
+std::string StepHelp() {
+  std::string text = "Steps that win accuracy back, for --step (none: --step none):\n";
+  for (const StepEntry& step : Steps()) text += Format("  {:<14} {}\n", step.name, step.summary);
+  return text;
+}
+
 std::string RecipeHelp() {
   std::string text = "Recipes:\n";
   for (const RecipeEntry& recipe : Recipes())
@@ -179,7 +197,8 @@ std::string RecipeHelp() {
   return text +
          "Treatments, for --rule and --embeddings:\n"
          "  float, stored-int8, float16, bfloat16, weight-int8, weight-int4, dynamic-int8,\n"
-         "  static-int8, static-int16, float8\n";
+         "  static-int8, w4a8, static-int16, float8\n" +
+         StepHelp();
 }
 
 }  // namespace
@@ -215,6 +234,14 @@ Action AddQuantize(CLI::App& app) {
   app.add_option("--rule", flags->rules,
                  "PATTERN=TREATMENT[,TREATMENT]: what these layers become, whatever the recipe "
                  "says; may be repeated");
+  app.add_option("--step", flags->steps,
+                 "steps that win accuracy back, instead of the recipe's: see below")
+      ->delimiter(',');
+  app.add_option("--damping", flags->damping,
+                 "of gptq and reconstruct: share of the inputs' mean square added to each")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  app.add_flag("--act-order", flags->act_order, "gptq: inputs with large values first");
   app.add_option("--embeddings", flags->embeddings, "what tables of embeddings become");
   app.add_option("--target", flags->target,
                  "the processor it is made for: x64, x64-vnni, arm, portable (default: this one)");

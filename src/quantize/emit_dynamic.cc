@@ -70,7 +70,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
   QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
                                            [&] { return Weight(node, layer, emitter); }));
-  QB_TRY(const std::string bias, AddedBias(node, layer, emitter));
+  QB_TRY(const std::string bias, AddedBias(node, layer, {}, emitter));
   QB_TRY(const Names activation, Activation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);
   const std::string floats =

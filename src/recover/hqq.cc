@@ -1,5 +1,5 @@
-// HQQ: zero points by half-quadratic splitting.
-#include <limits>
+// HQQ: zero points, or scales where those must be whole, by half-quadratic splitting.
+#include <cfloat>
 
 #include "recover/rows.h"
 
@@ -22,27 +22,44 @@ double NormOf(std::span<const double> values, const CodeScale& scale, const Code
   return sum;
 }
 
-CodeScale BestZero(std::span<const double> values, const CodeGrid& grid,
-                   const HqqOptions& options) {
+// What the codes of one iterate say about the next.
+CodeScale NextScale(std::span<const double> values, const CodeScale& scale, double beta,
+                    const CodeGrid& grid, const HqqOptions& options) {
+  double zeros = 0;
+  double along = 0;   // of what is to be fitted, along the codes
+  double square = 0;  // of the codes
+  for (const double value : values) {
+    const double code = CodeOf(value, scale, grid) - double{scale.zero_point};
+    const double steps = value / scale.scale;
+    const double fitted = steps - Shrink(steps - code, beta, options.norm);
+    zeros += code + scale.zero_point - fitted;
+    along += fitted * code;
+    square += code * code;
+  }
+  CodeScale next = scale;
+  const double zero = zeros / static_cast<double>(values.size());
+  if (!options.whole_zeros) {
+    next.zero_point = static_cast<float>(zero);
+    return next;
+  }
+  next.zero_point = static_cast<float>(std::clamp(
+      std::nearbyint(zero), static_cast<double>(grid.low), static_cast<double>(grid.high)));
+  if (next.zero_point == scale.zero_point && along > 0 && square > 0) {
+    next.scale = static_cast<float>(scale.scale * along / square);
+  }
+  return next;
+}
+
+CodeScale BestScale(std::span<const double> values, const CodeGrid& grid,
+                    const HqqOptions& options) {
   CodeScale scale = ScaleOfGroup(values, grid);
   CodeScale best = scale;
   double best_norm = NormOf(values, scale, grid, options.norm);
   double beta = options.beta;
   for (int i = 0; i < options.iterations; ++i) {
-    double sum = 0;
-    for (const double value : values) {
-      const std::uint8_t code = CodeOf(value, scale, grid);
-      const double steps = value / scale.scale;
-      const double error = steps - (code - double{scale.zero_point});
-      sum += code - (steps - Shrink(error, beta, options.norm));
-    }
-    double zero = sum / static_cast<double>(values.size());
-    if (options.whole_zeros) {
-      zero = std::clamp(std::nearbyint(zero), static_cast<double>(grid.low),
-                        static_cast<double>(grid.high));
-    }
-    if (static_cast<float>(zero) == scale.zero_point) break;
-    scale.zero_point = static_cast<float>(zero);
+    const CodeScale next = NextScale(values, scale, beta, grid, options);
+    if (next == scale || !(std::abs(next.scale) >= FLT_MIN)) break;
+    scale = next;
     const double norm = NormOf(values, scale, grid, options.norm);
     if (!(norm < best_norm)) break;
     best_norm = norm;
@@ -65,7 +82,7 @@ CodedRows RoundByHqq(const WeightRows& weights, const CodeGrid& grid, const HqqO
         const std::int64_t count = std::min(index.group(), weights.columns - left);
         const std::span<const double> values(&rows(row - begin, left),
                                              static_cast<std::size_t>(count));
-        scales[index(row, left)] = BestZero(values, grid, options);
+        scales[index(row, left)] = BestScale(values, grid, options);
       }
     }
   });

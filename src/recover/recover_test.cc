@@ -216,6 +216,21 @@ TEST(Gptq, GainsTwoDecibelsOnCorrelatedInputsAndKeepsItsCodes) {
   }
 }
 
+// The example of docs/quantization.md: two inputs that are always equal.
+TEST(Gptq, MovesAnErrorToTheInputThatCanMakeUpForIt) {
+  Layer layer;
+  layer.rows = 1;
+  layer.columns = 2;
+  layer.weights = {0.4F, 0.4F};
+  layer.gram = {1, 1, 1, 1};
+  CodeGrid grid = GridOf(4, 0, true);
+  grid.of_range = [](double, double) { return CodeScale{1, 8}; };
+  EXPECT_EQ(Nearest(layer, grid).codes, (std::vector<std::uint8_t>{8, 8}));
+  const auto solved = RoundByGptq(layer.view(), layer.gram, grid, {}, {}, 1);
+  ASSERT_TRUE(solved.ok());
+  EXPECT_EQ(solved.value().codes, (std::vector<std::uint8_t>{8, 9}));
+}
+
 TEST(Gptq, IsRoundingToNearestWhereInputsAreNotCorrelated) {
   Layer layer = CorrelatedLayer(8, 64, 3);
   for (std::size_t i = 0; i < layer.gram.size(); ++i) layer.gram[i] = i % 65 == 0 ? 2.0 : 0.0;

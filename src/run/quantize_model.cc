@@ -10,6 +10,7 @@
 #include "quantbench/run.h"
 
 #include "run/calibrate_verify.h"
+#include "run/input_statistics.h"
 
 namespace quantbench {
 namespace {
@@ -96,9 +97,41 @@ Result<Model> PlanModel(const QuantizeOptions& options, const CalibrationTable* 
   return prepared;
 }
 
-// Everything but the engine's part: from bytes to bytes. Fills plan, sizes and seconds.
+// The worker prepares the model as the plan's own recipe did.
+QuantizeOptions PreparedAs(const Plan& plan, QuantizeOptions options) {
+  if (!options.plan) return options;
+  auto recipe = FindRecipe(plan.calibrated ? "static-int8" : "float16");
+  QB_CHECK(recipe.ok(), "recipes of ours");
+  options.recipe = std::move(recipe).value();
+  return options;
+}
+
+// What the plan's steps make of the weights; what they want to know is watched in a worker.
+Result<Solutions> Solve(const QuantizeOptions& options, const WorkerOptions& worker,
+                        const Model& prepared, QuantizeOutcome* outcome, Progress& progress) {
+  const std::vector<InputRequest> requests = InputsToObserve(prepared, outcome->plan);
+  std::optional<GatheredStatistics> gathered;
+  if (!requests.empty()) {
+    InputStatisticsOptions gather;
+    gather.samples = options.calibrate_samples;
+    gather.threads = options.threads;
+    const std::int64_t start = SystemClock().NowNs();
+    QB_TRY(gathered,
+           GatherByWorker(PreparedAs(outcome->plan, options), requests, gather, worker, progress));
+    outcome->calibrate_seconds += Seconds(SystemClock().NowNs() - start);
+  }
+  const InputsSeen seen = [&](std::int64_t request) { return gathered->Get(request); };
+  QB_TRY(Solutions solutions,
+         SolveWeights(prepared, outcome->plan, seen, options.threads, progress));
+  outcome->plan.notes.insert(outcome->plan.notes.end(), solutions.notes.begin(),
+                             solutions.notes.end());
+  return solutions;
+}
+
+// From bytes to bytes. Fills plan, sizes and seconds.
 Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
-               QuantizeOutcome* outcome, Progress& progress) {
+               const WorkerOptions& worker, QuantizeOutcome* outcome, Progress& progress) {
+  const double watched = outcome->calibrate_seconds;
   const std::int64_t start = SystemClock().NowNs();
   progress.Update("quantizing", 0, 0);
   QB_TRY(Model model, LoadModel(options.model));
@@ -108,10 +141,13 @@ Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
   if (options.plan_only) {
     QB_OK(WriteFileAtomic(options.output, outcome->plan.ToJson().Dump(2) + "\n"));
   } else {
-    QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
+    QB_TRY(const Solutions solutions, Solve(options, worker, prepared, outcome, progress));
+    QB_TRY(const Model quantized,
+           ApplyPlan(std::move(prepared), outcome->plan, {options.threads, &solutions}));
     QB_OK(SaveModel(quantized, options.output, {}));
   }
-  outcome->seconds = Seconds(SystemClock().NowNs() - start);
+  outcome->seconds =
+      Seconds(SystemClock().NowNs() - start) - (outcome->calibrate_seconds - watched);
   outcome->peak_bytes = PeakResidentBytes();
   return Ok();
 }
@@ -137,7 +173,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }
   Replacement replacement(options.output);
-  QB_OK(Convert(options, table ? &*table : nullptr, &outcome, progress));
+  QB_OK(Convert(options, table ? &*table : nullptr, worker, &outcome, progress));
   outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (options.plan_only) {
     replacement.Keep();

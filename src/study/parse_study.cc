@@ -171,6 +171,20 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  void ReadRecovery(Reader* parts, Recovery* recovery) {
+    parts->Bool("act_order", &recovery->act_order);
+    parts->Double("damping", &recovery->damping);
+    if (!(recovery->damping >= 0 && recovery->damping <= 10)) {
+      parts->Mistake("damping", "\"damping\" must lie between 0 and 10");
+    }
+    if (parts->Find("steps") == nullptr) return;
+    std::vector<std::string> names;
+    parts->Strings("steps", &names);
+    auto steps = ParseSteps(names);
+    if (!steps.ok()) return parts->Mistake("steps", steps.error().message());
+    recovery->steps = std::move(steps).value();
+  }
+
   // What a recipe table changes about its base.
   void ReadRecipeParts(Reader* parts, Recipe* recipe) {
     bool per_channel = true;
@@ -187,6 +201,7 @@ class Parser {
     parts->Strings("rules", &rules);
     parts->Strings("keep_float", &recipe->keep_float);
     parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
+    ReadRecovery(parts, &recipe->recovery);
     for (const std::string& text : rules) {
       auto rule = ParseRule(text);
       if (!rule.ok()) return parts->Mistake("rules", rule.error().message());

@@ -27,8 +27,9 @@ Json Parsed(const Ran& ran) {
 }
 
 TEST_F(Quantize, EveryRecipeLoadsStaysNearAndSaysWhatItMade) {
-  for (const char* recipe : {"static-int8", "dynamic-int8", "weight-int8", "weight-int4", "float16",
-                             "bfloat16", "static-int16"}) {
+  for (const char* recipe :
+       {"static-int8", "static-int8-best", "w4a8", "dynamic-int8", "weight-int8", "weight-int4",
+        "weight-int4-best", "float16", "bfloat16", "static-int16"}) {
     for (const std::string& model : {kCnn, kMlp, kTransformer}) {
       const Json json =
           Parsed(Run("quantize " + model + " --recipe " + recipe +
@@ -53,9 +54,10 @@ TEST_F(Quantize, Float8NamesTheOpsetItNeeds) {
 TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
   EXPECT_EQ(Run("quantize " + kCnn + " --plan-only --samples 8 -o plan.json").code, 0);
   EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 -o whole.onnx").code, 0);
-  EXPECT_EQ(Run("quantize " + kCnn + " --plan plan.json -o again.onnx").code, 0);
+  EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 --plan plan.json -o again.onnx").code, 0);
   EXPECT_EQ(Read(folder_ / "again.onnx"), Read(folder_ / "whole.onnx"));
-  EXPECT_EQ(Run("quantize " + kCnn + " --plan plan.json --threads 1 -o one.onnx").code, 0);
+  EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 --plan plan.json --threads 1 -o one.onnx").code,
+            0);
   EXPECT_EQ(Read(folder_ / "one.onnx"), Read(folder_ / "whole.onnx"));
 
   EXPECT_EQ(Run("quantize " + kMlp + " --recipe dynamic-int8 --plan-only -o mlp.json").code, 0);
@@ -72,6 +74,25 @@ TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
     floats += row["weights"].AsString() == "float32" ? 1 : 0;
   }
   EXPECT_EQ(floats, 1);
+}
+
+// Steps by name win back what rounding to nearest lost, on the same bytes.
+TEST_F(Quantize, StepsWinAccuracyBackAndUnknownOnesAreNamed) {
+  Put("intents.toml", "kind = \"npy\"\npath = \"" + kQuickstart +
+                          "data/intent-calibrate-ids.npy\"\n[inputs]\ninput_ids = \"\"\n"
+                          "attention_mask = { nonzero_of = \"input_ids\" }\n");
+  const auto sqnr_with = [&](const std::string& flags) {
+    const Json json = Parsed(Run("quantize " + kTransformer + " --recipe weight-int4 " + flags +
+                                 " --calibrate intents.toml --samples 64 -o s.onnx --force"
+                                 " --print json"));
+    return std::atof(ValueOf(json, "Result", "output SQNR, worst output").c_str());
+  };
+  const double plain = sqnr_with("");
+  EXPECT_GT(sqnr_with("--step gptq,clip"), plain + 1);
+  const Ran unknown =
+      Run("quantize " + kTransformer + " --recipe weight-int4 --step gptqq -o t.onnx");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.err.find("did you mean \"gptq\""), std::string::npos) << unknown.err;
 }
 
 TEST_F(Quantize, ABadPlanIsRefusedAndNothingIsWritten) {
