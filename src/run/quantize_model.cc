@@ -9,7 +9,8 @@
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
 
-#include "run/calibrate_verify.h"
+#include "run/calibrate_model.h"
+#include "run/verify_model.h"
 
 namespace quantbench {
 namespace {
@@ -133,7 +134,10 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
   std::optional<CalibrationTable> table;
   if (!options.plan && options.recipe.needs_calibration()) {
     const std::int64_t start = SystemClock().NowNs();
-    QB_TRY(table, CalibrateByWorker(options, worker, progress));
+    QB_TRY(QuantizeCalibration calibration, CalibrateFor(options, worker, progress));
+    table = std::move(calibration.table);
+    outcome.calibrate_peak_bytes = calibration.peak_bytes;
+    outcome.calibrated = Format("{} over {}", table->observer, table->source);
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }
   Replacement replacement(options.output);
