@@ -160,7 +160,7 @@ Result<CalibrationStatistics> ObserveTensors(const Model& model, Engine& engine,
              "of {}",
              count, limit, FormatBytes(bytes * tensors.size()), passes, passes == 1 ? "" : "es",
              FormatBytes(options.memory_bytes)));
-  const WatchContext context{model, engine, dataset, options.session};
+  const WatchContext context{model, engine, dataset, Unfused(options.session)};
   while (all.pass < passes) {
     const auto begin = static_cast<std::size_t>(all.pass * fitting);
     const auto part = std::span(tensors).subspan(

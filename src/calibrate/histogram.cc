@@ -25,25 +25,29 @@ constexpr std::size_t kManyValues = 32768;
 
 using Places = std::array<std::int32_t, kBlock>;
 
-// The places of a block's values: negative ones behind the positive ones. In integer and float
-// operations that vectorize; scaling by a power of two is exact where the result is at least 1.
+constexpr std::int32_t kSignBit = 31;
+constexpr std::int32_t kMagnitude = 0x7FFFFFFF;
+constexpr std::int32_t kInfinity = 0x7F800000;
+
+// The places of a block's values: negative ones behind the positive ones. Selections instead of
+// branches, which vectorize and do not mind what the values are; scaling by a power of two is exact
+// where the result is at least 1. Magnitudes of floats are ordered as the integers of their bits.
 void PlacesOf(std::span<const float> values, float scale, Places* places) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float magnitude = std::abs(values[i]);
-    const bool counts = magnitude <= std::numeric_limits<float>::max() && magnitude > 0;
-    const float scaled = counts ? magnitude * scale : 0;
-    const std::int32_t bin = static_cast<std::int32_t>(scaled) + (values[i] < 0 ? kBins : 0);
-    (*places)[i] = counts ? bin : static_cast<std::int32_t>(kNoBin);
+    const auto bits = std::bit_cast<std::int32_t>(values[i]);
+    const std::int32_t magnitude = bits & kMagnitude;
+    const std::int32_t counted = magnitude < kInfinity ? magnitude : 0;
+    const auto bin = static_cast<std::int32_t>(std::bit_cast<float>(counted) * scale);
+    const std::int32_t place = bin + ((bits >> kSignBit) & kBins);
+    (*places)[i] = counted == 0 ? static_cast<std::int32_t>(kNoBin) : place;
   }
 }
 
-// The largest finite magnitude. Magnitudes of floats are ordered as the integers of their bits.
 float LargestMagnitude(std::span<const float> values) {
-  constexpr std::uint32_t kInfinity = 0x7F800000U;
-  std::uint32_t largest = 0;
+  std::int32_t largest = 0;
   for (const float value : values) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU;
-    const std::uint32_t counted = bits < kInfinity ? bits : 0;
+    const std::int32_t magnitude = std::bit_cast<std::int32_t>(value) & kMagnitude;
+    const std::int32_t counted = magnitude < kInfinity ? magnitude : 0;
     largest = largest > counted ? largest : counted;
   }
   return std::bit_cast<float>(largest);

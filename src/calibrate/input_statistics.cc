@@ -303,7 +303,7 @@ Status StreamInputStatistics(const Model& model, Engine& engine, const Dataset& 
     return Error(ErrorCode::kInvalidArgument, "calibration needs at least one sample");
   }
   if (requests.empty()) return Ok();
-  const WatchContext context{model, engine, dataset, options.session};
+  const WatchContext context{model, engine, dataset, Unfused(options.session)};
   QB_TRY(const std::vector<std::uint64_t> sizes, Sizes(context, requests));
   for (std::size_t begin = 0; begin < requests.size();) {
     std::size_t end = begin;

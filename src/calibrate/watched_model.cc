@@ -45,6 +45,12 @@ std::int64_t BatchOf(const std::vector<InputSpec>& inputs) {
 
 }  // namespace
 
+SessionOptions Unfused(SessionOptions session) {
+  session.optimization = GraphOptimization::kNone;
+  session.config["session.intra_op.allow_spinning"] = "0";
+  return session;
+}
+
 Status CheckTensorsExist(const Graph& graph, const std::vector<std::string>& tensors) {
   std::set<std::string_view> values;
   for (const ValueInfo& input : graph.inputs) values.insert(input.name);

@@ -24,6 +24,10 @@ struct WatchContext {
   SessionOptions session;
 };
 
+// The graph as it is written, so that values do not depend on what is watched, and threads that
+// sleep while a watcher works.
+[[nodiscard]] SessionOptions Unfused(SessionOptions session);
+
 // kInvalidArgument for a tensor that is no input of the graph and no output of a node of it.
 [[nodiscard]] Status CheckTensorsExist(const Graph& graph, const std::vector<std::string>& tensors);
 
