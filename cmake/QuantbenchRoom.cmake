@@ -10,10 +10,14 @@ function(qb_room name)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
 
   add_library(qb_${name} STATIC ${sources})
+  set(kernels ${sources})  # Highway compiles these once a target: each for itself
+  list(FILTER kernels INCLUDE REGEX "/kernels_[^/]*\\.cc$")
+  set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   add_library(quantbench::${name} ALIAS qb_${name})
   qb_warnings(qb_${name})
   if(name STREQUAL "base")
-    target_precompile_headers(qb_base PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+    target_include_directories(qb_base PRIVATE ${PROJECT_SOURCE_DIR}/cmake)
+    target_precompile_headers(qb_base PRIVATE <precompiled.h>)  # no absolute path: ccache finds it again
   else()
     target_precompile_headers(qb_${name} REUSE_FROM qb_base)
   endif()
@@ -29,9 +33,12 @@ endfunction()
 # The warnings and the sanitizers every target of ours is built with.
 function(qb_warnings target)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  # -fpch-preprocess lets ccache see through precompiled headers.
+  # Both let ccache see through precompiled headers.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
-                                           -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                           "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>"
+                                           -Wall -Wextra -Wpedantic -Wconversion
+                                           # names of one source shadow another's only where they are joined
+                                           $<$<NOT:$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wshadow>
                                            $<$<BOOL:${QB_WERROR}>:-Werror>)
   if(QB_SANITIZE)
     # GCC 12 sees uninitialized reads in the standard library's instrumented code that are not there.
@@ -47,11 +54,14 @@ function(qb_test source)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
   qb_warnings(${name})
+  target_compile_options(${name} PRIVATE -O0)  # what is tested is optimized, the test is quickly compiled
   if(NOT TARGET qb_test_headers)  # GoogleTest and the doors, parsed once for all tests
     add_executable(qb_test_headers ${PROJECT_SOURCE_DIR}/cmake/precompiled_tests.cc)
     qb_warnings(qb_test_headers)
+    target_compile_options(qb_test_headers PRIVATE -O0)
     target_link_libraries(qb_test_headers PRIVATE quantbench::base GTest::gmock GTest::gtest_main)
-    target_precompile_headers(qb_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled_tests.h)
+    target_include_directories(qb_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake)
+    target_precompile_headers(qb_test_headers PRIVATE <precompiled_tests.h>)
   endif()
   target_precompile_headers(${name} REUSE_FROM qb_test_headers)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)

@@ -113,6 +113,9 @@ struct RecipeRule {
 // What wins accuracy back, each a step over plan and weights (recover.h has the algorithms). They
 // are done in this order, whatever the order in which they were asked for.
 enum class Step : std::uint8_t {
+  kEqualize,     // channels of neighbouring layers get alike ranges; exact, before planning
+  kSmooth,       // SmoothQuant: large inputs shrink, their weights grow; exact, before planning
+  kAwq,          // the same by what the outputs of 4-bit weights lose; exact, before planning
   kClip,         // scales by the error they leave, not by range
   kHqq,          // zero points by half-quadratic splitting; weights in blocks with zero points
   kGptq,         // rounding that moves errors to weights that are still free
@@ -121,6 +124,8 @@ enum class Step : std::uint8_t {
   kBias,         // biases that keep the mean of every output
 };
 [[nodiscard]] std::string_view Name(Step step);  // "clip", "hqq", "gptq", "adaround", ...
+// Whether it needs to see what flows into the layers, not only their weights.
+[[nodiscard]] bool NeedsInputs(Step step);
 struct StepEntry {
   std::string_view name;
   std::string_view summary;  // one line
@@ -134,7 +139,10 @@ struct Recovery {
   bool act_order = false;   // kGptq: columns with large inputs first
 
   [[nodiscard]] bool Has(Step step) const;
-  [[nodiscard]] bool needs_inputs() const;  // what flows into the layers, not only their weights
+  [[nodiscard]] bool needs_inputs() const;  // any step does
+  [[nodiscard]] bool rewrites() const;      // a step changes the float model before planning
+  // Takes the steps that need inputs out and returns their names, separated by commas.
+  std::string LeaveOutInputs();
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Recovery> FromJson(const Json& json);
   friend bool operator==(const Recovery&, const Recovery&) = default;
@@ -238,6 +246,18 @@ struct Plan {
 [[nodiscard]] Result<Model> PrepareFor(Model model, const Plan& plan,
                                        std::vector<std::string>* notes);
 
+// What the rewriting steps (kSmooth, kAwq) need to know of the inputs of layers.
+[[nodiscard]] std::vector<InputRequest> InputsToEase(const Model& prepared, const Recipe& recipe);
+// What was seen of the request with that index.
+using InputsSeen = std::function<Result<InputStatistics>(std::int64_t request)>;
+// Does the rewriting steps: the same function with weights that are easier to quantize. What they
+// divide an activation by goes into the layer before it where that is exact (normalization,
+// product, through Add, Mul, Relu), else into a Mul. Planning, calibrating and the other steps
+// start from the result. `source` answers for InputsToEase; `notes` says how many layers changed.
+[[nodiscard]] Result<Model> EaseWeights(Model prepared, const Recipe& recipe,
+                                        const InputsSeen& source, int threads,
+                                        std::vector<std::string>* notes);
+
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
 [[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared,
@@ -251,9 +271,6 @@ struct Plan {
 
 // What the plan's steps need to know of the inputs of layers; empty when they need nothing.
 [[nodiscard]] std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan);
-
-// What was seen of the request with that index.
-using InputsSeen = std::function<Result<InputStatistics>(std::int64_t request)>;
 
 // What the steps made of one weight.
 struct SolvedWeight {

@@ -14,7 +14,6 @@ struct QuantizeFlags {
   std::string model;
   std::string output;
   std::string recipe = "static-int8";
-  std::string calibrate;
   std::vector<std::string> keep_float;
   std::vector<std::string> rules;
   std::string embeddings;
@@ -27,7 +26,8 @@ struct QuantizeFlags {
   std::int64_t block = 0;
   bool asymmetric = false;
   bool plan_only = false;
-  std::int64_t samples = 128;
+  std::string table;
+  CalibrationFlags calibration;
   int threads = 0;
   bool per_tensor = false;
   bool no_verify = false;
@@ -83,11 +83,9 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
     QB_TRY(options.plan, ReadPlan(flags.plan));
   }
   options.plan_only = flags.plan_only;
-  if (!flags.calibrate.empty()) {
-    QB_TRY(DataSpec data, LoadDataSpec(flags.calibrate));
-    options.calibrate = std::move(data);
-  }
-  options.calibrate_samples = flags.samples;
+  QB_TRY(options.calibrate, flags.calibration.Data());
+  QB_TRY(options.calibration, flags.calibration.Settings());
+  options.table = flags.table;
   QB_TRY(options.dims, flags.input.Dims());
   QB_TRY(options.constants, flags.input.Constants());
   options.vocabulary = flags.input.vocabulary;
@@ -141,6 +139,15 @@ std::string LayersByScheme(const Plan& plan) {
   return text;
 }
 
+std::string PeakMemory(const QuantizeOutcome& outcome) {
+  std::string text = FormatBytes(outcome.peak_bytes);
+  if (outcome.calibrate_peak_bytes > 0) {
+    text += Format("; calibrating, model and engine included: {}",
+                   FormatBytes(outcome.calibrate_peak_bytes));
+  }
+  return text;
+}
+
 Table Overview(const QuantizeOutcome& outcome) {
   if (outcome.after.total_bytes() == 0) return NotesOf(outcome.plan);
   const double before = static_cast<double>(outcome.before.total_bytes());
@@ -158,7 +165,8 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"output SQNR, worst output", Decibels(outcome)},
       {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
                       outcome.calibrate_seconds)},
-      {"peak memory", FormatBytes(outcome.peak_bytes)}};
+      {"peak memory", PeakMemory(outcome)}};
+  if (!outcome.calibrated.empty()) table.rows.push_back({"ranges", outcome.calibrated});
   for (const std::string& note : outcome.plan.notes) table.rows.push_back({"note", note});
   return table;
 }
@@ -167,14 +175,10 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.print.format();
   const auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
-  const Recipe& recipe = options.value().recipe;
-  const bool calibrates = options.value().plan
-                              ? options.value().plan->recovery.needs_inputs()
-                              : recipe.needs_calibration() || recipe.recovery.needs_inputs();
-  if (calibrates && !options.value().calibrate) {
+  const bool calibrates = !options.value().plan && options.value().recipe.needs_calibration();
+  if (calibrates && !options.value().calibrate && options.value().table.empty()) {
     terminal.Note(
-        "no --calibrate: the model is watched on synthetic input, so expect less accuracy than "
-        "with real "
+        "no --calibrate: ranges come from synthetic input, so expect less accuracy than with real "
         "data");
   }
   const auto outcome = QuantizeModel(options.value(), flags.worker.Options(), terminal);
@@ -222,12 +226,9 @@ Action AddQuantize(CLI::App& app) {
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
   app.add_option("-o,--output", flags->output, "the quantized model")->required();
   app.add_option("--recipe", flags->recipe, "see below")->capture_default_str();
-  app.add_option("--calibrate", flags->calibrate,
-                 "data to observe ranges on: a .toml, an image folder, .npy, .npz or IDX (default: "
-                 "synthetic)");
-  app.add_option("--samples", flags->samples, "how many samples to calibrate with")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  flags->calibration.Add(app, "--calibrate");
+  app.add_option("--calibration", flags->table,
+                 "a table that `quantbench calibrate` made: nothing is observed then");
   app.add_option("--keep-float", flags->keep_float,
                  "layers to leave alone: names, operator types, * and ?")
       ->delimiter(',');

@@ -14,7 +14,7 @@ struct Rule {
 };
 
 // Operators of ONNX whose first output has not simply the type of their first input.
-constexpr auto kRules = std::to_array<Rule>({
+constexpr auto kTypeRules = std::to_array<Rule>({
     {"Shape", DataType::kInt64},
     {"Size", DataType::kInt64},
     {"NonZero", DataType::kInt64},
@@ -75,31 +75,32 @@ constexpr auto kRules = std::to_array<Rule>({
 });
 
 // Contributed operators whose first output has the type of their first input.
-constexpr auto kContributed = std::to_array<std::string_view>({"Attention",
-                                                               "BiasGelu",
-                                                               "BiasSoftmax",
-                                                               "DynamicQuantizeMatMul",
-                                                               "FastGelu",
-                                                               "FusedConv",
-                                                               "FusedGemm",
-                                                               "FusedMatMul",
-                                                               "Gelu",
-                                                               "GroupQueryAttention",
-                                                               "LayerNormalization",
-                                                               "MatMulNBits",
-                                                               "MultiHeadAttention",
-                                                               "QLinearAdd",
-                                                               "QLinearAveragePool",
-                                                               "QLinearGlobalAveragePool",
-                                                               "QLinearLeakyRelu",
-                                                               "QLinearMul",
-                                                               "QLinearSigmoid",
-                                                               "QLinearSoftmax",
-                                                               "QuickGelu",
-                                                               "RotaryEmbedding",
-                                                               "SimplifiedLayerNormalization",
-                                                               "SkipLayerNormalization",
-                                                               "SkipSimplifiedLayerNormalization"});
+constexpr auto kContributedKinds =
+    std::to_array<std::string_view>({"Attention",
+                                     "BiasGelu",
+                                     "BiasSoftmax",
+                                     "DynamicQuantizeMatMul",
+                                     "FastGelu",
+                                     "FusedConv",
+                                     "FusedGemm",
+                                     "FusedMatMul",
+                                     "Gelu",
+                                     "GroupQueryAttention",
+                                     "LayerNormalization",
+                                     "MatMulNBits",
+                                     "MultiHeadAttention",
+                                     "QLinearAdd",
+                                     "QLinearAveragePool",
+                                     "QLinearGlobalAveragePool",
+                                     "QLinearLeakyRelu",
+                                     "QLinearMul",
+                                     "QLinearSigmoid",
+                                     "QLinearSoftmax",
+                                     "QuickGelu",
+                                     "RotaryEmbedding",
+                                     "SimplifiedLayerNormalization",
+                                     "SkipLayerNormalization",
+                                     "SkipSimplifiedLayerNormalization"});
 
 DataType TypeOfTensorAttribute(const Node& node, DataType fallback) {
   const Attribute* value = node.FindAttribute("value");
@@ -139,18 +140,18 @@ DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
     return found == types.end() ? DataType::kUndefined : found->second;
   };
   if (!node.domain.empty()) {
-    const bool keeps =
-        node.domain == kContribDomain &&
-        std::find(kContributed.begin(), kContributed.end(), node.op_type) != kContributed.end();
+    const bool keeps = node.domain == kContribDomain &&
+                       std::find(kContributedKinds.begin(), kContributedKinds.end(),
+                                 node.op_type) != kContributedKinds.end();
     return keeps ? input(0) : DataType::kUndefined;
   }
   if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
   if (node.op_type == "Constant") return TypeOfConstant(node);
   if (node.op_type == "ConstantOfShape") return TypeOfTensorAttribute(node, DataType::kFloat32);
-  const auto rule = std::find_if(kRules.begin(), kRules.end(), [&](const Rule& candidate) {
+  const auto rule = std::find_if(kTypeRules.begin(), kTypeRules.end(), [&](const Rule& candidate) {
     return candidate.op_type == node.op_type;
   });
-  if (rule != kRules.end()) {
+  if (rule != kTypeRules.end()) {
     return rule->fixed != DataType::kUndefined ? rule->fixed : input(rule->input);
   }
   const auto has_graph = [](const Attribute& attribute) { return !attribute.graphs.empty(); };

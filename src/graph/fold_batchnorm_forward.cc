@@ -13,7 +13,7 @@
 namespace quantbench {
 namespace {
 
-struct Pair {
+struct ForwardPair {
   std::size_t normalization = 0;
   std::size_t conv = 0;
   const Initializer* weight = nullptr;
@@ -30,12 +30,13 @@ bool PadsNothing(const Node& conv) {
   return none && (automatic == nullptr || automatic->s == "NOTSET" || automatic->s.empty());
 }
 
-std::optional<Pair> PairAt(const Graph& graph, const GraphIndex& index, std::size_t normalization) {
+std::optional<ForwardPair> PairAt(const Graph& graph, const GraphIndex& index,
+                                  std::size_t normalization) {
   const Node& node = graph.nodes[normalization];
   if (!node.Is("BatchNormalization") || node.outputs.empty()) return std::nullopt;
   const auto readers = index.Consumers(node.outputs[0]);
   if (readers.size() != 1 || index.IsGraphOutput(node.outputs[0])) return std::nullopt;
-  Pair pair{normalization, static_cast<std::size_t>(readers[0])};
+  ForwardPair pair{normalization, static_cast<std::size_t>(readers[0])};
   const Node& conv = graph.nodes[pair.conv];
   if (!conv.Is("Conv") || conv.inputs.size() < 2 || conv.inputs[0] != node.outputs[0] ||
       !PadsNothing(conv)) {
@@ -61,7 +62,7 @@ struct Folded {
 };
 
 // Weights [O, I / groups, ..]: row o reads the inputs of its group.
-Result<Folded> FoldInto(const Pair& pair, const ChannelAffine& affine) {
+Result<Folded> FoldInto(const ForwardPair& pair, const ChannelAffine& affine) {
   const Shape& dims = pair.weight->dims;
   const auto outputs = static_cast<std::size_t>(dims[0]);
   const auto inputs = static_cast<std::size_t>(dims[1]);
@@ -107,7 +108,7 @@ class Forwarder {
  private:
   Status Visit(std::size_t i) {
     const Graph& graph = model_.graph;
-    const std::optional<Pair> pair = PairAt(graph, index_, i);
+    const std::optional<ForwardPair> pair = PairAt(graph, index_, i);
     if (!pair) return Ok();
     const Node& normalization = graph.nodes[i];
     QB_TRY(const auto affine,

@@ -20,9 +20,10 @@ Result<Initializer> Scaled(const Initializer& tensor, float factor, std::string 
   return Initializer::Of(std::move(name), std::move(scaled));
 }
 
-class Folder {
+class FactorFolder {
  public:
-  explicit Folder(Model* model) : model_(*model), index_(model->graph), names_(model->graph) {}
+  explicit FactorFolder(Model* model)
+      : model_(*model), index_(model->graph), names_(model->graph) {}
 
   Status Run(std::vector<std::string>* notes) {
     Graph& graph = model_.graph;
@@ -91,7 +92,7 @@ class Folder {
 }  // namespace
 
 Status FoldGemmFactors(Model* model, std::vector<std::string>* notes) {
-  return Folder(model).Run(notes);
+  return FactorFolder(model).Run(notes);
 }
 
 }  // namespace quantbench

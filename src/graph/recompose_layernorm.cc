@@ -23,9 +23,9 @@ struct Norm {
   std::vector<std::int64_t> pieces;  // the others
 };
 
-class Matcher {
+class NormMatcher {
  public:
-  explicit Matcher(const Model& model) : pattern_(model), opset_(OnnxOpset(model)) {}
+  explicit NormMatcher(const Model& model) : pattern_(model), opset_(OnnxOpset(model)) {}
 
   std::optional<Norm> At(std::int64_t mean) const {
     if (!AveragesLastAxis(mean)) return std::nullopt;
@@ -167,7 +167,7 @@ void RecomposeLayerNorms(Model* model, std::vector<std::string>* notes) {
   if (OnnxOpset(*model) < kFirstOpset || !HasOperator(graph, "ReduceMean")) return;
   std::vector<Norm> norms;
   {
-    const Matcher matcher(*model);
+    const NormMatcher matcher(*model);
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       if (auto norm = matcher.At(static_cast<std::int64_t>(i))) norms.push_back(std::move(*norm));
     }

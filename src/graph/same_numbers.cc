@@ -16,7 +16,7 @@
 namespace quantbench {
 namespace {
 
-using View = std::span<const std::byte>;
+using ByteView = std::span<const std::byte>;
 using Places = std::vector<std::size_t>;  // of initializers in the graph
 
 // A running hash. Collisions cost time, never correctness.
@@ -32,7 +32,7 @@ class Hash {
   std::uint64_t state_ = 0x243F6A8885A308D3U;
 };
 
-std::uint64_t HashOfAll(View bytes) {
+std::uint64_t HashOfAll(ByteView bytes) {
   Hash hash;
   std::size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
@@ -45,7 +45,7 @@ std::uint64_t HashOfAll(View bytes) {
 }
 
 // Of some bytes all over the tensor.
-std::uint64_t HashOfSome(View bytes) {
+std::uint64_t HashOfSome(ByteView bytes) {
   constexpr int kSamples = 64;
   Hash hash;
   Random random(bytes.size());

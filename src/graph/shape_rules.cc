@@ -10,7 +10,7 @@ namespace quantbench {
 namespace {
 
 // Contributed operators whose first output has the shape of their first input.
-constexpr auto kContributed =
+constexpr auto kContributedOperators =
     std::to_array<std::string_view>({"BiasGelu", "FastGelu", "Gelu", "QuickGelu", "RotaryEmbedding",
                                      "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"});
 
@@ -30,8 +30,8 @@ Table MakeTable() {
 ShapeRule FindShapeRule(std::string_view domain, std::string_view op_type) {
   static const Table table = MakeTable();
   if (domain == kContribDomain) {
-    const bool keeps =
-        std::find(kContributed.begin(), kContributed.end(), op_type) != kContributed.end();
+    const bool keeps = std::find(kContributedOperators.begin(), kContributedOperators.end(),
+                                 op_type) != kContributedOperators.end();
     return keeps ? table.at("Gelu") : nullptr;
   }
   const auto found = domain.empty() ? table.find(op_type) : table.end();

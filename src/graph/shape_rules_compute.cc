@@ -240,7 +240,7 @@ void TopK(RuleContext* context) {
   context->SetShape(std::move(dims));
 }
 
-constexpr auto kRules = std::to_array<ShapeRuleEntry>({
+constexpr auto kComputeRules = std::to_array<ShapeRuleEntry>({
     {"MatMul", MatMul},
     {"Gemm", Gemm},
     {"Conv", Conv},
@@ -273,7 +273,7 @@ constexpr auto kRules = std::to_array<ShapeRuleEntry>({
 }  // namespace
 
 std::span<const ShapeRuleEntry> ComputeRules() {
-  return kRules;
+  return kComputeRules;
 }
 
 }  // namespace quantbench

@@ -163,7 +163,7 @@ void Where(RuleContext* context) {
   if (type == context->Input(2).type) context->SetElements(type, *shape, std::move(result));
 }
 
-constexpr auto kRules = std::to_array<ShapeRuleEntry>({
+constexpr auto kElementwiseRules = std::to_array<ShapeRuleEntry>({
     {"Add", Arithmetic<AddOf>},
     {"Sub", Arithmetic<SubOf>},
     {"Mul", Arithmetic<MulOf>},
@@ -256,7 +256,7 @@ constexpr auto kRules = std::to_array<ShapeRuleEntry>({
 }  // namespace
 
 std::span<const ShapeRuleEntry> ElementwiseRules() {
-  return kRules;
+  return kElementwiseRules;
 }
 
 }  // namespace quantbench

@@ -218,7 +218,7 @@ void SpaceToDepth(RuleContext* context) {
   MoveBlocks(context, false);
 }
 
-constexpr auto kRules = std::to_array<ShapeRuleEntry>({
+constexpr auto kLayoutRules = std::to_array<ShapeRuleEntry>({
     {"Reshape", Reshape},
     {"Flatten", Flatten},
     {"Transpose", Transpose},
@@ -232,7 +232,7 @@ constexpr auto kRules = std::to_array<ShapeRuleEntry>({
 }  // namespace
 
 std::span<const ShapeRuleEntry> LayoutRules() {
-  return kRules;
+  return kLayoutRules;
 }
 
 }  // namespace quantbench

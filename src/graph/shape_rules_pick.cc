@@ -8,7 +8,7 @@ namespace quantbench {
 namespace {
 
 // One axis of a Slice.
-struct Span {
+struct SliceSpan {
   std::size_t axis = 0;
   Expr start;
   Expr end;
@@ -30,7 +30,7 @@ struct Taken {
 };
 
 // [ONNX Slice-13]; absent where start or end is not constant.
-std::optional<Taken> TakenOf(const Span& span, std::int64_t dim) {
+std::optional<Taken> TakenOf(const SliceSpan& span, std::int64_t dim) {
   const auto start = span.start.constant();
   const auto end = span.end.constant();
   if (!start || !end) return std::nullopt;
@@ -47,7 +47,7 @@ std::optional<Taken> TakenOf(const Span& span, std::int64_t dim) {
   return Taken{first, distance <= 0 ? 0 : (distance - 1) / step + 1};
 }
 
-Expr SlicedDim(Algebra* algebra, const Span& span, const Expr& dim) {
+Expr SlicedDim(Algebra* algebra, const SliceSpan& span, const Expr& dim) {
   if (const auto constant = dim.constant()) {
     if (const auto taken = TakenOf(span, *constant)) return taken->count;
   }
@@ -67,7 +67,7 @@ std::optional<Exprs> Operand(const RuleContext& context, std::string_view attrib
 }
 
 // Absent when the operands are malformed or axes and steps are not constant.
-std::optional<std::vector<Span>> SpansOf(const RuleContext& context, std::size_t rank) {
+std::optional<std::vector<SliceSpan>> SpansOf(const RuleContext& context, std::size_t rank) {
   const auto starts = Operand(context, "starts", 1);
   const auto ends = Operand(context, "ends", 2);
   if (!starts || !ends || starts->size() != ends->size()) return std::nullopt;
@@ -78,7 +78,7 @@ std::optional<std::vector<Span>> SpansOf(const RuleContext& context, std::size_t
       (context.Has(4) && (!steps || steps->size() != starts->size()))) {
     return std::nullopt;
   }
-  std::vector<Span> spans;
+  std::vector<SliceSpan> spans;
   std::vector<bool> seen(rank, false);
   for (std::size_t i = 0; i < starts->size(); ++i) {
     const auto axis = context.Axis(has_axes ? (*axes)[i] : static_cast<std::int64_t>(i), rank);
@@ -98,7 +98,7 @@ void Slice(RuleContext* context) {
   const auto spans = SpansOf(*context, data.shape->size());
   if (!spans) return context->SetShape(AnySizes(&context->algebra, data.shape->size()));
   Exprs dims = *data.shape;
-  for (const Span& span : *spans) {
+  for (const SliceSpan& span : *spans) {
     dims[span.axis] = SlicedDim(&context->algebra, span, dims[span.axis]);
   }
   context->SetShape(std::move(dims));
@@ -107,7 +107,7 @@ void Slice(RuleContext* context) {
   if (!data.elements || !from || !shape) return;
   Shape strides = StridesOf(*from);
   std::int64_t offset = 0;
-  for (const Span& span : *spans) {
+  for (const SliceSpan& span : *spans) {
     const auto taken = TakenOf(span, (*from)[span.axis]);
     if (!taken) return;
     offset += taken->first * strides[span.axis];
@@ -257,7 +257,7 @@ void Pad(RuleContext* context) {
   context->SetShape(std::move(dims));
 }
 
-constexpr auto kRules = std::to_array<ShapeRuleEntry>({
+constexpr auto kPickRules = std::to_array<ShapeRuleEntry>({
     {"Slice", Slice},
     {"Gather", Gather},
     {"GatherElements", GatherElements},
@@ -271,7 +271,7 @@ constexpr auto kRules = std::to_array<ShapeRuleEntry>({
 }  // namespace
 
 std::span<const ShapeRuleEntry> PickRules() {
-  return kRules;
+  return kPickRules;
 }
 
 }  // namespace quantbench

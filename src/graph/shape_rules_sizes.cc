@@ -75,7 +75,7 @@ void Range(RuleContext* context) {
   context->SetElements(context->Input(0).type, {*length}, std::move(elements));
 }
 
-constexpr auto kRules = std::to_array<ShapeRuleEntry>({
+constexpr auto kSizesRules = std::to_array<ShapeRuleEntry>({
     {"Shape", ShapeOf},
     {"Size", Size},
     {"ConstantOfShape", ConstantOfShape},
@@ -85,7 +85,7 @@ constexpr auto kRules = std::to_array<ShapeRuleEntry>({
 }  // namespace
 
 std::span<const ShapeRuleEntry> SizeRules() {
-  return kRules;
+  return kSizesRules;
 }
 
 }  // namespace quantbench

@@ -46,6 +46,22 @@ class Batch {
   std::uint64_t made_ = 0;
 };
 
+// Hands on whatever was collected.
+Status Flush(const PartsUse& use, Batch* batch) {
+  if (batch->empty()) return Ok();
+  QB_OK(use(batch->parts()));
+  batch->Release();
+  return Ok();
+}
+
+Status TakeAll(const Bytes& bytes, const PartsUse& use, Batch* batch) {
+  for (Part rest = bytes.view; !rest.empty();) {
+    rest = batch->Take(bytes, rest);
+    if (batch->full()) QB_OK(Flush(use, batch));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Piece Piece::Of(Bytes bytes) {
@@ -61,26 +77,16 @@ Result<Piece> Piece::PayloadOf(const Initializer& tensor) {
   return Piece{size, {}, [tensor] { return quantbench::PayloadOf(tensor); }};
 }
 
-Status ForEachBatch(std::span<const Piece> pieces,
-                    const std::function<Status(std::span<const Part>)>& use) {
+Status ForEachBatch(std::span<const Piece> pieces, const PartsUse& use) {
   Batch batch;
-  const auto flush = [&]() -> Status {
-    if (batch.empty()) return Ok();
-    QB_OK(use(batch.parts()));
-    batch.Release();
-    return Ok();
-  };
   for (const Piece& piece : pieces) {
     const bool is_made = static_cast<bool>(piece.make);
-    if (is_made && batch.made() + piece.size > kBatch) QB_OK(flush());
+    if (is_made && batch.made() + piece.size > kBatch) QB_OK(Flush(use, &batch));
     QB_TRY(const Bytes bytes, piece.Get());
-    for (Part rest = bytes.view; !rest.empty();) {
-      rest = batch.Take(bytes, rest);
-      if (batch.full()) QB_OK(flush());
-    }
+    QB_OK(TakeAll(bytes, use, &batch));
     if (is_made && !batch.empty()) batch.CountMade(piece.size);
   }
-  return flush();
+  return Flush(use, &batch);
 }
 
 }  // namespace quantbench

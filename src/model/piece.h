@@ -23,11 +23,10 @@ struct Piece {
   [[nodiscard]] Result<Bytes> Get() const { return make ? make() : bytes; }
 };
 
+using PartsUse = std::function<Status(std::span<const std::span<const std::byte>>)>;
 // Calls use(parts) for batches of parts that are the pieces in order, until it or a piece fails.
 // Behind a batch its pages go back and what was made is freed, so besides one made piece only some
 // 8 MB stay in memory.
-[[nodiscard]] Status ForEachBatch(
-    std::span<const Piece> pieces,
-    const std::function<Status(std::span<const std::span<const std::byte>>)>& use);
+[[nodiscard]] Status ForEachBatch(std::span<const Piece> pieces, const PartsUse& use);
 
 }  // namespace quantbench

@@ -53,8 +53,7 @@ Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emi
 
 // The steps that need nothing but the weights.
 Result<Solutions> SolveWithoutInputs(const Model& model, Plan plan, int threads) {
-  std::erase_if(plan.recovery.steps,
-                [](Step step) { return step != Step::kClip && step != Step::kHqq; });
+  plan.recovery.LeaveOutInputs();
   SilentProgress silent;
   return SolveWeights(model, plan, {}, threads, silent);
 }

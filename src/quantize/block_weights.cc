@@ -14,8 +14,8 @@
 namespace quantbench {
 namespace {
 
-constexpr std::int64_t kTile = 256;      // columns of [K, N] that are turned together
-constexpr std::int64_t kCacheLine = 64;  // bytes
+constexpr std::int64_t kTurnedColumns = 256;  // columns of [K, N] that are turned together
+constexpr std::int64_t kCacheLine = 64;       // bytes
 
 // Writes the codes output by output. Threads write different outputs or different blocks.
 class OutputWriter {
@@ -51,7 +51,8 @@ class OutputWriter {
   [[nodiscard]] Result<BlockWeights> Finish(const Initializer& initializer) &&;
 
  private:
-  // Up to kTile columns of the rows of one block, from `left` on, become codes [block, width].
+  // Up to kTurnedColumns columns of the rows of one block, from `left` on, become codes [block,
+  // width].
   void WriteTile(std::int64_t block, std::span<const float> values, std::int64_t left,
                  std::span<std::uint8_t> codes);
   // What one column of a tile holds becomes a stretch of its output.
@@ -97,9 +98,9 @@ void OutputWriter::WriteBlocks(std::int64_t first, std::span<const float> values
   const std::int64_t rows = static_cast<std::int64_t>(values.size()) / columns;
   const std::int64_t blocks = (rows + spec_.block - 1) / spec_.block;
   std::vector<std::uint8_t> codes(
-      static_cast<std::size_t>(blocks * spec_.block * std::min(kTile, columns)));
-  for (std::int64_t left = 0; left < columns; left += kTile) {
-    const std::int64_t width = std::min(kTile, columns - left);
+      static_cast<std::size_t>(blocks * spec_.block * std::min(kTurnedColumns, columns)));
+  for (std::int64_t left = 0; left < columns; left += kTurnedColumns) {
+    const std::int64_t width = std::min(kTurnedColumns, columns - left);
     for (std::int64_t block = 0; block < blocks; ++block) {
       const std::int64_t begin = block * spec_.block;
       const std::int64_t end = std::min(rows, begin + spec_.block);

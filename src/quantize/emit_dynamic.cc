@@ -14,7 +14,7 @@ namespace {
 
 // Codes, scale and zero point of an activation, computed while the model runs; one node however
 // many layers read it.
-Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
+Result<Names> DynamicActivation(const std::string& tensor, Emitter* emitter) {
   return emitter->Once("activation " + tensor, [&]() -> Result<Names> {
     Names names = {emitter->Fresh(tensor + "_quantized"), emitter->Fresh(tensor + "_scale"),
                    emitter->Fresh(tensor + "_zero_point")};
@@ -71,7 +71,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   QB_TRY(const Names weight, emitter->Once(Format("{} {}", node.op_type, layer.weight->name),
                                            [&] { return Weight(node, layer, emitter); }));
   QB_TRY(const std::string bias, AddedBias(node, layer, {}, emitter));
-  QB_TRY(const Names activation, Activation(node.inputs[0], emitter));
+  QB_TRY(const Names activation, DynamicActivation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);
   const std::string floats =
       emitter->Add("Cast", {product}, planned.name + "_float",

@@ -38,7 +38,7 @@ Result<Names> Weight(const WeightedLayer& layer, DataType type, bool is_product,
   return Names{emitter->Add("Mul", {floats, scale}, wanted)};
 }
 
-Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
+Result<Names> Float8Activation(const std::string& tensor, Emitter* emitter) {
   for (const ActivationPlan& activation : emitter->plan().activations) {
     if (activation.tensor != tensor) continue;
     const std::string scale =
@@ -57,8 +57,9 @@ Result<Names> Activation(const std::string& tensor, Emitter* emitter) {
 Status EmitFloat8(const PlannedNode& planned, Emitter* emitter) {
   QB_TRY(const WeightedLayer layer, emitter->Inspect(planned));
   Node node = *planned.node;
-  QB_TRY(const Names input, emitter->Once("float8 activation " + node.inputs[0],
-                                          [&] { return Activation(node.inputs[0], emitter); }));
+  QB_TRY(const Names input, emitter->Once("float8 activation " + node.inputs[0], [&] {
+    return Float8Activation(node.inputs[0], emitter);
+  }));
   QB_TRY(const Names weight,
          emitter->Once(Format("float8 {} {}", node.op_type, layer.weight->name), [&] {
            return Weight(layer, planned.plan->weight_type, node.Is("MatMul"), emitter);

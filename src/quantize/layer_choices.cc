@@ -81,7 +81,9 @@ std::int64_t LayerChoices::Dissenter(std::int64_t node) const {
 void LayerChoices::AgreeOnShared() {
   for (bool changed = true; changed;) {
     changed = false;
-    for (auto& [node, chosen] : layers_) {
+    for (auto& entry : layers_) {
+      const std::int64_t node = entry.first;
+      ChosenLayer& chosen = entry.second;
       if (!chosen.is_coded()) continue;
       const std::int64_t dissenter = Dissenter(node);
       if (dissenter < 0) continue;

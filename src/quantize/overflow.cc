@@ -19,7 +19,7 @@
 namespace quantbench {
 namespace {
 
-constexpr std::int64_t kChunkElements = 1 << 18;
+constexpr std::int64_t kProverChunk = 1 << 18;
 
 // kernels::reference::Quantize without its call of nearbyint: adding 1.5 * 2^23 leaves no digits
 // behind the point, halves rounded to even.
@@ -150,7 +150,7 @@ void WidenColumns(const PairMatrix& matrix, const PairRule& rule, std::span<cons
 void Widen(const PairMatrix& matrix, const PairRule& rule, const FloatValues& weights, int threads,
            std::vector<float>* scales) {
   if (matrix.order != PairOrder::kColumns) {
-    const std::int64_t grain = std::max<std::int64_t>(1, kChunkElements / matrix.inputs);
+    const std::int64_t grain = std::max<std::int64_t>(1, kProverChunk / matrix.inputs);
     ParallelFor(matrix.outputs, grain, threads, [&](std::int64_t begin, std::int64_t end) {
       weights.Read(begin * matrix.inputs, end * matrix.inputs, [&](std::span<const float> values) {
         WidenRows(matrix, rule, values,
@@ -161,7 +161,7 @@ void Widen(const PairMatrix& matrix, const PairRule& rule, const FloatValues& we
     return;
   }
   std::mutex mutex;
-  const std::int64_t grain = std::max<std::int64_t>(1, kChunkElements / matrix.outputs / 2) * 2;
+  const std::int64_t grain = std::max<std::int64_t>(1, kProverChunk / matrix.outputs / 2) * 2;
   ParallelFor(matrix.inputs, grain, threads, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> widened;
     {

@@ -79,18 +79,18 @@ bool HasBias(const Node& node) {
 }
 
 // x, w, y and bias of a layer with weights; `bias` empty where it has none.
-struct Product {
+struct CodeProduct {
   CodedTensor input;
   CodedTensor weight;
   std::string bias;
 };
 
-std::optional<Product> ProductOf(const QdqView& view, const Node& node, std::int64_t axis) {
+std::optional<CodeProduct> ProductOf(const QdqView& view, const Node& node, std::int64_t axis) {
   if (node.inputs.size() < 2) return std::nullopt;
   const auto input = Activation(view, node.inputs[0]);
   const auto weight = Weight(view, node.inputs[1], axis);
   if (!input || !weight) return std::nullopt;
-  Product product{*input, *weight, ""};
+  CodeProduct product{*input, *weight, ""};
   if (!HasBias(node)) return product;
   const auto bias = view.Dequantized(node.inputs[2]);
   const std::string* codes = bias ? BiasCodes(*bias, *input, *weight) : nullptr;

@@ -25,10 +25,18 @@ std::vector<T> TransposedValues(std::span<const T> values, std::int64_t rows,
 
 bool HasSteps(const LayerPlan& plan, const Recovery& recovery) {
   if (plan.weight.empty()) return false;
-  if (plan.scheme == Scheme::kWeightOnly) return !recovery.steps.empty();
+  const bool any = std::any_of(recovery.steps.begin(), recovery.steps.end(),
+                               [](Step step) { return step >= Step::kClip; });
+  if (plan.scheme == Scheme::kWeightOnly) return any;
   if (plan.scheme != Scheme::kStaticInt8 || plan.weight_axis < 0) return false;
   if (plan.op_type == "Gather") return false;
-  return !recovery.steps.empty() || plan.weight_type == DataType::kInt4;
+  return any || plan.weight_type == DataType::kInt4;
+}
+
+// Some step after planning needs inputs.
+bool SolvesByInputs(const Recovery& recovery) {
+  return std::any_of(recovery.steps.begin(), recovery.steps.end(),
+                     [](Step step) { return step >= Step::kClip && NeedsInputs(step); });
 }
 
 std::int64_t Requested(InputRequest request, std::vector<InputRequest>* requests) {
@@ -93,13 +101,14 @@ StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan
     StepLayer step{&line, &node, InspectLayer(node, prepared.graph, index, {}), Channels::kRows,
                    -1};
     // ApplyPlan says what is wrong with a plan that does not fit.
-    if (!step.layer.reason.empty() || step.layer.weight->name != line.weight) continue;
+    const Initializer* weight = step.layer.weight;
+    if (!step.layer.reason.empty() || weight == nullptr || weight->name != line.weight) continue;
     step.layer.per_channel = true;
     if (!node.Is("Gather")) step.outputs = step.layer.channels;
-    const Shape& dims = step.layer.weight->dims;
+    const Shape& dims = weight->dims;
     const std::int64_t outputs = dims[step.outputs == Channels::kColumns ? 1 : 0];
-    const bool is_known = plan.recovery.needs_inputs() && !node.Is("Gather") && outputs > 0 &&
-                          Elements(*step.layer.weight) / outputs <= kMostInputs;
+    const bool is_known = SolvesByInputs(plan.recovery) && !node.Is("Gather") && outputs > 0 &&
+                          Elements(*weight) / outputs <= kMostInputs;
     if (const auto reading = ReadingOf(node, dims); is_known && reading.ok()) {
       step.request = Requested({node.inputs[0], reading.value(), true, {}}, &work.requests);
     }
@@ -109,7 +118,7 @@ StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan
 }
 
 std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan) {
-  if (!plan.recovery.needs_inputs()) return {};
+  if (!SolvesByInputs(plan.recovery)) return {};
   const GraphIndex index(prepared.graph);
   return WorkOf(prepared, index, plan).requests;
 }

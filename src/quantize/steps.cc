@@ -9,6 +9,9 @@ namespace quantbench {
 namespace {
 
 constexpr std::array kSteps = {
+    StepEntry{"equalize", "evens out the channels of neighbouring convolutions; no data"},
+    StepEntry{"smooth", "SmoothQuant: large inputs shrink, their weights grow; needs data"},
+    StepEntry{"awq", "finer codes for the weights of large inputs; needs data"},
     StepEntry{"clip", "scales by the error they leave instead of by range; no data"},
     StepEntry{"hqq", "zero points of blocks by half-quadratic splitting; no data"},
     StepEntry{"gptq", "rounds one input after the other, errors moved to the rest; needs data"},
@@ -42,6 +45,10 @@ std::string_view Name(Step step) {
   return kSteps[static_cast<std::size_t>(step)].name;
 }
 
+bool NeedsInputs(Step step) {
+  return step != Step::kEqualize && step != Step::kClip && step != Step::kHqq;
+}
+
 std::span<const StepEntry> Steps() {
   return kSteps;
 }
@@ -69,7 +76,20 @@ bool Recovery::Has(Step step) const {
 }
 
 bool Recovery::needs_inputs() const {
-  return Has(Step::kGptq) || Has(Step::kAdaRound) || Has(Step::kReconstruct) || Has(Step::kBias);
+  return std::any_of(steps.begin(), steps.end(), NeedsInputs);
+}
+
+bool Recovery::rewrites() const {
+  return Has(Step::kEqualize) || Has(Step::kSmooth) || Has(Step::kAwq);
+}
+
+std::string Recovery::LeaveOutInputs() {
+  std::string names;
+  for (const Step step : steps) {
+    if (NeedsInputs(step)) names += Format("{}{}", names.empty() ? "" : ", ", Name(step));
+  }
+  std::erase_if(steps, NeedsInputs);
+  return names;
 }
 
 Json Recovery::ToJson() const {

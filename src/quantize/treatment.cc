@@ -1,4 +1,8 @@
 // Treatments: schemes and formats by name, and the named treatments that recipes are made of.
+#if !defined(__aarch64__) && !defined(__arm__)
+#include <cpuid.h>
+#endif
+
 #include <array>
 
 #include "quantbench/base/format.h"
@@ -65,7 +69,7 @@ Result<std::size_t> Find(std::string_view what, std::string_view name,
                Format("unknown {} \"{}\"; known: {}", what, Printable(name), all));
 }
 
-std::string_view TypeName(DataType type) {
+std::string TypeName(DataType type) {
   return type == DataType::kUndefined ? "" : Name(type);
 }
 
@@ -104,13 +108,30 @@ Result<Target> ParseTarget(std::string_view name) {
   return static_cast<Target>(index);
 }
 
+#if !defined(__aarch64__) && !defined(__arm__)
+namespace {
+
+// CPUID leaf 7, subleaf 1, EAX bit 4   [Intel SDM volume 2A]. It works on AVX2's registers.
+bool HasAvxVnni() {
+  constexpr unsigned kAvxVnni = 1U << 4U;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __builtin_cpu_supports("avx2") != 0 &&
+         __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+}
+
+}  // namespace
+#endif
+
 Target HostTarget() {
 #if defined(__aarch64__) || defined(__arm__)
   return Target::kArm;
 #else
   __builtin_cpu_init();
-  const bool has_vnni = __builtin_cpu_supports("avx512vnni") || __builtin_cpu_supports("avxvnni");
-  return has_vnni ? Target::kX64Vnni : Target::kX64;
+  return __builtin_cpu_supports("avx512vnni") != 0 || HasAvxVnni() ? Target::kX64Vnni
+                                                                   : Target::kX64;
 #endif
 }
 

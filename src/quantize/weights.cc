@@ -14,7 +14,7 @@
 namespace quantbench {
 namespace {
 
-constexpr std::int64_t kChunkElements = 1 << 18;
+constexpr std::int64_t kWeightChunk = 1 << 18;
 
 template <typename T>
 std::span<T> Slice(std::span<T> values, std::int64_t begin, std::int64_t end) {
@@ -22,7 +22,7 @@ std::span<T> Slice(std::span<T> values, std::int64_t begin, std::int64_t end) {
 }
 
 std::int64_t ChunksOf(std::int64_t elements) {
-  return (elements + kChunkElements - 1) / kChunkElements;
+  return (elements + kWeightChunk - 1) / kWeightChunk;
 }
 
 // Weights as a matrix whose rows are quantized one by one.
@@ -30,7 +30,7 @@ struct Matrix {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   [[nodiscard]] std::int64_t RowsPerChunk() const {
-    return std::max<std::int64_t>(1, kChunkElements / std::max<std::int64_t>(1, columns));
+    return std::max<std::int64_t>(1, kWeightChunk / std::max<std::int64_t>(1, columns));
   }
   template <typename T>
   [[nodiscard]] std::span<T> Row(std::span<T> values, std::int64_t row) const {
@@ -83,9 +83,9 @@ std::vector<float> RowMaxima(const FloatValues& weights, const Matrix& matrix, i
 std::vector<float> WholeMaximum(const FloatValues& weights, int threads) {
   const std::int64_t count = weights.size();
   std::vector<float> parts(static_cast<std::size_t>(ChunksOf(count)));
-  ParallelFor(count, kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
+  ParallelFor(count, kWeightChunk, threads, [&](std::int64_t begin, std::int64_t end) {
     weights.Read(begin, end, [&](std::span<const float> values) {
-      parts[static_cast<std::size_t>(begin / kChunkElements)] = kernels::AbsMax(values);
+      parts[static_cast<std::size_t>(begin / kWeightChunk)] = kernels::AbsMax(values);
     });
   });
   return {kernels::AbsMax(parts)};
@@ -160,7 +160,7 @@ Result<Tensor> Narrowed(const Initializer& initializer, DataType type, int threa
   QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   QB_TRY(Tensor tensor, Tensor::Make(type, initializer.dims));
   const std::span<T> out = tensor.As<T>();
-  ParallelFor(weights.size(), kChunkElements, threads, [&](std::int64_t begin, std::int64_t end) {
+  ParallelFor(weights.size(), kWeightChunk, threads, [&](std::int64_t begin, std::int64_t end) {
     weights.Read(begin, end,
                  [&](std::span<const float> values) { kernel(values, Slice(out, begin, end)); });
   });
@@ -252,10 +252,10 @@ Result<HalfSurvey> SurveyForHalf(const Initializer& initializer) {
   QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
   const std::int64_t count = weights.size();
   std::vector<HalfSurvey> parts(static_cast<std::size_t>(ChunksOf(count)));
-  ParallelFor(count, kChunkElements, 0, [&](std::int64_t begin, std::int64_t end) {
+  ParallelFor(count, kWeightChunk, 0, [&](std::int64_t begin, std::int64_t end) {
     weights.Read(begin, end, [&](std::span<const float> values) {
-      parts[static_cast<std::size_t>(begin / kChunkElements)] = {kernels::AbsMax(values),
-                                                                 CountSmall(values)};
+      parts[static_cast<std::size_t>(begin / kWeightChunk)] = {kernels::AbsMax(values),
+                                                               CountSmall(values)};
     });
   });
   HalfSurvey survey;

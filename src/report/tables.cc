@@ -223,7 +223,7 @@ namespace {
 // "int8 per channel (axis 0), 3 repaired", "int4 in blocks of 32", "float16"
 std::string WeightsText(const LayerPlan& layer) {
   if (layer.weight.empty() || layer.scheme == Scheme::kKeepFloat) return "-";
-  const std::string type = Name(layer.weight_type);
+  std::string type = Name(layer.weight_type);
   if (layer.block > 0) return Format("{} in blocks of {}", type, layer.block);
   if (IsFloatingPoint(layer.weight_type)) return type;
   const std::string scales =

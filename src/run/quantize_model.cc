@@ -9,8 +9,9 @@
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
 
-#include "run/calibrate_verify.h"
-#include "run/input_statistics.h"
+#include "run/calibrate_model.h"
+#include "run/recover_model.h"
+#include "run/verify_model.h"
 
 namespace quantbench {
 namespace {
@@ -97,38 +98,7 @@ Result<Model> PlanModel(const QuantizeOptions& options, const CalibrationTable* 
   return prepared;
 }
 
-// The worker prepares the model as the plan's own recipe did.
-QuantizeOptions PreparedAs(const Plan& plan, QuantizeOptions options) {
-  if (!options.plan) return options;
-  auto recipe = FindRecipe(plan.calibrated ? "static-int8" : "float16");
-  QB_CHECK(recipe.ok(), "recipes of ours");
-  options.recipe = std::move(recipe).value();
-  return options;
-}
-
-// What the plan's steps make of the weights; what they want to know is watched in a worker.
-Result<Solutions> Solve(const QuantizeOptions& options, const WorkerOptions& worker,
-                        const Model& prepared, QuantizeOutcome* outcome, Progress& progress) {
-  const std::vector<InputRequest> requests = InputsToObserve(prepared, outcome->plan);
-  std::optional<GatheredStatistics> gathered;
-  if (!requests.empty()) {
-    InputStatisticsOptions gather;
-    gather.samples = options.calibrate_samples;
-    gather.threads = options.threads;
-    const std::int64_t start = SystemClock().NowNs();
-    QB_TRY(gathered,
-           GatherByWorker(PreparedAs(outcome->plan, options), requests, gather, worker, progress));
-    outcome->calibrate_seconds += Seconds(SystemClock().NowNs() - start);
-  }
-  const InputsSeen seen = [&](std::int64_t request) { return gathered->Get(request); };
-  QB_TRY(Solutions solutions,
-         SolveWeights(prepared, outcome->plan, seen, options.threads, progress));
-  outcome->plan.notes.insert(outcome->plan.notes.end(), solutions.notes.begin(),
-                             solutions.notes.end());
-  return solutions;
-}
-
-// From bytes to bytes. Fills plan, sizes and seconds.
+// From bytes to bytes. Fills plan, size before and seconds.
 Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
                const WorkerOptions& worker, QuantizeOutcome* outcome, Progress& progress) {
   const double watched = outcome->calibrate_seconds;
@@ -136,12 +106,13 @@ Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
   progress.Update("quantizing", 0, 0);
   QB_TRY(Model model, LoadModel(options.model));
   QB_OK(CheckModel(model));
-  outcome->before = SizeOf(model);
+  if (outcome->before.total_bytes() == 0) outcome->before = SizeOf(model);
   QB_TRY(Model prepared, PlanModel(options, table, std::move(model), outcome));
+  LeaveOutUnfed(options, &outcome->plan.recovery, &outcome->plan.notes);
   if (options.plan_only) {
     QB_OK(WriteFileAtomic(options.output, outcome->plan.ToJson().Dump(2) + "\n"));
   } else {
-    QB_TRY(const Solutions solutions, Solve(options, worker, prepared, outcome, progress));
+    QB_TRY(const Solutions solutions, SolveByWorker(options, worker, prepared, outcome, progress));
     QB_TRY(const Model quantized,
            ApplyPlan(std::move(prepared), outcome->plan, {options.threads, &solutions}));
     QB_OK(SaveModel(quantized, options.output, {}));
@@ -162,14 +133,20 @@ Status Reopen(const QuantizeOptions& options, QuantizeOutcome* outcome) {
 
 }  // namespace
 
-Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const WorkerOptions& worker,
+Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& asked, const WorkerOptions& worker,
                                       Progress& progress) {
-  QB_OK(CheckPaths(options));
+  QB_OK(CheckPaths(asked));
   QuantizeOutcome outcome;
+  // Where steps rewrite the model first, all but the comparison starts from the rewritten one.
+  QB_TRY(const EasedModel eased, EaseByWorker(asked, worker, &outcome, progress));
+  const QuantizeOptions& options = eased.options();
   std::optional<CalibrationTable> table;
   if (!options.plan && options.recipe.needs_calibration()) {
     const std::int64_t start = SystemClock().NowNs();
-    QB_TRY(table, CalibrateByWorker(options, worker, progress));
+    QB_TRY(QuantizeCalibration calibration, CalibrateFor(options, worker, progress));
+    table = std::move(calibration.table);
+    outcome.calibrate_peak_bytes = calibration.peak_bytes;
+    outcome.calibrated = Format("{} over {}", table->observer, table->source);
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }
   Replacement replacement(options.output);
@@ -184,7 +161,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
                  "the written model is not sound: " + reopened.error().message());
   }
   if (options.verify) {
-    QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
+    QB_TRY(const Verification verification, VerifyByWorker(asked, worker, progress));
     outcome.verified = true;
     outcome.sqnr_db = verification.sqnr_db;
     outcome.verify_source = verification.source;

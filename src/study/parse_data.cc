@@ -59,7 +59,7 @@ Preprocess ParsePreprocess(const toml::table& table, std::string name, Diagnosti
   return preprocess;
 }
 
-InputRule ParseRule(const toml::node& node, const std::string& input, Reader* parent) {
+InputRule ParseInputRule(const toml::node& node, const std::string& input, Reader* parent) {
   InputRule rule;
   if (const auto array = node.value_exact<std::string>()) {
     rule.array = *array;
@@ -136,7 +136,7 @@ DataSpec ParseData(const toml::table& table, const std::string& id, const std::s
     RequireFile(&reader, "labels", spec.labels);
   }
   reader.FreeTable("inputs", [&](const std::string& input, const toml::node& node) {
-    spec.inputs[input] = ParseRule(node, input, &reader);
+    spec.inputs[input] = ParseInputRule(node, input, &reader);
   });
   reader.Table("preprocess", [&](const toml::table& preprocess, std::string title) {
     spec.preprocess = ParsePreprocess(preprocess, std::move(title), diagnostics);

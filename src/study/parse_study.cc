@@ -244,6 +244,24 @@ class Parser {
     ReadRecipeParts(&parts, &variant->recipe);
   }
 
+  static void ReadCalibration(const toml::table& table, Reader* parts,
+                              CalibrationSettings* settings) {
+    parts->Int("samples", &settings->samples, 1);
+    parts->Bool("until_stable", &settings->until_stable);
+    if (settings->until_stable && !table.contains("samples")) {
+      settings->samples = CalibrationSettings::kMostSamples;
+    }
+    std::string name(Name(settings->observer.observer));
+    parts->String("observer", &name);
+    auto observer = ParseObserver(name);
+    if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
+    settings->observer.observer = observer.value();
+    parts->Double("percentile", &settings->observer.percentile);
+    if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
+      parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
+    }
+  }
+
   void ReadVariant(const toml::table& table) {
     Reader reader(table, "[[variant]]", diagnostics_);
     StudyVariant variant;
@@ -257,12 +275,7 @@ class Parser {
     reader.Table("calibrate", [&](const toml::table& calibrate, std::string name) {
       Reader parts(calibrate, std::move(name), diagnostics_);
       parts.String("data", &variant.calibrate_data);
-      parts.Int("samples", &variant.calibrate_samples, 1);
-      parts.String("observer", &variant.observer);
-      if (variant.observer != "minmax") {
-        parts.Mistake("observer", Format("unknown observer \"{}\"; known: \"minmax\"",
-                                         Printable(variant.observer)));
-      }
+      ReadCalibration(calibrate, &parts, &variant.calibration);
       if (!variant.calibrate_data.empty()) {
         CheckKnown(&parts, "data", variant.calibrate_data, DataIds(), "data set");
       }

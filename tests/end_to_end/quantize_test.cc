@@ -54,10 +54,9 @@ TEST_F(Quantize, Float8NamesTheOpsetItNeeds) {
 TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
   EXPECT_EQ(Run("quantize " + kCnn + " --plan-only --samples 8 -o plan.json").code, 0);
   EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 -o whole.onnx").code, 0);
-  EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 --plan plan.json -o again.onnx").code, 0);
+  EXPECT_EQ(Run("quantize " + kCnn + " --plan plan.json -o again.onnx").code, 0);
   EXPECT_EQ(Read(folder_ / "again.onnx"), Read(folder_ / "whole.onnx"));
-  EXPECT_EQ(Run("quantize " + kCnn + " --samples 8 --plan plan.json --threads 1 -o one.onnx").code,
-            0);
+  EXPECT_EQ(Run("quantize " + kCnn + " --plan plan.json --threads 1 -o one.onnx").code, 0);
   EXPECT_EQ(Read(folder_ / "one.onnx"), Read(folder_ / "whole.onnx"));
 
   EXPECT_EQ(Run("quantize " + kMlp + " --recipe dynamic-int8 --plan-only -o mlp.json").code, 0);
@@ -79,7 +78,7 @@ TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
 // Steps by name win back what rounding to nearest lost, on the same bytes.
 TEST_F(Quantize, StepsWinAccuracyBackAndUnknownOnesAreNamed) {
   Put("intents.toml", "kind = \"npy\"\npath = \"" + kQuickstart +
-                          "data/intent-calibrate-ids.npy\"\n[inputs]\ninput_ids = \"\"\n"
+                          "data/intent-calibration-ids.npy\"\n[inputs]\ninput_ids = \"\"\n"
                           "attention_mask = { nonzero_of = \"input_ids\" }\n");
   const auto sqnr_with = [&](const std::string& flags) {
     const Json json = Parsed(Run("quantize " + kTransformer + " --recipe weight-int4 " + flags +
