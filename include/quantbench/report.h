@@ -46,6 +46,22 @@ struct Table {
 // What became what, and why the rest stayed float: one row a layer.
 [[nodiscard]] Table PlanTable(const Plan& plan);
 
+// Errors of layers against each other, in dB of signal to noise; infinity and NaN are left out.
+struct LayerErrors {
+  std::string title;
+  std::vector<std::string> layers;  // in graph order
+  struct Curve {
+    std::string name;        // "this layer alone"
+    std::vector<double> db;  // one a layer
+  };
+  std::vector<Curve> curves;
+};
+// Draws <name>.png and <name>.svg into `folder`, beside their script and data. `missing` says what
+// to install when gnuplot is absent.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> DrawLayerErrors(
+    const LayerErrors& errors, const std::string& name, const std::filesystem::path& folder,
+    std::string* missing);
+
 struct Report {
   std::filesystem::path html;
   std::filesystem::path markdown;

@@ -34,8 +34,7 @@ struct StudyVariant {
   std::string why;
   Recipe recipe;
   std::string calibrate_data;  // empty: the model's
-  std::int64_t calibrate_samples = 128;
-  std::string observer = "minmax";
+  CalibrationSettings calibration;
   std::vector<std::string> models;  // empty: all
 };
 

@@ -22,6 +22,8 @@ struct HandlerEntry {
 };
 constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"calibrate", CalibrateInWorker},
+    {"gather", GatherInWorker},
+    {"explain-accuracy", ExplainAccuracyInWorker},
     {"verify", VerifyInWorker},
     {"bench", BenchInWorker},
     {"evaluate", EvaluateInWorker},
@@ -58,7 +60,7 @@ class ChannelProgress final : public Progress {
   void Update(std::string_view step, std::int64_t done, std::int64_t total) override {
     SendLine(Json::MakeObject().Set("step", step).Set("done", done).Set("total", total));
   }
-  void Note(std::string_view) override {}
+  void Note(std::string_view line) override { SendLine(Json::MakeObject().Set("note", line)); }
 };
 
 Result<Json> Dispatch(const Json& request) {

@@ -46,13 +46,12 @@ InputSource InputOf(const Study& study, const StudyModel& model) {
 
 Json VariantSettings(const Study& study, const StudyModel& model, const StudyVariant& variant) {
   const auto data = CalibrationData(study, model, variant);
+  Json calibrate = variant.calibration.ToJson();
+  calibrate.Set("data", data ? data->ToJson() : Json());
   return Json::MakeObject()
       .Set("id", variant.id)
       .Set("recipe", variant.recipe.ToJson())
-      .Set("calibrate", Json::MakeObject()
-                            .Set("data", data ? data->ToJson() : Json())
-                            .Set("samples", variant.calibrate_samples)
-                            .Set("observer", variant.observer));
+      .Set("calibrate", std::move(calibrate));
 }
 
 // The settings of the case; with the model's hash they determine its result.
@@ -83,8 +82,7 @@ QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
   options.output = context.ArmPath(model, variant.id);
   options.recipe = variant.recipe;
   options.calibrate = CalibrationData(*context.study, model, variant);
-  options.calibrate_samples = variant.calibrate_samples;
-  options.observer = variant.observer;
+  options.calibration = variant.calibration;
   options.dims = model.dims;
   options.constants = model.constants;
   options.vocabulary = model.vocabulary;

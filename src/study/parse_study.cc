@@ -171,6 +171,20 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  void ReadRecovery(Reader* parts, Recovery* recovery) {
+    parts->Bool("act_order", &recovery->act_order);
+    parts->Double("damping", &recovery->damping);
+    if (!(recovery->damping >= 0 && recovery->damping <= 10)) {
+      parts->Mistake("damping", "\"damping\" must lie between 0 and 10");
+    }
+    if (parts->Find("steps") == nullptr) return;
+    std::vector<std::string> names;
+    parts->Strings("steps", &names);
+    auto steps = ParseSteps(names);
+    if (!steps.ok()) return parts->Mistake("steps", steps.error().message());
+    recovery->steps = std::move(steps).value();
+  }
+
   // What a recipe table changes about its base.
   void ReadRecipeParts(Reader* parts, Recipe* recipe) {
     bool per_channel = true;
@@ -187,6 +201,7 @@ class Parser {
     parts->Strings("rules", &rules);
     parts->Strings("keep_float", &recipe->keep_float);
     parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
+    ReadRecovery(parts, &recipe->recovery);
     for (const std::string& text : rules) {
       auto rule = ParseRule(text);
       if (!rule.ok()) return parts->Mistake("rules", rule.error().message());
@@ -229,6 +244,24 @@ class Parser {
     ReadRecipeParts(&parts, &variant->recipe);
   }
 
+  static void ReadCalibration(const toml::table& table, Reader* parts,
+                              CalibrationSettings* settings) {
+    parts->Int("samples", &settings->samples, 1);
+    parts->Bool("until_stable", &settings->until_stable);
+    if (settings->until_stable && !table.contains("samples")) {
+      settings->samples = CalibrationSettings::kMostSamples;
+    }
+    std::string name(Name(settings->observer.observer));
+    parts->String("observer", &name);
+    auto observer = ParseObserver(name);
+    if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
+    settings->observer.observer = observer.value();
+    parts->Double("percentile", &settings->observer.percentile);
+    if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
+      parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
+    }
+  }
+
   void ReadVariant(const toml::table& table) {
     Reader reader(table, "[[variant]]", diagnostics_);
     StudyVariant variant;
@@ -242,12 +275,7 @@ class Parser {
     reader.Table("calibrate", [&](const toml::table& calibrate, std::string name) {
       Reader parts(calibrate, std::move(name), diagnostics_);
       parts.String("data", &variant.calibrate_data);
-      parts.Int("samples", &variant.calibrate_samples, 1);
-      parts.String("observer", &variant.observer);
-      if (variant.observer != "minmax") {
-        parts.Mistake("observer", Format("unknown observer \"{}\"; known: \"minmax\"",
-                                         Printable(variant.observer)));
-      }
+      ReadCalibration(calibrate, &parts, &variant.calibration);
       if (!variant.calibrate_data.empty()) {
         CheckKnown(&parts, "data", variant.calibrate_data, DataIds(), "data set");
       }
