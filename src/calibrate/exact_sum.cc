@@ -7,7 +7,7 @@
 namespace quantbench {
 namespace {
 
-constexpr int kSmallestExponent = -149;
+constexpr int kLastBit = -149;
 constexpr int kMantissaBits = 24;
 constexpr int kDigitBits = 32;
 
@@ -18,7 +18,7 @@ void ExactSum::Add(float value) {
   int exponent = 0;
   const float fraction = std::frexp(value, &exponent);  // in [0.5, 1)
   const auto mantissa = static_cast<std::int64_t>(std::ldexp(fraction, kMantissaBits));
-  int place = exponent - kMantissaBits - kSmallestExponent;  // of the mantissa's last bit
+  int place = exponent - kMantissaBits - kLastBit;  // of the mantissa's last bit
   // A subnormal's mantissa has zeros at its end.
   std::int64_t magnitude = std::abs(mantissa);
   if (place < 0) {
@@ -41,7 +41,7 @@ double ExactSum::Value() const {
   double sum = 0;
   for (std::size_t i = digits_.size(); i-- > 0;) {
     sum += std::ldexp(static_cast<double>(digits_[i]),
-                      static_cast<int>(i) * kDigitBits + kSmallestExponent);
+                      static_cast<int>(i) * kDigitBits + kLastBit);
   }
   return sum;
 }
