@@ -18,6 +18,7 @@ struct Summary {
   double mean = 0;
   double stddev = 0;
   double median = 0;
+  double mad = 0;  // median absolute deviation from the median, not scaled
   double min = 0;
   double max = 0;
 };
@@ -38,24 +39,116 @@ struct Interval {
 // is right, `lost` where only the second is; normal interval [quantization.md 3.12 of the design;
 // McNemar 1947].
 [[nodiscard]] Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n);
-// Geometric mean of ratios from one log-ratio a process, t interval over processes; no interval for
-// fewer than two.
-[[nodiscard]] Interval RatioFromLogs(std::span<const double> log_ratios);
 // Quantile of Student's t, p in (0, 1), df >= 1.
 [[nodiscard]] double StudentT(double p, double df);
+// Difference of means y - x of independent samples, Welch's interval [Welch 1947].
+[[nodiscard]] Interval WelchDifference(std::span<const double> x, std::span<const double> y);
+
+// A percentile that so many values can tell. `value` is the order statistic below which at least
+// `percent` % of all runs lie with 95 % confidence [MLPerf, early stopping].
+struct Percentile {
+  double percent = 0;
+  double value = 0;
+};
+// Least n at which that percentile may be given: 46 for 90, 93 for 95, 473 for 99, 4742 for 99.9.
+[[nodiscard]] std::int64_t LeastForPercentile(double percent, double confidence = 0.95);
+// Of 90, 95, 99 and 99.9 those that values.size() suffices for.
+[[nodiscard]] std::vector<Percentile> ValidPercentiles(std::span<const double> values);
+
+// --- ratios of latencies ---
+
+// What stands for a lap.
+enum class LapValue : std::uint8_t { kWallMean, kWallMedian, kCpu };
+
+// ln(arm / original) of every process: the mean over its rounds. The process is what is repeated:
+// laps and runs within one share its luck. Samples of one process stand at the same index.
+[[nodiscard]] std::vector<double> LogRatios(std::span<const LatencySamples> arm,
+                                            std::span<const LatencySamples> original,
+                                            LapValue value);
+// Geometric mean of ratios from one log-ratio a process with Student's t interval, its half-width
+// times `widening`; no interval for fewer than two. Neighbouring processes that resemble each other
+// (lag-1 correlation above 0.3 and significant, from 8 on) count as one.
+[[nodiscard]] Interval RatioFromLogs(std::span<const double> log_ratios, double widening = 1);
+
+// Keeps the coverage of intervals whose number of processes was chosen by their width: 4.2-7.3 % of
+// false alarms without, 2.1-4.5 % with it, simulated [measuring.md 2.7 of the design].
+inline constexpr double kWideningOfStopped = 1.15;
+[[nodiscard]] double WideningOf(const LatencyPlan& plan);  // 1 when the number was fixed
+
+// How much longer runs took than the processor worked on them. On one thread that only computes:
+// wall time over CPU time; else 1 + time waited for a processor over CPU time.
+[[nodiscard]] double ContentionOf(std::span<const LatencySamples> samples, const Cell& cell);
+inline constexpr double kContentionNoted = 1.03;
+inline constexpr double kContended = 1.10;  // no verdict on wall time
+inline constexpr double kChaos = 1.50;      // no verdict at all
+
+// How the times of an arm behave over a cell, after [Barrett et al. 2017]: they stay at one level;
+// fall during each process (its warm-up was too short); rise during each process or over the cell
+// (heat); jump between two levels; or have several.
+enum class Pattern : std::uint8_t { kFlat, kWarmUp, kSlowdown, kTwoSpeeds, kUnsteady };
+[[nodiscard]] std::string_view Name(Pattern pattern);  // "flat", "warm-up", "slowdown", ...
+[[nodiscard]] Pattern PatternOf(std::span<const LatencySamples> processes);
+// Indices at which the level of a series changes (exclusive of 0 and n): the segmentation of least
+// squared error, a change costing 3 ln(n) times the noise's variance [Killick et al. 2012, PELT];
+// the noise from the median absolute difference of neighbours.
+[[nodiscard]] std::vector<std::size_t> ChangePoints(std::span<const double> series);
+
+enum class Timebase : std::uint8_t { kWall, kCpu };
+[[nodiscard]] std::string_view Name(Timebase timebase);  // "wall", "CPU"
+
+// A process of a cell as far as it matters for how to go on.
+struct MeasuredProcess {
+  std::vector<LatencySamples> arms;  // the original first; the same arms in every process
+  std::int64_t rounds_ns = 0;
+  std::int64_t total_ns = 0;
+};
+struct NextStep {
+  bool stop = false;
+  std::string reason;     // of stopping
+  int rounds = 4;         // of the next process
+  double half_width = 0;  // relative, of the widest interval so far; infinity before there is one
+};
+// Whether another process is worth while and with how many rounds: sqrt of (cost of a process /
+// cost of a round) (variance within / between processes) [Kalibera and Jones 2013], 4 to 40.
+inline constexpr int kLeastProcesses = 3;  // whatever the budget
+[[nodiscard]] NextStep NextProcess(const LatencyPlan& plan, const Cell& cell,
+                                   std::span<const MeasuredProcess> done);
 
 struct ArmLatency {
   std::string arm;
   Outcome outcome = Outcome::kOk;
   std::string reason;
-  Summary ms;                // of one forward pass, repetitions of all processes pooled
-  Interval ratio;            // to the original, of means, process by process; 1 for the original
-  Interval speedup;          // 1 / ratio
-  double samples_per_s = 0;  // batch / mean
+  Summary ms;                           // wall time of runs, all processes pooled
+  std::vector<Percentile> percentiles;  // ms, those that ms.n suffices for
+  Summary cpu_ms;                       // CPU time of a run, one value a lap
+  Interval ratio;                  // to the original, on the cell's timebase; 1 for the original
+  Interval speedup;                // 1 / ratio
+  Interval wall_ratio;             // of mean wall times, whatever the timebase
+  Interval cpu_ratio;              // of CPU times
+  std::vector<double> log_ratios;  // that `ratio` came from, one a process
+  double samples_per_s = 0;        // batch / mean
   std::int64_t processes = 0;
-  std::int64_t passes = 1;
-  double load_ms = 0;  // median over processes
-  double first_run_ms = 0;
+  double load_ms = 0;         // median over processes
+  double first_run_ms = 0;    // median over processes
+  double switch_ms = 0;       // median of the runs right after another arm's; NaN without
+  double warmup_runs = 0;     // median over processes
+  std::int64_t unsteady = 0;  // processes whose warm-up was still moving at its end
+  Pattern pattern = Pattern::kFlat;
+  bool estimators_disagree = false;  // ratios of means and of medians differ beyond their intervals
+};
+
+// One arm alone in a worker, less what a worker with an engine and no model takes; bytes.
+struct ArmMemory {
+  std::string arm;
+  Outcome outcome = Outcome::kOk;
+  std::string reason;
+  std::uint64_t loaded = 0;       // resident after loading
+  std::uint64_t steady = 0;       // resident after some runs
+  std::uint64_t anonymous = 0;    // of steady
+  std::uint64_t file_backed = 0;  // of steady
+  std::uint64_t peak = 0;         // of loading and running
+  double cold_load_ms = 0;
+  double warm_load_ms = 0;
 };
 
 struct CellResult {
@@ -63,9 +156,21 @@ struct CellResult {
   Cell cell;
   Outcome outcome = Outcome::kOk;
   std::string reason;
-  std::string input;             // where the input came from
-  std::vector<ArmLatency> arms;  // study order, original first
+  std::string input;                    // where the input came from
+  std::vector<ArmLatency> arms;         // study order, original first
+  std::vector<ArmMemory> memory;        // where it was measured
+  Timebase timebase = Timebase::kWall;  // of ratios; CPU time where the processor was contended
+  double contention = 1;
+  Interval control;     // the original against its own copy, on `timebase`; unknown without a copy
+  double widening = 1;  // of intervals: see WideningOf
+  std::string stopped;  // why no more processes were started
+
+  // The largest relative difference that the control leaves open, 0.01 for 1 %; NaN without one.
+  [[nodiscard]] double resolution() const;
+  [[nodiscard]] bool control_failed() const;  // its interval does not hold 1
 };
+// "differences below 0.8 % cannot be seen on this device today"; empty without a control.
+[[nodiscard]] std::string DescribeResolution(const CellResult& cell);
 
 struct ArmSize {
   std::string model;
@@ -145,6 +250,55 @@ struct Analysis {
   std::int64_t records = 0;
   std::int64_t failed = 0;  // cases that failed, crashed, timed out or ran out of memory
 };
+
+// --- how latency grows with the batch ---
+
+struct ScalingPoint {
+  std::int64_t batch = 1;
+  double ms = 0;  // mean of a run
+  double stddev = 0;
+  std::int64_t n = 0;
+};
+// One arm over the batches of otherwise equal cells.
+struct Scaling {
+  std::string model;
+  std::string where;  // "2 threads, seq 64"
+  std::string arm;
+  std::vector<ScalingPoint> points;  // by rising batch
+  double fixed_ms = 0;  // ms = fixed + per_sample * batch, least squares of relative errors
+  double per_sample_ms = 0;
+  double worst = 0;       // largest relative error of that line
+  std::int64_t knee = 0;  // from this batch on two steps gained less than 3 % each; 0: none seen
+  std::vector<std::pair<std::int64_t, std::int64_t>> dips;  // steps that cost throughput
+  bool contended = false;  // CPU time stands in for wall time somewhere
+};
+// Those with two batches or more.
+[[nodiscard]] std::vector<Scaling> ScalingsOf(const Analysis& analysis);
+
+// --- how far the instrument itself can be trusted ---
+
+// One session of a self-test: a cell with copies of one model, some made slower by a known factor.
+struct TrialSession {
+  CellResult cell;
+  std::vector<std::pair<double, Interval>> planted;  // true ratio, measured
+  Interval
+      naive;  // ratio of means, one copy after the other, k runs each, as Welch's interval says
+};
+// Sessions with one effect. For the control and the naive way a miss is a false alarm.
+struct TrialSummary {
+  std::string effect;  // "A/A", "2 % slower", "A/A, one after the other"
+  std::int64_t sessions = 0;
+  std::int64_t missed = 0;  // the interval does not hold the truth
+  Interval rate;            // of missing, with Wilson's interval
+  double bias = 0;          // mean of estimate / truth - 1
+  double half_width = 0;    // median, relative
+  std::int64_t judged = 0;  // contention allowed a verdict whether the copy is slower
+  std::int64_t wrong = 0;   // verdicts: slower where it is not, faster where it is slower
+  bool passed = true;       // `missed` is what a rate of 5 % allows
+};
+[[nodiscard]] std::vector<TrialSummary> SummariseTrials(std::span<const TrialSession> sessions);
+// The most of n trials that a rate of 5 % exceeds with a probability of at most 5 %: 9 of 100.
+[[nodiscard]] std::int64_t MostAllowed(std::int64_t n);
 
 // `frozen`: what `run` wrote before measuring ({"hypotheses": {id: hash}, "time"}); null when
 // unknown. Records of models, arms or cells that the study no longer has are left out.

@@ -40,18 +40,24 @@ struct ModelSize {
 };
 [[nodiscard]] ModelSize SizeOf(const Model& model);
 
-// How an arm's latency is sampled. A repetition is `passes` consecutive forward passes timed
-// together, so that it lasts at least `min_repetition_ns`; its value is the mean time of one pass.
+// How the latency of a cell is sampled: in fresh processes, each with all arms, each with rounds in
+// which every arm makes one lap. A lap is consecutive forward passes ("runs") of one arm.
 struct LatencyPlan {
-  int warmup_passes = 3;  // per arm, and at least warmup_ns
-  std::int64_t warmup_ns = 100'000'000;
-  int repetitions = 10;                 // k
-  int max_repetitions = 50;             // more are added while an arm varies
-  double target_relative_error = 0.01;  // standard error of the mean / mean, every arm
-  std::int64_t min_repetition_ns = 2'000'000;
-  std::int64_t max_total_ns = 20'000'000'000;  // then no more are added
-  std::uint64_t seed = 1;                      // order of arms within a round
+  // The cell; the caller starts processes until these are met.
+  int repetitions = 10;                     // k: least runs of every arm; to a process: its part
+  int processes = 6;                        // least fresh processes
+  int max_processes = 40;                   // equal to `processes`: no stopping rule
+  double precision = 0.01;                  // wanted half-width of the ratios' intervals, relative
+  std::int64_t budget_ns = 30'000'000'000;  // then no process is started beyond the third
+  // One process.
+  int rounds = 4;
+  int lap_runs = 0;                     // 0: as many as take 20 ms, 3 to 200; 1 from 100 ms on
+  std::int64_t warmup_ns = 50'000'000;  // per arm, at least, until the times are steady
+  std::int64_t max_warmup_ns = 1'000'000'000;  // steady or not
+  std::uint64_t seed = 1;                      // order of loading and of arms within rounds
 
+  // What a user asked for, 0 for nothing: only `least` means exactly so many.
+  void SetProcesses(int least, int most);
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<LatencyPlan> FromJson(const Json& json);
 };
@@ -81,30 +87,99 @@ struct LayerKernel {
 // (SessionOptions::optimized_model_path) it says what really runs.
 [[nodiscard]] std::vector<LayerKernel> CensusOf(const Model& model);
 
+// What the process had used up at some moment. Counters only grow.
+struct Usage {
+  std::int64_t waited_ns = 0;  // ready to run but waiting for a processor, all threads; 0: unknown
+  std::int64_t preempted = 0;  // involuntary context switches
+  std::int64_t major_faults = 0;  // pages that came from the disk
+};
+
+// What the machine says of itself at some moment; -1 where it does not say.
+struct Conditions {
+  std::int64_t frequency_khz = -1;     // mean over processors
+  std::int64_t temperature_mc = -1;    // hottest zone, thousandths of a degree Celsius
+  std::int64_t throttled = -1;         // times that a processor slowed down for heat, counter
+  std::int64_t under_voltage = -1;     // Raspberry Pi's get_throttled bits
+  std::int64_t steal_ms = -1;          // taken by the hypervisor, all processors, counter
+  std::int64_t quota_stopped_us = -1;  // stopped by the container's quota, counter
+  std::int64_t swapped_pages = -1;     // in and out, counter
+  std::int64_t pressure_us = -1;       // some task waited for a processor, counter [PSI]
+
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Conditions FromJson(const Json& json);
+};
+
+// The machine's meters behind an interface, so that tests can lie about them. Read-only.
+class Sensors {
+ public:
+  Sensors() = default;
+  Sensors(const Sensors&) = delete;
+  Sensors& operator=(const Sensors&) = delete;
+  Sensors(Sensors&&) = delete;
+  Sensors& operator=(Sensors&&) = delete;
+  virtual ~Sensors() = default;
+
+  [[nodiscard]] virtual Usage ReadUsage() const = 0;
+  [[nodiscard]] virtual Conditions ReadConditions() const = 0;
+};
+[[nodiscard]] const Sensors& SystemSensors();
+
+// Consecutive runs of one arm. The first after another arm finds that one's data in the caches: it
+// is kept apart in `switch_ns` (0: there was none) and in none of the other figures.
+struct Lap {
+  std::int64_t start_ns = 0;  // since the process began to measure
+  std::int64_t switch_ns = 0;
+  std::int64_t cpu_ns = 0;     // CPU time of the process over all of run_ns
+  std::int64_t waited_ns = 0;  // this and the next two: see Usage; the run of switch_ns included
+  std::int64_t preempted = 0;
+  std::int64_t major_faults = 0;
+  std::vector<std::int64_t> run_ns;  // wall time of every run
+
+  [[nodiscard]] std::int64_t wall_ns() const;
+};
+
+// How warming up ended: the times of windows of runs no longer moved; they still did when the time
+// was up; or there were too few runs to say.
+enum class WarmUpEnd : std::uint8_t { kSteady, kMoving, kTooFew };
+[[nodiscard]] std::string_view Name(WarmUpEnd end);  // "steady", "moving", "too few runs"
+
 // One arm in one process.
 struct LatencySamples {
-  std::int64_t first_run_ns = 0;      // the very first pass
-  std::int64_t load_ns = 0;           // session creation; filled by the caller
-  int passes = 1;                     // forward passes in a repetition
-  int warmup = 0;                     // passes before the first repetition
-  std::vector<std::int64_t> wall_ns;  // of a whole repetition
-  std::vector<std::int64_t> cpu_ns;   // process CPU time of the same
+  std::int64_t load_ns = 0;       // session creation; filled by the caller
+  std::int64_t first_run_ns = 0;  // the very first run
+  int warmup_runs = 0;            // before the first lap, the first run included
+  std::int64_t warmup_ns = 0;     // what they took
+  WarmUpEnd warmup_end = WarmUpEnd::kTooFew;
+  std::vector<Lap> laps;
 
-  [[nodiscard]] std::vector<double> WallPerPassNs() const;
   [[nodiscard]] Json ToJson() const;
+  // kMalformed where there are no laps, a lap without runs, or a time that is not positive.
   [[nodiscard]] static Result<LatencySamples> FromJson(const Json& json);
+};
+
+// One process.
+struct ProcessSamples {
+  std::vector<LatencySamples> arms;    // as given
+  std::vector<Conditions> conditions;  // before the first round and after each
+  std::int64_t rounds_ns = 0;          // what the rounds took
 };
 
 // One forward pass of one arm, whatever it takes (data loading included where wanted).
 using Pass = std::function<Status()>;
 
-// Measures all arms together: rounds in which every arm is repeated once, in an order shuffled anew
-// each round, so that drift of the machine meets all arms alike. Warm-up passes are not in the
-// samples. An arm that fails ends the measurement with its error.
-[[nodiscard]] Result<std::vector<LatencySamples>> MeasureInterleaved(const std::vector<Pass>& arms,
-                                                                     const LatencyPlan& plan,
-                                                                     const Clock& clock,
-                                                                     Progress& progress);
+// The orders of n arms within consecutive rounds: ABBA or BAAB for two [Abel 1986], a Williams
+// design for more, in which every arm follows every other equally often [Williams 1949]; rows of
+// the design in random order, arms renamed at random.
+[[nodiscard]] std::vector<std::vector<std::size_t>> OrderRounds(std::size_t arms, int rounds,
+                                                                std::uint64_t seed);
+
+// Measures all arms together. Each is warmed up until its times are steady: in windows of runs, two
+// neighbouring medians in succession differ by at most max(1 %, 2.5 MAD / (median sqrt(runs))).
+// Then come plan.rounds rounds; nothing but the runs is inside the timed region, one reading of the
+// clock a run. An arm that fails ends the measurement with its error.
+[[nodiscard]] Result<ProcessSamples> MeasureInterleaved(const std::vector<Pass>& arms,
+                                                        const LatencyPlan& plan, const Clock& clock,
+                                                        const Sensors& sensors, Progress& progress);
 
 // A model's answers over a data set: the arg max over the last axis of the first output, one class
 // for each row of the output (one row a sample for a classifier, one a token for a language model).
@@ -151,5 +226,21 @@ struct EvaluateOptions {
 
 // Peak resident memory of this process in bytes, 0 where unknown.
 [[nodiscard]] std::uint64_t PeakResidentBytes();
+
+// Memory of this process in bytes; 0 where the kernel does not say.
+struct MemoryUse {
+  std::uint64_t resident = 0;   // in RAM now
+  std::uint64_t anonymous = 0;  // of it what no file backs: heaps, packed weights, activations
+  std::uint64_t peak = 0;       // most ever resident, or since ResetPeakMemory
+
+  // The rest of what is resident: pages of the model file, of libraries.
+  [[nodiscard]] std::uint64_t file_backed() const {
+    return resident > anonymous ? resident - anonymous : 0;
+  }
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static MemoryUse FromJson(const Json& json);
+};
+[[nodiscard]] MemoryUse ReadMemory();
+void ResetPeakMemory();
 
 }  // namespace quantbench

@@ -38,6 +38,13 @@ struct Table {
 // The tables of a study, as the report and the terminal show them.
 [[nodiscard]] Table SizeTable(const Analysis& analysis);
 [[nodiscard]] Table LatencyTable(const Analysis& analysis);
+// Beside the times: loading, first run, warm-up, percentiles, CPU time, contention, the control.
+[[nodiscard]] Table MeasuringTable(const Analysis& analysis);
+// Latency as a fixed part and a part per sample, and where larger batches no longer pay; no rows
+// without two batches.
+[[nodiscard]] Table ScalingTable(const Analysis& analysis);
+// Memory and loading of each arm alone, of the cells where that was measured; no rows otherwise.
+[[nodiscard]] Table MemoryTable(const Analysis& analysis);
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);
 [[nodiscard]] Table HypothesisTable(const Analysis& analysis);
 [[nodiscard]] Table QuantizationTable(const Analysis& analysis);

@@ -24,7 +24,7 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::string_view Name(Outcome outcome);  // "ok", "skipped", "failed", "crashed", ...
 [[nodiscard]] Result<Outcome> ParseOutcome(std::string_view name);
 
-inline constexpr std::int64_t kRecordSchema = 1;
+inline constexpr std::int64_t kRecordSchema = 2;
 
 // docs/results-format.md describes the file field by field.
 struct Record {
@@ -39,7 +39,8 @@ struct Record {
   // kQuantize: {"file", "sha256", "seconds", "peak_bytes", "size": ModelSize, "size_original":
   // ModelSize,
   //             "plan": Plan, "verified", "sqnr_db", "verify_source"}
-  // kMeasure:  {"arms": [{"arm", "outcome", "reason", "size", "processes": [LatencySamples]}],
+  // kMeasure:  {"arms": [{"arm", "outcome", "reason", "processes": [LatencySamples]}],
+  //             "conditions": [[Conditions]], "widening", "stopped",
   //             "input": "data images" | "synthetic, seed 1", "notes": [..]}
   // kEvaluate: {"predictions": Predictions, "data", "batch"}
   Json results;

@@ -26,6 +26,9 @@ struct WorkerOptions {
   std::int64_t timeout_s = 600;    // wall time of one worker, then it is killed
   std::uint64_t memory_bytes = 0;  // address space limit; 0: none
   std::filesystem::path program;   // the quantbench binary; empty: this very one
+  // Bytes of an environment variable of no meaning: it moves the worker's stack, and with a random
+  // size what the layout of memory does to times becomes noise instead of bias [Mytkowicz 2009].
+  std::size_t padding = 0;
 };
 
 // How a worker ended.
@@ -107,6 +110,7 @@ struct CalibrateOutcome {
 struct Arm {
   std::string id;
   std::filesystem::path path;
+  double slowdown = 0;  // every run is made longer by this share of its CPU time: to test ourselves
 };
 
 // What a measuring or evaluating worker feeds the arms with.
@@ -123,7 +127,8 @@ struct BenchOptions {
   Cell cell;
   LatencyPlan latency;
   InputSource input;
-  std::int64_t processes = 3;
+  bool control = true;  // the original once more in every process
+  bool memory = false;  // also each arm alone: MeasureMemory
 };
 // Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm
 // that could not be carries its own outcome.
@@ -135,6 +140,20 @@ struct CaseOutcome {
 };
 [[nodiscard]] CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                                     Progress& progress);
+
+// Measures the cells of a study's only model, the two smallest first and the others in random order
+// (latency.seed), and hands each outcome to `done`, which returns whether to go on. Cells that
+// would need more memory than there is, by what smaller ones took, are skipped.
+void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& worker,
+                Progress& progress,
+                const std::function<bool(const Case& work, CaseOutcome outcome)>& done);
+
+// Memory and loading of every arm by itself, in workers of its own: {"baseline": MemoryUse of a
+// worker with an engine and no model, "arms": [{"arm", "outcome", "reason", "loaded": MemoryUse,
+// "first_run", "steady", "cold_load_ns", "warm_load_ns"}]}. A cold load is one after the kernel was
+// asked to forget the file's pages.
+[[nodiscard]] Json MeasureMemory(const BenchOptions& options, const WorkerOptions& worker,
+                                 Progress& progress);
 
 struct EvalOptions {
   Arm arm;
@@ -215,6 +234,22 @@ struct AccuracyExplanation {
 [[nodiscard]] Result<AccuracyExplanation> ExplainAccuracy(const ExplainOptions& options,
                                                           const WorkerOptions& worker,
                                                           Progress& progress);
+
+// --- selftest ---
+
+struct SelfTestOptions {
+  std::int64_t sessions = 100;
+  std::vector<double> planted = {0.02,
+                                 0.05};  // copies made slower by these shares of their CPU time
+  int competitors = 0;                   // processes that keep a processor each busy meanwhile
+  std::filesystem::path model;           // empty: a chain of products of about 3 ms
+  LatencyPlan latency;                   // of one session; seeds count up from its seed
+};
+// Measures copies of one model against each other, session by session, as BenchCell does, and
+// beside it in the naive way: k runs of the one, then k of the other. kEngine when a session fails.
+[[nodiscard]] Result<std::vector<TrialSession>> RunSelfTest(const SelfTestOptions& options,
+                                                            const WorkerOptions& worker,
+                                                            Progress& progress);
 
 // --- doctor ---
 

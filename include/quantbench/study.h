@@ -83,9 +83,8 @@ struct Hypothesis {
 struct Study {
   std::string title;
   std::vector<std::string> authors;
-  std::string text;            // free text: difficulties, discussion
-  std::int64_t processes = 3;  // fresh workers a measuring cell
-  LatencyPlan latency;         // repetitions = k
+  std::string text;     // free text: difficulties, discussion
+  LatencyPlan latency;  // repetitions = k
   EvaluateOptions evaluate;
   bool include_data_loading = false;  // measure from file to answer, beside the forward pass
   std::int64_t timeout_s = 600;       // of one worker
@@ -101,6 +100,8 @@ struct Study {
 };
 
 inline constexpr std::string_view kOriginal = "original";  // the arm that is the model as given
+// Its second copy, loaded and measured beside it in every process: no variant can have this id.
+inline constexpr std::string_view kControl = "original'";
 
 // Reads and checks a study. Every mistake is found in one go and they come as one kInvalidArgument
 // of one line each: "study.toml:12:3: unknown key \"repetition\"; did you mean \"repetitions\"?".
@@ -143,7 +144,8 @@ struct Case {
 };
 
 // Quantizations first, then evaluations, then measurements, model by model in study order; cells by
-// rising batch. The original is evaluated too. Models without data have no evaluations.
+// rising batch (they are measured in another order). The original is evaluated too. Models without
+// data have no evaluations.
 [[nodiscard]] std::vector<Case> Expand(const Study& study);
 
 }  // namespace quantbench

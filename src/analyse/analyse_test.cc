@@ -24,10 +24,15 @@ Study TwoArms() {
   return study;
 }
 
-Json Samples(std::vector<std::int64_t> wall) {
+// One lap a value, of one run; CPU time is `contention` times shorter.
+Json Samples(const std::vector<std::int64_t>& wall, double contention = 1) {
   LatencySamples samples;
-  samples.cpu_ns = wall;
-  samples.wall_ns = std::move(wall);
+  for (const std::int64_t ns : wall) {
+    Lap lap;
+    lap.run_ns = {ns};
+    lap.cpu_ns = static_cast<std::int64_t>(static_cast<double>(ns) / contention);
+    samples.laps.push_back(std::move(lap));
+  }
   return samples.ToJson();
 }
 
@@ -190,20 +195,132 @@ TEST(Analyse, TellsTheSameTroubleOfAModelOnce) {
   EXPECT_TRUE(Mentions(failed, "batch 4, 1 thread: crashed"));
 }
 
-TEST(Analyse, SaysHowMuchOfAMeasurementWasDisturbed) {
-  Record quiet = Measured(1, 100'000, 1);
+// Two arms in three processes, the second `factor` times as long; wall time is `contention` times
+// CPU time.
+Record Contended(double contention, double factor, double control = 1) {
+  Record record = Measured(1, 100'000, 1);
+  const auto arm = [&](std::string_view name, double times) {
+    Json processes = Json::Array{};
+    for (const double ns : {100'000.0, 101'000.0, 99'500.0}) {
+      const auto one = static_cast<std::int64_t>(ns * times * (1 + 1e-5 * (ns - 1e5) / 1e3));
+      processes.Append(Samples({one, one + 40}, contention));
+    }
+    return Json::MakeObject().Set("arm", name).Set("outcome", "ok").Set("processes", processes);
+  };
+  record.results = Json::MakeObject().Set(
+      "arms", Json(Json::Array{arm(kOriginal, 1), arm("q", factor), arm(kControl, control)}));
+  return record;
+}
+
+TEST(Analyse, PrintsWhatTheControlCannotTellApart) {
+  const Analysis analysis = Analyse(TwoArms(), {Contended(1, 0.5)}, nullptr);
+  const CellResult& cell = analysis.cells[0];
+  EXPECT_EQ(cell.arms.size(), 2U);  // the copy is no arm of its own
+  EXPECT_FALSE(cell.control_failed());
+  EXPECT_LT(cell.resolution(), 0.001);
+  EXPECT_NE(DescribeResolution(cell).find("% cannot be seen on this device today"),
+            std::string::npos);
+  CellResult without;
+  without.control = {1, NAN, NAN};
+  EXPECT_EQ(DescribeResolution(without), "");
+}
+
+TEST(Analyse, AFailedControlWidensEveryIntervalOfItsCell) {
+  Study study = TwoArms();
+  study.hypotheses = {Claim(Metric::kLatencyRatio, {"q", "original"}, "< 0.502")};
+  const Analysis fine = Analyse(study, {Contended(1, 0.5)}, nullptr);
+  const Analysis failed = Analyse(study, {Contended(1, 0.5, 1.02)}, nullptr);
+  EXPECT_TRUE(failed.cells[0].control_failed());
+  EXPECT_EQ(fine.hypotheses[0].judgement, Judgement::kSupported);
+  EXPECT_EQ(failed.hypotheses[0].judgement, Judgement::kInconclusive);
+  EXPECT_NEAR(failed.cells[0].arms[1].ratio.high, fine.cells[0].arms[1].ratio.high * 1.02, 1e-4);
+  EXPECT_TRUE(Mentions(failed, "two copies of the original differ"));
+}
+
+TEST(Analyse, GivesNoVerdictOnWallTimeThatOthersTook) {
+  Study study = TwoArms();
+  study.hypotheses = {Claim(Metric::kLatencyRatio, {"q", "original"}, "< 0.6")};
+  const Analysis some = Analyse(study, {Contended(1.3, 0.5)}, nullptr);
+  EXPECT_EQ(some.cells[0].timebase, Timebase::kCpu);
+  EXPECT_NEAR(some.cells[0].contention, 1.3, 1e-3);
+  EXPECT_EQ(some.hypotheses[0].judgement, Judgement::kSupported);
+  EXPECT_NE(some.hypotheses[0].explanation.find("by CPU time"), std::string::npos);
+  const Analysis much = Analyse(study, {Contended(2, 0.5)}, nullptr);
+  EXPECT_EQ(much.hypotheses[0].judgement, Judgement::kNotJudged);
+  EXPECT_NE(much.hypotheses[0].explanation.find("the ratio of CPU times is 0.5"),
+            std::string::npos);
+  EXPECT_TRUE(Mentions(much,
+                       "m: other processes took the processor in 1 of 1 cells: runs took up to "
+                       "2.00 times their CPU time"));
+  EXPECT_EQ(Analyse(study, {Contended(1.05, 0.5)}, nullptr).cells[0].timebase, Timebase::kWall);
+}
+
+TEST(Analyse, ComparesTwoVariantsProcessByProcess) {
+  Study study = TwoArms();
+  StudyVariant variant;
+  variant.id = "r";
+  study.variants.push_back(variant);
+  study.hypotheses = {Claim(Metric::kLatencyRatio, {"r", "q"}, "< 0.4999")};
+  Record record = Measured(1, 100'000, 1);
+  // Both vary widely, together.
+  record.results = Json::MakeObject().Set(
+      "arms", Json(Json::Array{ArmJson("original", {{1000}, {1000}, {1000}}),
+                               ArmJson("q", {{100'000}, {140'000}, {90'000}}),
+                               ArmJson("r", {{49'000}, {68'600}, {44'100}})}));
+  EXPECT_EQ(Analyse(study, {record}, nullptr).hypotheses[0].judgement, Judgement::kSupported);
+}
+
+TEST(Analyse, TellsWhatTheMachineSuffered) {
+  Record record = Contended(1, 0.5);
+  Conditions before;
+  before.throttled = 3;
+  before.swapped_pages = 0;
+  before.frequency_khz = 2'000'000;
+  Conditions after = before;
+  after.throttled = 5;
+  after.frequency_khz = 1'500'000;
+  Json process = Json::Array{};
+  process.Append(before.ToJson());
+  process.Append(after.ToJson());
+  record.results.Set("conditions", Json(Json::Array{process, process}));
+  const Analysis analysis = Analyse(TwoArms(), {record}, nullptr);
+  EXPECT_TRUE(Mentions(analysis, "m: in 1 of 1 cells the processor slowed down for heat, 4 times"));
+  EXPECT_TRUE(Mentions(analysis, "frequency changed by 25 %"));
+  EXPECT_TRUE(Mentions(analysis, "cpupower"));
+  EXPECT_FALSE(Mentions(analysis, "swapped"));
+  EXPECT_FALSE(Mentions(analysis, "hypervisor"));
+}
+
+TEST(ScalingsOf, FitAFixedPartAndAPartASample) {
+  Study study = TwoArms();
+  study.sweep.batch = {1, 2, 4, 8, 16, 32};
+  std::vector<Record> records;
+  for (const std::int64_t batch : study.sweep.batch) {
+    records.push_back(Measured(batch, 100'000 + 50'000 * batch, 1));
+  }
+  const Scaling line = ScalingsOf(Analyse(study, records, nullptr)).front();
+  EXPECT_EQ(line.arm, "original");
+  EXPECT_EQ(line.where, "1 thread");
+  EXPECT_NEAR(line.fixed_ms, 0.1, 1e-4);
+  EXPECT_NEAR(line.per_sample_ms, 0.05, 1e-5);
+  EXPECT_LT(line.worst, 1e-3);
+  EXPECT_EQ(line.knee, 0);  // 16 to 32 gains 6 %
+  EXPECT_TRUE(line.dips.empty());
+  // From 4 on twice the batch takes twice the time, and 32 more.
+  records[3] = Measured(8, 600'000, 1);
+  records[4] = Measured(16, 1'200'000, 1);
+  records[5] = Measured(32, 3'000'000, 1);
+  const Scaling dip = ScalingsOf(Analyse(study, records, nullptr)).front();
+  EXPECT_EQ(dip.knee, 4);
+  ASSERT_EQ(dip.dips.size(), 1U);
+  EXPECT_EQ(dip.dips[0], std::pair(std::int64_t{16}, std::int64_t{32}));
+}
+
+TEST(Analyse, SaysWhereTimesVary) {
   Record busy = Measured(2, 100'000, 1);
-  LatencySamples disturbed;
-  disturbed.wall_ns = {100'000, 300'000};
-  disturbed.cpu_ns = {100'000, 100'000};
-  Json arm = Json::MakeObject().Set("arm", "original").Set("outcome", "ok");
-  arm.Set("processes", Json(Json::Array{disturbed.ToJson()}));
-  busy.results = Json::MakeObject().Set("arms", Json(Json::Array{arm}));
-  const Analysis analysis = Analyse(TwoArms(), {quiet, busy}, nullptr);
-  EXPECT_TRUE(Mentions(analysis,
-                       "m: other processes took the processor in 1 of 2 cells on one thread: wall "
-                       "time was up to 2.00 times the CPU time (batch 2, 1 thread)"));
-  EXPECT_TRUE(Mentions(analysis,
+  busy.results =
+      Json::MakeObject().Set("arms", Json(Json::Array{ArmJson("original", {{100'000, 300'000}})}));
+  EXPECT_TRUE(Mentions(Analyse(TwoArms(), {Measured(1, 100'000, 1), busy}, nullptr),
                        "m: the standard deviation is above 10 % of the mean in 1 of 3 "
                        "measurements, up to 71 % (original at batch 2, 1 thread)"));
 }

@@ -161,7 +161,10 @@ std::vector<Finding> FindFindings(const Analysis& analysis,
   Slower(analysis, &findings);
   Sizes(analysis, &findings);
   Throughput(analysis, &findings);
-  AddDisturbances(analysis, records, &findings);
+  AddDisturbances(analysis, &findings);
+  AddControls(analysis, &findings);
+  AddPatterns(analysis, &findings);
+  AddConditions(analysis, records, &findings);
   Hypotheses(analysis, &findings);
   return findings;
 }

@@ -7,6 +7,8 @@
 
 namespace quantbench {
 
+// Position of an arm in the study's order; the original comes first.
+std::size_t OrderOf(const Study& study, const std::string& arm);
 QuantizeResult GatherQuantize(const Record& record);
 // The variant's size and, the first time a model is met, the original's.
 void GatherSizes(const Record& record, std::vector<ArmSize>* sizes);

@@ -94,7 +94,7 @@ class Court {
     });
   }
 
-  // The ratio of two arms of a cell. Between two variants it has no interval of its own yet.
+  // The ratio of two arms of a cell; between two variants process by process, as to the original.
   static Interval RatioOf(const CellResult& cell, const std::string& over,
                           const std::string& under) {
     const ArmLatency* top = nullptr;
@@ -107,8 +107,29 @@ class Court {
     if (top == nullptr || bottom == nullptr) return kUnknown;
     if (under == kOriginal) return top->ratio;
     if (over == kOriginal) return bottom->speedup;
-    return {top->ratio.estimate / bottom->ratio.estimate, top->ratio.low / bottom->ratio.high,
-            top->ratio.high / bottom->ratio.low};
+    std::vector<double> logs;
+    for (std::size_t i = 0; i < std::min(top->log_ratios.size(), bottom->log_ratios.size()); ++i) {
+      logs.push_back(top->log_ratios[i] - bottom->log_ratios[i]);
+    }
+    return RatioFromLogs(logs, cell.widening);
+  }
+
+  // No verdict on wall time where others had the processor; on CPU time where that means the same.
+  static void DecideTime(const Expectation& expect, const CellResult& cell, Verdict* verdict) {
+    if (cell.contention <= kContended || std::isnan(verdict->value.estimate)) {
+      return Decide(expect, false, verdict);
+    }
+    if (cell.contention <= kChaos && cell.cell.threads == 1) {
+      Decide(expect, false, verdict);
+      verdict->explanation = Format("by CPU time, since runs took {:.2f} times their CPU time: {}",
+                                    cell.contention, verdict->explanation);
+      return;
+    }
+    verdict->judgement = Judgement::kNotJudged;
+    verdict->explanation = Format(
+        "other processes had the processor: runs took {:.2f} times their CPU time; the ratio "
+        "of CPU times is {}",
+        cell.contention, Show(verdict->value));
   }
 
   void Latency(const std::string& model) {
@@ -119,7 +140,7 @@ class Court {
       Verdict verdict = Start(model, cell.cell.Describe());
       verdict.value = RatioOf(cell, hypothesis_.arms[0], hypothesis_.arms[1]);
       if (cell.outcome != Outcome::kOk) verdict.explanation = cell.reason;
-      Decide(hypothesis_.expect, false, &verdict);
+      DecideTime(hypothesis_.expect, cell, &verdict);
       verdicts_.push_back(std::move(verdict));
     }
     if (any) return;

@@ -48,13 +48,19 @@ double StudentCdf(double t, double df) {
   return t > 0 ? 1 - tail : tail;
 }
 
+double MiddleOf(const std::vector<double>& sorted) {
+  const std::size_t middle = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 }  // namespace
 
 Summary Summarise(std::span<const double> values) {
   Summary summary;
   summary.n = static_cast<std::int64_t>(values.size());
   if (values.empty()) {
-    summary.mean = summary.stddev = summary.median = summary.min = summary.max = kNaN;
+    summary.mean = summary.stddev = summary.median = summary.mad = kNaN;
+    summary.min = summary.max = kNaN;
     return summary;
   }
   std::vector<double> sorted(values.begin(), values.end());
@@ -66,11 +72,12 @@ Summary Summarise(std::span<const double> values) {
   double squares = 0;
   for (const double value : sorted) squares += (value - summary.mean) * (value - summary.mean);
   summary.stddev = sorted.size() < 2 ? kNaN : std::sqrt(squares / (n - 1));
-  const std::size_t middle = sorted.size() / 2;
-  summary.median =
-      sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   summary.min = sorted.front();
   summary.max = sorted.back();
+  summary.median = MiddleOf(sorted);
+  for (double& value : sorted) value = std::fabs(value - summary.median);
+  std::sort(sorted.begin(), sorted.end());
+  summary.mad = MiddleOf(sorted);
   return summary;
 }
 
@@ -108,13 +115,19 @@ double StudentT(double p, double df) {
   return 0.5 * (low + high);
 }
 
-Interval RatioFromLogs(std::span<const double> log_ratios) {
-  const Summary summary = Summarise(log_ratios);
-  if (summary.n < 1) return kUnknown;
-  if (summary.n < 2) return {std::exp(summary.mean), kNaN, kNaN};
-  const double n = static_cast<double>(summary.n);
-  const double half = StudentT(0.975, n - 1) * summary.stddev / std::sqrt(n);
-  return {std::exp(summary.mean), std::exp(summary.mean - half), std::exp(summary.mean + half)};
+Interval WelchDifference(std::span<const double> x, std::span<const double> y) {
+  const Summary a = Summarise(x);
+  const Summary b = Summarise(y);
+  if (a.n < 2 || b.n < 2) return kUnknown;
+  const double va = a.stddev * a.stddev / static_cast<double>(a.n);
+  const double vb = b.stddev * b.stddev / static_cast<double>(b.n);
+  const double difference = b.mean - a.mean;
+  if (va + vb == 0) return {difference, difference, difference};
+  const double df =
+      (va + vb) * (va + vb) /
+      (va * va / static_cast<double>(a.n - 1) + vb * vb / static_cast<double>(b.n - 1));
+  const double half = StudentT(0.975, df) * std::sqrt(va + vb);
+  return {difference, difference - half, difference + half};
 }
 
 }  // namespace quantbench

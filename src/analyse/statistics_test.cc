@@ -56,13 +56,43 @@ TEST(PairedDifference, HasWidthEvenWhenNothingDiffers) {
   EXPECT_DOUBLE_EQ(gain.low, -loss.high);
 }
 
-TEST(RatioFromLogs, IsTheGeometricMeanWithAnInterval) {
-  const Interval ratio = RatioFromLogs(std::vector<double>{std::log(0.5), std::log(2.0)});
-  EXPECT_NEAR(ratio.estimate, 1, 1e-12);
-  EXPECT_NEAR(ratio.low * ratio.high, 1, 1e-9);
-  EXPECT_FALSE(RatioFromLogs(std::vector<double>{0.1}).valid());
-  const Interval exact = RatioFromLogs(std::vector<double>{std::log(0.5), std::log(0.5)});
-  EXPECT_NEAR(exact.low, 0.5, 1e-12);
+// numpy 1.24 mean, median, std(ddof=1); scipy 1.10.1 stats.median_abs_deviation, and Welch's
+// interval from stats.t.ppf with the Welch-Satterthwaite degrees of freedom, 10.0305.
+TEST(Summarise, AgreesWithScipy) {
+  const std::vector<double> x = {10.1, 9.8, 10.4, 10.0, 9.9, 10.2, 10.05, 9.95, 10.3, 12.9};
+  const std::vector<double> y = {10.6, 10.2, 10.8, 10.9, 10.4, 10.7, 10.5, 10.55, 10.3, 10.45};
+  const Summary summary = Summarise(x);
+  EXPECT_NEAR(summary.mean, 10.36, 1e-12);
+  EXPECT_NEAR(summary.median, 10.075, 1e-12);
+  EXPECT_NEAR(summary.mad, 0.15, 1e-12);
+  EXPECT_NEAR(summary.stddev, 0.9109823757290199, 1e-12);
+  const Interval welch = WelchDifference(x, y);
+  EXPECT_NEAR(welch.estimate, 0.18, 1e-12);
+  EXPECT_NEAR(welch.low, -0.47978242576938623, 1e-9);
+  EXPECT_NEAR(welch.high, 0.8397824257693857, 1e-9);
+}
+
+// scipy 1.10.1: the least n with stats.binom.cdf(1, n, 1 - percent / 100) <= 1 - confidence.
+TEST(Percentiles, StandOnlyWhereRunsSuffice) {
+  EXPECT_EQ(LeastForPercentile(50), 8);
+  EXPECT_EQ(LeastForPercentile(90), 46);
+  EXPECT_EQ(LeastForPercentile(95), 93);
+  EXPECT_EQ(LeastForPercentile(99), 473);
+  EXPECT_EQ(LeastForPercentile(99.9), 4742);
+  EXPECT_EQ(LeastForPercentile(99, 0.99), 662);
+  std::vector<double> values(45);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i + 1);
+  EXPECT_TRUE(ValidPercentiles(values).empty());
+  values.push_back(46);
+  ASSERT_EQ(ValidPercentiles(values).size(), 1U);
+  EXPECT_EQ(ValidPercentiles(values)[0].percent, 90);
+  EXPECT_EQ(ValidPercentiles(values)[0].value, 46);
+  for (int i = 47; i <= 1000; ++i) values.push_back(i);
+  const auto many = ValidPercentiles(values);
+  ASSERT_EQ(many.size(), 3U);
+  // 1000 - t + 1 with the largest t of binom.cdf(t, 1000, 0.1) <= 0.05, 84; for 0.01, 4.
+  EXPECT_EQ(many[0].value, 917);
+  EXPECT_EQ(many[2].value, 997);
 }
 
 // The interval covers the truth about 95 times in 100: 2000 simulated sessions of four processes.

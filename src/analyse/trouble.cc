@@ -11,8 +11,7 @@ namespace {
 
 using Level = Finding::Level;
 
-constexpr double kVaries = 0.10;     // coefficient of variation [pyperf's threshold]
-constexpr double kContended = 1.15;  // wall time over CPU time of a single thread
+constexpr double kVaries = 0.10;  // coefficient of variation [pyperf's threshold]
 
 // Things told in one sentence: the first, how many there are, and what is said of them.
 struct Group {
@@ -35,19 +34,6 @@ void AddTo(std::vector<Group>* groups, Group one) {
   }
 }
 
-// Wall time against CPU time over all laps of a cell.
-double WallOverCpu(const Record& record) {
-  double wall = 0;
-  double cpu = 0;
-  for (const Json& arm : record.results["arms"].AsArray()) {
-    for (const Json& process : arm["processes"].AsArray()) {
-      for (const Json& value : process["wall_ns"].AsArray()) wall += value.AsDouble();
-      for (const Json& value : process["cpu_ns"].AsArray()) cpu += value.AsDouble();
-    }
-  }
-  return cpu > 0 ? wall / cpu : 1;
-}
-
 // The cells of a model in which something was found, and the one with most of it.
 struct Share {
   std::int64_t found = 0;
@@ -65,14 +51,11 @@ struct Share {
   }
 };
 
-// Cells on one thread only: with more, CPU time and wall time cannot be compared.
-Share Contended(const std::string& model, const std::vector<const Record*>& records) {
+Share Contended(const std::string& model, const Analysis& analysis) {
   Share share;
-  for (const Record* record : records) {
-    const Case& what = record->what;
-    if (what.kind != CaseKind::kMeasure || what.model != model) continue;
-    if (what.cell.threads != 1 || record->outcome != Outcome::kOk) continue;
-    share.Count(WallOverCpu(*record), kContended, what.cell.Describe());
+  for (const CellResult& cell : analysis.cells) {
+    if (cell.model != model || cell.outcome != Outcome::kOk) continue;
+    share.Count(cell.contention, kContended, cell.cell.Describe());
   }
   return share;
 }
@@ -116,17 +99,17 @@ void AddFailures(const Analysis& analysis, const std::vector<const Record*>& rec
   }
 }
 
-void AddDisturbances(const Analysis& analysis, const std::vector<const Record*>& records,
-                     std::vector<Finding>* findings) {
+void AddDisturbances(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const StudyModel& model : analysis.study.models) {
-    const Share contended = Contended(model.id, records);
+    const Share contended = Contended(model.id, analysis);
     if (contended.found == 0) continue;
     findings->push_back(
         {Level::kWarning,
-         Format("{}: other processes took the processor in {} of {} cells on one thread: wall time "
-                "was up to {:.2f} times the CPU time ({}), so milliseconds there are too high; "
-                "close them and measure again",
-                model.id, contended.found, contended.all, contended.most, contended.where)});
+         Format(
+             "{}: other processes took the processor in {} of {} cells: runs took up to {:.2f} "
+             "times their CPU time ({}), so milliseconds there are too high and ratios are those "
+             "of CPU time; `ps -eo pcpu,comm --sort=-pcpu | head` shows who it was",
+             model.id, contended.found, contended.all, contended.most, contended.where)});
   }
   for (const StudyModel& model : analysis.study.models) {
     const Share varying = Varying(model.id, analysis);
@@ -136,6 +119,29 @@ void AddDisturbances(const Analysis& analysis, const std::vector<const Record*>&
                               "{} measurements, up to {:.0f} % ({})",
                               model.id, kVaries * 100, varying.found, varying.all,
                               varying.most * 100, varying.where)});
+  }
+}
+
+void AddControls(const Analysis& analysis, std::vector<Finding>* findings) {
+  for (const CellResult& cell : analysis.cells) {
+    if (!cell.control_failed()) continue;
+    findings->push_back(
+        {Level::kWarning,
+         Format("{} at {}: two copies of the original differ, {:.4f} [{:.4f}, {:.4f}]: the "
+                "intervals there are widened by as much; chance does this in up to 5 of 100 cells",
+                cell.model, cell.cell.Describe(), cell.control.estimate, cell.control.low,
+                cell.control.high)});
+  }
+  for (const CellResult& cell : analysis.cells) {
+    for (const ArmLatency& arm : cell.arms) {
+      if (!arm.estimators_disagree) continue;
+      findings->push_back(
+          {Level::kNote,
+           Format(
+               "{} {} at {}: the ratio of means ({:.3f}) and that of medians differ by more than "
+               "their intervals: some runs were disturbed, or run at two speeds",
+               cell.model, arm.arm, cell.cell.Describe(), arm.wall_ratio.estimate)});
+    }
   }
 }
 

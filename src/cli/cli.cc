@@ -28,6 +28,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {"bench", "latency of models side by side, interleaved", AddBench},
     {"eval", "accuracy of models on a data set, side by side", AddEval},
     {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},
+    {"selftest", "how far the measuring itself can be trusted, on this machine", AddSelfTest},
     {"doctor", "what this device can do, and what disturbs measuring", AddDoctor},
 });
 
@@ -39,7 +40,8 @@ constexpr std::string_view kExamples =
     "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o "
     "model.int8.onnx\n"
     "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
-    "  quantbench eval model.onnx model.int8.onnx --data images.toml";
+    "  quantbench eval model.onnx model.int8.onnx --data images.toml\n"
+    "  quantbench selftest --sessions 20";
 constexpr std::string_view kExitCodes =
     "Exit codes: 0 done; 1 a gate was missed; 2 usage or study error; 3 finished, but cases "
     "failed;\n"

@@ -37,6 +37,7 @@ Action AddExplain(CLI::App& app);
 Action AddBench(CLI::App& app);
 Action AddEval(CLI::App& app);
 Action AddReport(CLI::App& app);
+Action AddSelfTest(CLI::App& app);
 Action AddDoctor(CLI::App& app);
 
 // Flags that several commands share: one name, one default, one doc string.
@@ -62,6 +63,8 @@ struct InputFlags {
   void Add(CLI::App& app);
   // kInvalidArgument for a malformed pair, naming it.
   [[nodiscard]] Result<DimValues> Dims() const;
+  // The same where a dimension may have several values: --dim seq=16,32,64.
+  [[nodiscard]] Result<std::map<std::string, std::vector<std::int64_t>>> DimLists() const;
   [[nodiscard]] Result<std::map<std::string, double>> Constants() const;
 };
 

@@ -1,5 +1,6 @@
 // quantbench bench: latency of models side by side.
 #include <memory>
+#include <optional>
 
 #include "quantbench/base/format.h"
 
@@ -15,8 +16,12 @@ struct BenchFlags {
   std::string data;
   std::string include;
   int repetitions = 10;
-  int max_repetitions = 50;
-  std::int64_t processes = 3;
+  int processes = 0;
+  int max_processes = 0;
+  double precision = 1;
+  double budget_s = 30;
+  std::uint64_t seed = 1;
+  bool memory = false;
   InputFlags input;
   WorkerFlags worker;
   OutputFlag output;
@@ -35,24 +40,37 @@ Result<BenchOptions> OptionsOf(const BenchFlags& flags) {
   if (flags.include == "data-loading" && flags.data.empty()) {
     return Error(ErrorCode::kInvalidArgument, "--include data-loading needs --data");
   }
-  QB_TRY(options.input.dims, flags.input.Dims());
   QB_TRY(options.input.constants, flags.input.Constants());
   options.input.vocabulary = flags.input.vocabulary;
   options.latency.repetitions = flags.repetitions;
-  options.latency.max_repetitions = std::max(flags.repetitions, flags.max_repetitions);
-  options.processes = flags.processes;
+  options.latency.SetProcesses(flags.processes, flags.max_processes);
+  options.latency.precision = flags.precision / 100;
+  options.latency.budget_ns = static_cast<std::int64_t>(flags.budget_s * 1e9);
+  options.latency.seed = flags.seed;
+  options.memory = flags.memory;
   return options;
 }
 
-// "batch 1, 1 thread: ok, but failed: q.onnx: not a model".
-std::string Told(const Case& work, const CaseOutcome& outcome) {
-  std::string line = Format("{}: {}", work.cell.Describe(), Name(outcome.outcome));
-  if (!outcome.reason.empty()) line += ": " + outcome.reason;
-  for (const Json& arm : outcome.results["arms"].AsArray()) {
-    if (arm["outcome"].AsString() == Name(Outcome::kOk)) continue;
-    line += Format(", but {}: {}", arm["outcome"].AsString(), arm["reason"].AsString());
+// "batch 1, 1 thread: ok: q.onnx 1.82 times faster [1.80, 1.84]; differences below 0.8 % cannot be
+// seen on this device today" or "batch 1, 1 thread: ok, but failed: q.onnx: not a model".
+std::string Told(const Study& study, const std::vector<std::string>& files, const Record& record) {
+  std::string line = Format("{}: {}", record.what.cell.Describe(), Name(record.outcome));
+  if (!record.reason.empty()) line += ": " + record.reason;
+  if (record.outcome != Outcome::kOk) return line;
+  Analysis analysis = Analyse(study, {record}, nullptr);
+  NameArmsByFile(files, &analysis);
+  const CellResult& cell = analysis.cells.front();
+  for (const ArmLatency& arm : cell.arms) {
+    if (arm.outcome != Outcome::kOk) {
+      line += Format(", but {}: {}", Name(arm.outcome), arm.reason);
+    } else if (arm.speedup.valid() && &arm != &cell.arms.front()) {
+      line += Format(": {} {:.3f} times faster [{:.3f}, {:.3f}]{}", arm.arm, arm.speedup.estimate,
+                     arm.speedup.low, arm.speedup.high,
+                     cell.timebase == Timebase::kCpu ? " by CPU time" : "");
+    }
   }
-  return line;
+  const std::string resolution = DescribeResolution(cell);
+  return resolution.empty() ? line : line + "; " + resolution;
 }
 
 int Bench(const BenchFlags& flags, Terminal& terminal) {
@@ -63,26 +81,43 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
   study.sweep.batch = flags.batch;
   study.sweep.threads = flags.threads;
   study.include_data_loading = flags.include == "data-loading";
-  std::vector<Record> records;
-  for (const Case& work : Expand(study)) {
-    if (work.kind != CaseKind::kMeasure) continue;
-    options.value().cell = work.cell;
-    terminal.Update(work.cell.Describe(), 0, 0);
-    CaseOutcome outcome = BenchCell(options.value(), flags.worker.Options(), terminal);
-    // With nothing else to show, why the only cell failed is the answer.
-    const bool alone = flags.batch.size() * flags.threads.size() == 1;
-    if (outcome.outcome == Outcome::kFailed && alone) {
-      return terminal.Fail(Error(outcome.code, outcome.reason), format);
+  auto dims = flags.input.DimLists();
+  if (!dims.ok()) return terminal.Fail(dims.error(), format);
+  for (const auto& [name, values] : dims.value()) {
+    if (values.size() > 1) {
+      study.sweep.dims[name] = values;
+    } else {
+      options.value().input.dims[name] = values.front();
     }
-    terminal.Note(Told(work, outcome));
-    records.push_back(AdHocRecord(work, std::move(outcome)));
   }
+  std::vector<Record> records;
+  std::optional<Error> refused;
+  BenchSweep(study, options.value(), flags.worker.Options(), terminal,
+             [&](const Case& work, CaseOutcome outcome) {
+               // With nothing else to show, why the only cell failed is the answer.
+               const bool alone = Expand(study).size() == study.variants.size() + 1;
+               if (outcome.outcome == Outcome::kFailed && alone) {
+                 refused = Error(outcome.code, outcome.reason);
+                 return false;
+               }
+               records.push_back(AdHocRecord(work, std::move(outcome)));
+               terminal.Note(Told(study, flags.models, records.back()));
+               return true;
+             });
+  if (refused) return terminal.Fail(*refused, format);
   Analysis analysis = Analyse(study, records, nullptr);
   NameArmsByFile(flags.models, &analysis);
-  terminal.Print(Render(LatencyTable(analysis), format));
+  std::vector<Table> tables = {LatencyTable(analysis), MeasuringTable(analysis)};
+  if (flags.batch.size() > 1) tables.push_back(ScalingTable(analysis));
+  if (flags.memory) tables.push_back(MemoryTable(analysis));
+  terminal.Print(Render(tables, format));
   bool failed = analysis.failed > 0;
   for (const CellResult& cell : analysis.cells) {
     for (const ArmLatency& arm : cell.arms) failed = failed || arm.outcome != Outcome::kOk;
+  }
+  // What failed has been told.
+  if (!failed) {
+    for (const Finding& finding : analysis.findings) terminal.Note(finding.text);
   }
   return failed ? kExitCasesFailed : kExitDone;
 }
@@ -96,7 +131,7 @@ Action AddBench(CLI::App& app) {
       "Measures the forward pass of models that take the same inputs, all of them in turn in each\n"
       "process, so that a slow moment of the machine meets all alike. The first is the reference.",
       "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
-      "  quantbench bench bert.onnx bert.int8.onnx --dim seq=128 --threads 1,2\n"
+      "  quantbench bench bert.onnx bert.int8.onnx --dim seq=64,128,256 --threads 1,2\n"
       "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading");
   app.add_option("models", flags->models, "models, .onnx files")->required();
   app.add_option("--batch", flags->batch, "batch sizes")
@@ -108,16 +143,24 @@ Action AddBench(CLI::App& app) {
   app.add_option("--data", flags->data, "real input instead of synthetic");
   app.add_option("--include", flags->include, "data-loading: also time the way from file to answer")
       ->check(CLI::IsMember({"data-loading"}));
-  app.add_option("--repetitions", flags->repetitions,
-                 "k, repetitions a process; more while they vary")
-      ->check(CLI::Range(2, 100000))
+  app.add_option("--repetitions", flags->repetitions, "k, runs of every model, at least")
+      ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--max-repetitions", flags->max_repetitions, "the most a process makes")
-      ->check(CLI::Range(2, 100000))
+  app.add_option("--precision", flags->precision,
+                 "half-width of the ratios' intervals, %: processes are added until it is reached")
+      ->check(CLI::Range(0.01, 100.0))
       ->capture_default_str();
-  app.add_option("--processes", flags->processes, "fresh processes a cell")
-      ->check(CLI::Range(1, 1000))
+  app.add_option("--budget", flags->budget_s, "seconds a cell may take, beyond three processes")
+      ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  app.add_option("--processes", flags->processes,
+                 "fresh processes a cell: exactly so many, or at least with --max-processes "
+                 "(default: 6 to 40)")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--max-processes", flags->max_processes, "fresh processes a cell, at most")
+      ->check(CLI::Range(1, 1000));
+  app.add_flag("--memory", flags->memory, "also memory and loading of each model by itself");
+  app.add_option("--seed", flags->seed, "of every random order")->capture_default_str();
   flags->input.Add(app);
   flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");

@@ -67,16 +67,33 @@ void InputFlags::Add(CLI::App& app) {
       ->capture_default_str();
 }
 
-Result<DimValues> InputFlags::Dims() const {
-  DimValues values;
-  for (const std::string& pair : dims) {
-    QB_TRY(const auto parsed, ParsePair(pair));
+Result<std::map<std::string, std::vector<std::int64_t>>> InputFlags::DimLists() const {
+  std::map<std::string, std::vector<std::int64_t>> lists;
+  std::string name;
+  for (const std::string& word : dims) {
+    // The parser splits at commas: "seq=16,32" comes as "seq=16" and "32".
+    const bool more = !name.empty() && word.find('=') == std::string::npos;
+    QB_TRY(const auto parsed, ParsePair(more ? name + "=" + word : word));
     const auto size = static_cast<std::int64_t>(parsed.second);
     if (static_cast<double>(size) != parsed.second || size < 1) {
       return Error(ErrorCode::kInvalidArgument,
-                   Format("--dim {}: not a positive whole number", Printable(pair)));
+                   Format("--dim {}: not a positive whole number", Printable(word)));
     }
-    values[parsed.first] = size;
+    name = parsed.first;
+    lists[name].push_back(size);
+  }
+  return lists;
+}
+
+Result<DimValues> InputFlags::Dims() const {
+  QB_TRY(const auto lists, DimLists());
+  DimValues values;
+  for (const auto& [name, sizes] : lists) {
+    if (sizes.size() > 1) {
+      return Error(ErrorCode::kInvalidArgument,
+                   Format("--dim {}: one value, not {}", Printable(name), sizes.size()));
+    }
+    values[name] = sizes.front();
   }
   return values;
 }
@@ -169,10 +186,25 @@ void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
     return std::filesystem::path(files.at(index)).filename().string();
   };
   const std::string model = std::filesystem::path(files.front()).stem().string();
+  // Sentences begin with the model; variants are spoken of as "#1".
+  const auto named = [&](std::string text) {
+    if (text.starts_with("model")) text.replace(0, 5, model);
+    for (std::size_t i = files.size() - 1; i > 0; --i) {
+      const std::string id = Format("#{}", i);
+      for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at + 1)) {
+        text.replace(at, id.size(), name(id));
+      }
+    }
+    return text;
+  };
   for (CellResult& cell : analysis->cells) {
     cell.model = model;
     for (ArmLatency& arm : cell.arms) arm.arm = name(arm.arm);
   }
+  for (CellResult& cell : analysis->cells) {
+    for (ArmMemory& arm : cell.memory) arm.arm = name(arm.arm);
+  }
+  for (Finding& finding : analysis->findings) finding.text = named(finding.text);
   for (ArmAccuracy& accuracy : analysis->accuracies) {
     accuracy.model = model;
     accuracy.arm = name(accuracy.arm);

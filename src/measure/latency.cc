@@ -1,161 +1,108 @@
-// Latency: interleaved repetitions of forward passes, all arms in every round.
+// Latency: interleaved laps of forward passes, all arms in every round.
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
-#include "quantbench/base/format.h"
-#include "quantbench/base/random.h"
 #include "quantbench/measure.h"
+
+#include "measure/warm_up.h"
 
 namespace quantbench {
 namespace {
 
-constexpr int kMaxPasses = 100'000;
+constexpr std::int64_t kLapNs = 20'000'000;
+constexpr std::int64_t kLongRunNs = 100'000'000;  // from here on one run is a lap
+constexpr std::int64_t kLeastLapRuns = 3;
+constexpr std::int64_t kMostLapRuns = 200;
+constexpr std::int64_t kSameLapFactor = 4;  // times farther apart than this have laps of their own
 
-// Warm-up, the first run apart; the fastest of the later passes tells how long one takes.
-Result<std::int64_t> WarmUp(const Pass& pass, const LatencyPlan& plan, const Clock& clock,
-                            LatencySamples* samples) {
-  const std::int64_t start = clock.NowNs();
-  QB_OK(pass());
-  samples->first_run_ns = clock.NowNs() - start;
-  samples->warmup = 1;
-  std::int64_t fastest = samples->first_run_ns;
-  while (samples->warmup < plan.warmup_passes ||
-         (clock.NowNs() - start < plan.warmup_ns && samples->warmup < kMaxPasses)) {
-    const std::int64_t before = clock.NowNs();
+// How one arm's laps are made.
+struct LapShape {
+  int runs = 1;
+  bool switch_run = false;  // one more before them, kept apart
+};
+
+LapShape ShapeFor(std::int64_t run_ns, const LatencyPlan& plan) {
+  if (plan.lap_runs > 0) return {plan.lap_runs, false};
+  if (run_ns >= kLongRunNs) return {1, false};
+  const std::int64_t runs = (kLapNs + run_ns - 1) / run_ns;
+  return {static_cast<int>(std::clamp(runs, kLeastLapRuns, kMostLapRuns)), true};
+}
+
+// The same laps for all arms, after the slowest, unless their times are far apart.
+std::vector<LapShape> ShapesFor(const std::vector<std::int64_t>& run_ns, const LatencyPlan& plan) {
+  std::vector<LapShape> shapes;
+  if (run_ns.empty()) return shapes;
+  const auto [least, most] = std::minmax_element(run_ns.begin(), run_ns.end());
+  const bool alike = *most <= kSameLapFactor * *least;
+  for (const std::int64_t ns : run_ns) shapes.push_back(ShapeFor(alike ? *most : ns, plan));
+  return shapes;
+}
+
+// So many that every arm has its repetitions.
+int RoundsFor(const std::vector<LapShape>& shapes, const LatencyPlan& plan) {
+  int rounds = plan.rounds;
+  for (const LapShape& shape : shapes) {
+    rounds = std::max(rounds, (plan.repetitions + shape.runs - 1) / shape.runs);
+  }
+  return rounds;
+}
+
+Result<Lap> MakeLap(const Pass& pass, const LapShape& shape, const Clock& clock,
+                    const Sensors& sensors) {
+  Lap lap;
+  lap.run_ns.resize(static_cast<std::size_t>(shape.runs));
+  const Usage before = sensors.ReadUsage();  // files are read: before the run that is kept apart
+  if (shape.switch_run) {
+    const std::int64_t start = clock.NowNs();
     QB_OK(pass());
-    fastest = std::min(fastest, clock.NowNs() - before);
-    ++samples->warmup;
+    lap.switch_ns = std::max<std::int64_t>(1, clock.NowNs() - start);
   }
-  return std::max<std::int64_t>(1, fastest);
-}
-
-Status Repeat(const Pass& pass, const Clock& clock, LatencySamples* samples) {
   const std::int64_t cpu = clock.CpuNs();
-  const std::int64_t wall = clock.NowNs();
-  for (int i = 0; i < samples->passes; ++i) {
+  std::int64_t last = clock.NowNs();
+  lap.start_ns = last;
+  for (std::int64_t& run : lap.run_ns) {
     if (auto status = pass(); !status.ok()) return status.error();
+    const std::int64_t now = clock.NowNs();
+    run = std::max<std::int64_t>(1, now - last);
+    last = now;
   }
-  const std::int64_t wall_end = clock.NowNs();
-  samples->wall_ns.push_back(wall_end - wall);
-  samples->cpu_ns.push_back(clock.CpuNs() - cpu);
-  return Ok();
-}
-
-// Standard error of the mean over the mean; infinity below two samples.
-double RelativeError(const std::vector<std::int64_t>& samples) {
-  const auto n = static_cast<double>(samples.size());
-  if (n < 2) return INFINITY;
-  const double mean = std::accumulate(samples.begin(), samples.end(), 0.0) / n;
-  double squares = 0;
-  for (const std::int64_t sample : samples) {
-    squares += (static_cast<double>(sample) - mean) * (static_cast<double>(sample) - mean);
-  }
-  return mean > 0 ? std::sqrt(squares / (n - 1) / n) / mean : 0;
-}
-
-bool Varies(const std::vector<LatencySamples>& arms, double target) {
-  return std::any_of(arms.begin(), arms.end(), [&](const LatencySamples& samples) {
-    return RelativeError(samples.wall_ns) > target;
-  });
-}
-
-// Fisher-Yates.
-void Shuffle(std::vector<std::size_t>* order, Random* random) {
-  for (std::size_t i = order->size(); i > 1; --i) {
-    std::swap((*order)[i - 1], (*order)[random->Below(i)]);
-  }
+  lap.cpu_ns = clock.CpuNs() - cpu;
+  const Usage after = sensors.ReadUsage();
+  lap.waited_ns = std::max<std::int64_t>(0, after.waited_ns - before.waited_ns);
+  lap.preempted = after.preempted - before.preempted;
+  lap.major_faults = after.major_faults - before.major_faults;
+  return lap;
 }
 
 }  // namespace
 
-std::vector<double> LatencySamples::WallPerPassNs() const {
-  std::vector<double> values;
-  values.reserve(wall_ns.size());
-  for (const std::int64_t wall : wall_ns) values.push_back(static_cast<double>(wall) / passes);
-  return values;
-}
-
-Result<std::vector<LatencySamples>> MeasureInterleaved(const std::vector<Pass>& arms,
-                                                       const LatencyPlan& plan, const Clock& clock,
-                                                       Progress& progress) {
-  std::vector<LatencySamples> samples(arms.size());
-  for (std::size_t arm = 0; arm < arms.size(); ++arm) {
-    QB_TRY(const std::int64_t pass_ns, WarmUp(arms[arm], plan, clock, &samples[arm]));
-    const std::int64_t passes = (plan.min_repetition_ns + pass_ns - 1) / pass_ns;
-    samples[arm].passes = static_cast<int>(std::clamp<std::int64_t>(passes, 1, kMaxPasses));
-    samples[arm].wall_ns.reserve(static_cast<std::size_t>(plan.max_repetitions));
-    samples[arm].cpu_ns.reserve(static_cast<std::size_t>(plan.max_repetitions));
+Result<ProcessSamples> MeasureInterleaved(const std::vector<Pass>& arms, const LatencyPlan& plan,
+                                          const Clock& clock, const Sensors& sensors,
+                                          Progress& progress) {
+  ProcessSamples process;
+  process.arms.resize(arms.size());
+  const std::int64_t begin = clock.NowNs();
+  std::vector<std::int64_t> run_ns(arms.size());
+  for (const std::size_t arm : OrderRounds(arms.size(), 1, plan.seed).front()) {
+    QB_TRY(run_ns[arm], WarmUp(arms[arm], plan, clock, &process.arms[arm]));
   }
-  Random random(plan.seed);
-  std::vector<std::size_t> order(arms.size());
-  std::iota(order.begin(), order.end(), 0U);
+  const std::vector<LapShape> shapes = ShapesFor(run_ns, plan);
+  const int rounds = RoundsFor(shapes, plan);
+  const auto orders = OrderRounds(arms.size(), rounds, plan.seed);
+  for (LatencySamples& samples : process.arms) samples.laps.reserve(orders.size());
+  process.conditions.push_back(sensors.ReadConditions());
   const std::int64_t start = clock.NowNs();
-  for (int round = 0; round < std::max(plan.repetitions, plan.max_repetitions); ++round) {
-    if (round >= plan.repetitions) {
-      const bool out_of_time = clock.NowNs() - start > plan.max_total_ns;
-      if (out_of_time || !Varies(samples, plan.target_relative_error)) break;
+  std::int64_t done = 0;
+  for (const auto& order : orders) {
+    for (const std::size_t arm : order) {
+      QB_TRY(Lap lap, MakeLap(arms[arm], shapes[arm], clock, sensors));
+      lap.start_ns -= begin;
+      process.arms[arm].laps.push_back(std::move(lap));
     }
-    Shuffle(&order, &random);
-    for (const std::size_t arm : order) QB_OK(Repeat(arms[arm], clock, &samples[arm]));
-    progress.Update("measuring", round + 1, std::max(round + 1, plan.repetitions));
+    process.conditions.push_back(sensors.ReadConditions());
+    progress.Update("measuring", ++done, rounds);
   }
-  return samples;
-}
-
-Json LatencyPlan::ToJson() const {
-  return Json::MakeObject()
-      .Set("warmup_passes", warmup_passes)
-      .Set("warmup_ns", warmup_ns)
-      .Set("repetitions", repetitions)
-      .Set("max_repetitions", max_repetitions)
-      .Set("target_relative_error", target_relative_error)
-      .Set("min_repetition_ns", min_repetition_ns)
-      .Set("max_total_ns", max_total_ns)
-      .Set("seed", seed);
-}
-
-Result<LatencyPlan> LatencyPlan::FromJson(const Json& json) {
-  LatencyPlan plan;
-  plan.warmup_passes = static_cast<int>(json["warmup_passes"].AsInt(plan.warmup_passes));
-  plan.warmup_ns = json["warmup_ns"].AsInt(plan.warmup_ns);
-  plan.repetitions = static_cast<int>(json["repetitions"].AsInt(plan.repetitions));
-  plan.max_repetitions = static_cast<int>(json["max_repetitions"].AsInt(plan.max_repetitions));
-  plan.target_relative_error = json["target_relative_error"].AsDouble(plan.target_relative_error);
-  plan.min_repetition_ns = json["min_repetition_ns"].AsInt(plan.min_repetition_ns);
-  plan.max_total_ns = json["max_total_ns"].AsInt(plan.max_total_ns);
-  plan.seed = static_cast<std::uint64_t>(json["seed"].AsInt(1));
-  if (plan.repetitions < 1 || plan.warmup_passes < 0) {
-    return Error(ErrorCode::kInvalidArgument,
-                 Format("repetitions must be at least 1 and warm-up at least 0, not {} and {}",
-                        plan.repetitions, plan.warmup_passes));
-  }
-  return plan;
-}
-
-Json LatencySamples::ToJson() const {
-  return Json::MakeObject()
-      .Set("load_ns", load_ns)
-      .Set("first_run_ns", first_run_ns)
-      .Set("warmup_passes", warmup)
-      .Set("passes_per_repetition", passes)
-      .Set("wall_ns", Json::List(wall_ns))
-      .Set("cpu_ns", Json::List(cpu_ns));
-}
-
-Result<LatencySamples> LatencySamples::FromJson(const Json& json) {
-  LatencySamples samples;
-  samples.load_ns = json["load_ns"].AsInt();
-  samples.first_run_ns = json["first_run_ns"].AsInt();
-  samples.warmup = static_cast<int>(json["warmup_passes"].AsInt());
-  samples.passes = static_cast<int>(json["passes_per_repetition"].AsInt());
-  for (const Json& wall : json["wall_ns"].AsArray()) samples.wall_ns.push_back(wall.AsInt());
-  for (const Json& cpu : json["cpu_ns"].AsArray()) samples.cpu_ns.push_back(cpu.AsInt());
-  if (samples.passes < 1 || samples.wall_ns.empty() ||
-      samples.wall_ns.size() != samples.cpu_ns.size()) {
-    return Error(ErrorCode::kMalformed, "latency samples are empty or do not match");
-  }
-  return samples;
+  process.rounds_ns = clock.NowNs() - start;
+  return process;
 }
 
 }  // namespace quantbench

@@ -67,30 +67,34 @@ std::string MethodText(const Analysis& analysis) {
   }
   std::string engine;
   for (const std::string& name : engines) engine += (engine.empty() ? "" : ", ") + name;
+  const LatencyPlan& plan = study.latency;
+  const std::string processes =
+      plan.max_processes > plan.processes
+          ? Format(
+                "{} to {} fresh processes, more while the half-width of an interval was above "
+                "{:.2g} % and {:.3g} s were not used up",
+                plan.processes, plan.max_processes, plan.precision * 100,
+                static_cast<double>(plan.budget_ns) * 1e-9)
+          : Format("{} fresh process{}", plan.processes, plan.processes == 1 ? "" : "es");
   return Format(
-      "Latency is the time of one forward pass of {}, inputs bound beforehand, warm-up passes "
-      "excluded. "
-      "Each cell was measured in {} fresh process{}; in each process all arms were loaded and "
-      "measured in "
-      "turn, one repetition of every arm a round, in an order shuffled anew each round, so that a "
-      "change "
-      "of the machine's speed meets all arms alike. A process made at least {} repetitions of each "
-      "arm and "
-      "up to {} while the standard error of a mean was above {:.1f} %; passes shorter than {} were "
-      "timed "
-      "in groups of that length, so the standard deviation of very short passes is that of group "
-      "means. "
-      "\"Times faster\" is the ratio of the original's mean to the arm's, process by process; its "
-      "95 % "
-      "interval is Student's t over the processes. Accuracy compares the same samples through all "
-      "arms; "
-      "the interval of a difference is that of paired proportions, that of one arm is Wilson's. "
-      "Sizes are "
-      "bytes of the files. quantbench {}.",
-      engine.empty() ? "the engine" : engine, study.processes, study.processes == 1 ? "" : "es",
-      study.latency.repetitions, study.latency.max_repetitions,
-      study.latency.target_relative_error * 100,
-      FormatDuration(static_cast<double>(study.latency.min_repetition_ns)), QB_VERSION);
+      "Latency is the time of one forward pass of {}, inputs bound beforehand, warmed up until "
+      "times were steady. Each cell was measured in {}; each loaded all arms and a second copy of "
+      "the original in random order and measured them in turn, in rounds whose orders balance what "
+      "follows what, so that a change of the machine's speed meets all arms alike. \"Times "
+      "faster\" "
+      "is the original's time over the arm's, the geometric mean over processes of what each found "
+      "over its rounds; its 95 % interval is Student's t over the processes{}. Where runs took "
+      "more "
+      "than {:.2f} times their CPU time it is the ratio of CPU times. What two copies of the "
+      "original differ by says what cannot be seen. Mean and standard deviation are over single "
+      "runs; percentiles stand only where there are runs enough for 95 % confidence. Accuracy "
+      "compares the same samples through all arms; the interval of a difference is that of paired "
+      "proportions, that of one arm is Wilson's. Sizes are bytes of the files. quantbench {}.",
+      engine.empty() ? "the engine" : engine, processes,
+      WideningOf(plan) > 1 ? Format(", {:.2f} times as wide because its width decided when to stop",
+                                    WideningOf(plan))
+                           : "",
+      kContended, QB_VERSION);
 }
 
 Table EnvironmentTable(const Analysis& analysis) {

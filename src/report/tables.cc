@@ -5,24 +5,11 @@
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
 
+#include "report/cells.h"
 #include "report/lookup.h"
 
 namespace quantbench {
 namespace {
-
-// Three significant digits without an exponent, "-" where there is no number.
-std::string Number(double value) {
-  if (std::isnan(value)) return "-";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  if (value == 0) return "0";
-  const int digits = 2 - static_cast<int>(std::floor(std::log10(std::fabs(value))));
-  return Format("{:.{}f}", value, std::clamp(digits, 0, 9));
-}
-
-std::string Range(const Interval& value) {
-  if (!value.valid()) return "-";
-  return Format("{:.2f} to {:.2f}", value.low, value.high);
-}
 
 std::string Percent(double share) {
   return std::isnan(share) ? "-" : Format("{:.2f}", share * 100);
@@ -51,10 +38,6 @@ std::string TypeShares(const ModelSize& size) {
     text += Format("{}{} {:.0f} %", text.empty() ? "" : ", ", name, share);
   }
   return text;
-}
-
-std::string OutcomeText(Outcome outcome, const std::string& reason) {
-  return outcome == Outcome::kOk ? "" : Format("{}: {}", Name(outcome), reason);
 }
 
 std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string& model,
@@ -111,41 +94,6 @@ Table SizeTable(const Analysis& analysis) {
     table.rows.push_back({row.model, row.arm, Format("{}", bytes),
                           Format("{:.3f}", static_cast<double>(bytes) * 1e-6), Number(row.ratio),
                           Format("{}", row.size.parameters()), TypeShares(row.size)});
-  }
-  return table;
-}
-
-Table LatencyTable(const Analysis& analysis) {
-  Table table;
-  table.title = "Latency";
-  table.columns = {{"model", false},
-                   {"cell", false},
-                   {"arm", false},
-                   {"mean ms"},
-                   {"std ms"},
-                   {"median ms"},
-                   {"min ms"},
-                   {"n"},
-                   {"samples/s"},
-                   {"times faster"},
-                   {"95 %"},
-                   {"load ms"},
-                   {"remark", false, true}};
-  for (const CellResult& cell : analysis.cells) {
-    if (cell.outcome != Outcome::kOk) {
-      table.rows.push_back({cell.model, cell.cell.Describe(), "", "-", "-", "-", "-", "-", "-", "-",
-                            "-", "-", OutcomeText(cell.outcome, cell.reason)});
-    }
-    for (const ArmLatency& arm : cell.arms) {
-      const bool fine = arm.outcome == Outcome::kOk;
-      const Summary& ms = arm.ms;
-      const auto show = [&](double value) { return fine ? Number(value) : std::string("-"); };
-      table.rows.push_back(
-          {cell.model, cell.cell.Describe(), arm.arm, show(ms.mean), show(ms.stddev),
-           show(ms.median), show(ms.min), fine ? Format("{}", ms.n) : "-", show(arm.samples_per_s),
-           show(arm.speedup.estimate), fine && arm.arm != kOriginal ? Range(arm.speedup) : "-",
-           show(arm.load_ms), OutcomeText(arm.outcome, arm.reason)});
-    }
   }
   return table;
 }

@@ -14,7 +14,8 @@ Status WriteTables(const Analysis& analysis, const fs::path& folder) {
   QB_OK(MakeFolders(folder));
   const std::vector<std::pair<std::string, Table>> tables = {
       {"summary", SummaryTable(analysis)},       {"size", SizeTable(analysis)},
-      {"latency", LatencyTable(analysis)},       {"accuracy", AccuracyTable(analysis)},
+      {"latency", LatencyTable(analysis)},       {"measuring", MeasuringTable(analysis)},
+      {"scaling", ScalingTable(analysis)},       {"accuracy", AccuracyTable(analysis)},
       {"hypotheses", HypothesisTable(analysis)}, {"quantization", QuantizationTable(analysis)}};
   for (const auto& [name, table] : tables) {
     QB_OK(WriteFileAtomic(folder / (name + ".csv"), Render(table, OutputFormat::kCsv)));

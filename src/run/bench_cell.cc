@@ -1,12 +1,12 @@
-// Measuring one cell: fresh workers, each with all arms of the model, interleaved.
+// Measuring one cell: fresh workers, each with all arms of the model, until the intervals are
+// narrow.
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 #include <optional>
 
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/base/random.h"
-#include "quantbench/calibrate.h"
 #include "quantbench/run.h"
 
 #include "run/arms.h"
@@ -15,93 +15,7 @@
 namespace quantbench {
 namespace {
 
-// One arm inside the worker.
-struct WorkerArm {
-  std::string id;
-  LoadedArm loaded;
-  std::string failure;  // why it is not measured; empty when it is
-};
-
-// The data, the resolved shape of the inputs and the batch to feed.
-struct CellInput {
-  std::vector<InputSpec> inputs;
-  OpenedInput opened;
-  std::int64_t batch = 1;
-
-  // `batch` consecutive samples from `first` on, wrapping around.
-  [[nodiscard]] Result<std::vector<NamedTensor>> Batch(std::int64_t first) const {
-    std::vector<std::int64_t> indices(static_cast<std::size_t>(batch));
-    std::iota(indices.begin(), indices.end(), first);
-    for (std::int64_t& index : indices) index %= opened.dataset->size();
-    QB_TRY(std::vector<Tensor> tensors, MakeBatch(*opened.dataset, indices, inputs));
-    return NameTensors(inputs, std::move(tensors));
-  }
-};
-
-Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
-                           const InputSource& source) {
-  CellInput input;
-  QB_TRY(std::vector<InputSpec> raw, ReadInputs(original));
-  DimValues dims = source.dims;
-  for (const auto& [name, value] : cell.dims) dims[name] = value;
-  QB_TRY(input.inputs, ResolveInputs(std::move(raw), cell.batch, dims));
-  QB_TRY(input.opened, OpenInput(source, input.inputs));
-  input.batch = cell.batch;
-  return input;
-}
-
-// Loads the arms in an order of this process's own; failures stay with their arm.
-std::vector<WorkerArm> LoadArms(const Json& request, Engine& engine, const Cell& cell,
-                                std::uint64_t seed, const EngineEntries& entries) {
-  const Json::Array& wanted = request["arms"].AsArray();
-  std::vector<WorkerArm> arms(wanted.size());
-  std::vector<std::size_t> order(wanted.size());
-  std::iota(order.begin(), order.end(), 0U);
-  Random random(seed);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.Below(i)]);
-  for (const std::size_t index : order) {
-    WorkerArm& arm = arms[index];
-    arm.id = wanted[index]["arm"].AsString();
-    auto loaded =
-        LoadArm(engine, wanted[index]["path"].AsString(), static_cast<int>(cell.threads), entries);
-    if (loaded.ok()) {
-      arm.loaded = std::move(loaded).value();
-    } else {
-      arm.failure = loaded.error().message();
-    }
-  }
-  return arms;
-}
-
-// The forward pass alone over inputs bound beforehand, or everything from file to answer.
-Pass MakePass(Session& session, const CellInput& input, bool include_data_loading) {
-  if (!include_data_loading) {
-    return [&session] { return session.Run(); };
-  }
-  return [&session, &input, next = std::int64_t{0}]() mutable -> Status {
-    QB_TRY(const std::vector<NamedTensor> batch, input.Batch(next));
-    next += input.batch;
-    QB_OK(session.Bind(batch));
-    QB_OK(session.Run());
-    QB_TRY(const std::vector<NamedTensor> outputs, session.Fetch());
-    return Ok();
-  };
-}
-
-// Binds the first batch and runs it once, so that a failing arm is known before anything is timed.
-Status TryOnce(Session& session, const CellInput& input) {
-  QB_TRY(const std::vector<NamedTensor> batch, input.Batch(0));
-  QB_OK(session.Bind(batch));
-  return Ok();
-}
-
-Json Describe(const WorkerArm& arm, const LatencySamples* samples) {
-  if (samples == nullptr) return ArmFailure(arm.id, Outcome::kFailed, arm.failure);
-  return Json::MakeObject()
-      .Set("arm", arm.id)
-      .Set("outcome", "ok")
-      .Set("samples", samples->ToJson());
-}
+constexpr std::uint64_t kMostPadding = 4096;
 
 // Folds one process's reply into the record's arms: {"arm", "outcome", "reason", "processes"}.
 void Merge(const Json& reply, Json::Array* arms) {
@@ -125,19 +39,20 @@ void Merge(const Json& reply, Json::Array* arms) {
   }
 }
 
-Json RequestOf(const BenchOptions& options, std::int64_t process) {
+// The wanted arms, and the original once more under the control's name.
+Json ArmList(const BenchOptions& options, bool control) {
   Json arms = Json::Array{};
   for (const Arm& arm : options.arms) {
-    arms.Append(Json::MakeObject().Set("arm", arm.id).Set("path", arm.path.string()));
+    arms.Append(Json::MakeObject()
+                    .Set("arm", arm.id)
+                    .Set("path", arm.path.string())
+                    .Set("slowdown", arm.slowdown));
   }
-  LatencyPlan plan = options.latency;
-  plan.seed += static_cast<std::uint64_t>(process);
-  return Json::MakeObject()
-      .Set("op", "bench")
-      .Set("arms", std::move(arms))
-      .Set("cell", options.cell.ToJson())
-      .Set("plan", plan.ToJson())
-      .Set("input", ToJson(options.input));
+  if (control) {
+    arms.Append(
+        Json::MakeObject().Set("arm", kControl).Set("path", options.arms.front().path.string()));
+  }
+  return arms;
 }
 
 // What becomes of a cell that cannot be measured, where that is known without the engine: skipped
@@ -157,64 +72,116 @@ std::optional<CaseOutcome> Impossible(const BenchOptions& options) {
   return std::nullopt;
 }
 
-}  // namespace
+// The cell's processes, one after the other.
+class CellRun {
+ public:
+  CellRun(const BenchOptions& options, const WorkerOptions& worker, Progress& progress)
+      : options_(options),
+        worker_(worker),
+        progress_(progress),
+        plan_(options.latency),
+        control_(options.control),
+        padding_(options.latency.seed) {}
 
-Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress) {
-  QB_TRY(const Cell cell, Cell::FromJson(request["cell"]));
-  QB_TRY(const LatencyPlan plan, LatencyPlan::FromJson(request["plan"]));
-  QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
-  const std::string original = request["arms"].AsArray().front()["path"].AsString();
-  QB_TRY(const CellInput input, OpenCell(original, cell, source));
-  std::vector<std::filesystem::path> paths;
-  for (const Json& arm : request["arms"].AsArray()) paths.emplace_back(arm["path"].AsString());
-  QB_TRY(const EngineEntries entries, EntriesOf(paths));
-  std::vector<WorkerArm> arms = LoadArms(request, engine, cell, plan.seed, entries);
-  std::vector<Pass> passes;
-  for (WorkerArm& arm : arms) {
-    if (!arm.failure.empty()) continue;
-    if (auto tried = TryOnce(*arm.loaded.session, input); !tried.ok()) {
-      arm.failure = tried.error().message();
-      continue;
+  CaseOutcome Run() {
+    NextStep next = NextProcess(plan_, options_.cell, done_);
+    while (!next.stop) {
+      const std::int64_t start = SystemClock().NowNs();
+      const WorkerResult result = RunWorker(Request(next.rounds), worker_, progress_);
+      if (result.outcome != Outcome::kOk) {
+        if (StartsAgainWithoutControl(result)) continue;
+        if (done_.size() < 2) return {result.outcome, result.reason, result.code, {}};
+        next.reason = Format("a later process {}: {}", Name(result.outcome), result.reason);
+        break;
+      }
+      if (auto taken = Take(result, SystemClock().NowNs() - start); !taken.ok()) {
+        return {Outcome::kFailed, taken.error().message(), taken.error().code(), {}};
+      }
+      next = NextProcess(plan_, options_.cell, done_);
+      const std::string within =
+          std::isfinite(next.half_width) ? Format(", within {:.2g} %", next.half_width * 100) : "";
+      progress_.Update(Format("{}: {} processes{}", options_.cell.Describe(), done_.size(), within),
+                       0, 0);
     }
-    passes.push_back(MakePass(*arm.loaded.session, input, cell.include_data_loading));
+    CaseOutcome outcome;
+    outcome.results = std::move(last_);
+    outcome.results.Set("arms", std::move(arms_))
+        .Set("conditions", std::move(conditions_))
+        .Set("widening", WideningOf(plan_))
+        .Set("stopped", next.reason)
+        .Set("peak_bytes", peak_);
+    return outcome;
   }
-  if (!arms.front().failure.empty()) return Error(ErrorCode::kEngine, arms.front().failure);
-  QB_TRY(std::vector<LatencySamples> samples,
-         MeasureInterleaved(passes, plan, SystemClock(), progress));
-  Json described = Json::Array{};
-  std::size_t next = 0;
-  for (const WorkerArm& arm : arms) {
-    LatencySamples* measured = arm.failure.empty() ? &samples[next++] : nullptr;
-    if (measured != nullptr) measured->load_ns = arm.loaded.load_ns;
-    described.Append(Describe(arm, measured));
+
+ private:
+  // Memory may suffice for the arms but not for one copy more.
+  bool StartsAgainWithoutControl(const WorkerResult& result) {
+    if (result.outcome != Outcome::kOutOfMemory || !control_ || !done_.empty()) return false;
+    control_ = false;
+    progress_.Note("out of memory: once more without a second copy of the original");
+    return true;
   }
-  Json engine_options = Json::MakeObject();
-  for (const auto& [key, value] : entries) engine_options.Set(key, value);
-  return Json::MakeObject()
-      .Set("arms", std::move(described))
-      .Set("engine_options", std::move(engine_options))
-      .Set("input", input.opened.source)
-      .Set("notes", Json::List(input.opened.notes));
-}
+
+  Json Request(int rounds) {
+    LatencyPlan plan = plan_;
+    plan.rounds = rounds;
+    // Every arm has its k runs even where only the least number of processes is made.
+    const int least = std::clamp(plan_.processes, 1, kLeastProcesses);
+    plan.repetitions = (plan_.repetitions + least - 1) / least;
+    plan.seed += static_cast<std::uint64_t>(done_.size());
+    worker_.padding = padding_.Below(kMostPadding);
+    return Json::MakeObject()
+        .Set("op", "bench")
+        .Set("arms", ArmList(options_, control_))
+        .Set("cell", options_.cell.ToJson())
+        .Set("plan", plan.ToJson())
+        .Set("input", ToJson(options_.input));
+  }
+
+  Status Take(const WorkerResult& result, std::int64_t total_ns) {
+    MeasuredProcess process;
+    for (const Json& arm : result.reply["arms"].AsArray()) {
+      if (!arm.Has("samples")) continue;
+      QB_TRY(LatencySamples samples, LatencySamples::FromJson(arm["samples"]));
+      process.arms.push_back(std::move(samples));
+    }
+    process.rounds_ns = result.reply["rounds_ns"].AsInt();
+    process.total_ns = total_ns;
+    if (!done_.empty() && done_.front().arms.size() != process.arms.size()) {
+      return Error(ErrorCode::kEngine, "an arm that ran in one process failed in another");
+    }
+    done_.push_back(std::move(process));
+    Merge(result.reply, &arms_);
+    conditions_.Append(result.reply["conditions"]);
+    peak_ = std::max(peak_, result.peak_bytes);
+    last_.Set("input", result.reply["input"])
+        .Set("notes", result.reply["notes"])
+        .Set("engine_options", result.reply["engine_options"]);
+    return Ok();
+  }
+
+  const BenchOptions& options_;
+  WorkerOptions worker_;
+  Progress& progress_;
+  LatencyPlan plan_;
+  bool control_;
+  Random padding_;
+  std::vector<MeasuredProcess> done_;
+  Json::Array arms_;
+  Json conditions_ = Json::Array{};
+  Json last_;
+  std::uint64_t peak_ = 0;
+};
+
+}  // namespace
 
 CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                       Progress& progress) {
   if (auto impossible = Impossible(options)) return *std::move(impossible);
-  CaseOutcome outcome;
-  Json::Array arms;
-  std::uint64_t peak = 0;
-  for (std::int64_t process = 0; process < options.processes; ++process) {
-    const WorkerResult result = RunWorker(RequestOf(options, process), worker, progress);
-    if (result.outcome != Outcome::kOk) {
-      return {result.outcome, result.reason, result.code, {}};
-    }
-    Merge(result.reply, &arms);
-    peak = std::max(peak, result.peak_bytes);
-    outcome.results.Set("input", result.reply["input"])
-        .Set("notes", result.reply["notes"])
-        .Set("engine_options", result.reply["engine_options"]);
+  CaseOutcome outcome = CellRun(options, worker, progress).Run();
+  if (options.memory && outcome.outcome == Outcome::kOk) {
+    outcome.results.Set("memory", MeasureMemory(options, worker, progress));
   }
-  outcome.results.Set("arms", std::move(arms)).Set("peak_bytes", peak);
   return outcome;
 }
 

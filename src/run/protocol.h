@@ -25,6 +25,7 @@ Result<Json> GatherInWorker(const Json& request, Engine& engine, Progress& progr
 Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);

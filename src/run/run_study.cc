@@ -9,6 +9,7 @@
 #include "quantbench/run.h"
 
 #include "run/study_case.h"
+#include "run/sweep_order.h"
 
 namespace quantbench {
 namespace {
@@ -120,12 +121,15 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   StudyContext context;
   context.study = &study;
   context.options = &options;
+  std::map<std::string, MemoryForecast> forecasts;
+  context.forecasts = &forecasts;
   QB_TRY(context.environment, EnvironmentOf(options.worker));
   context.model_hashes = HashModels(study);
   QB_OK(Freeze(study, options.results));
   QB_TRY(const auto finished, Finished(context, store, progress));
 
-  const std::vector<Case> cases = Expand(study);
+  std::vector<Case> cases = Expand(study);
+  OrderMeasurements(&cases, study.latency.seed);
   StudyOutcome outcome;
   outcome.cases = static_cast<std::int64_t>(cases.size());
   std::int64_t number = 0;

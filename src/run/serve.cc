@@ -26,6 +26,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"explain-accuracy", ExplainAccuracyInWorker},
     {"verify", VerifyInWorker},
     {"bench", BenchInWorker},
+    {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},

@@ -65,9 +65,7 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
   }
   settings.Set("variants", std::move(variants));
   if (work.kind == CaseKind::kMeasure) {
-    settings.Set("cell", work.cell.ToJson())
-        .Set("latency", study.latency.ToJson())
-        .Set("processes", study.processes);
+    settings.Set("cell", work.cell.ToJson()).Set("latency", study.latency.ToJson());
   }
   if (work.kind == CaseKind::kEvaluate) {
     settings.Set("batch", study.evaluate.batch).Set("limit", study.evaluate.limit);
@@ -163,9 +161,14 @@ CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const 
   options.cell = CellOf(*context.study, model, work.cell);
   options.latency = context.study->latency;
   options.input = InputOf(*context.study, model);
-  options.processes = context.study->processes;
-  CaseOutcome outcome = BenchCell(options, WorkerOf(context), progress);
+  const WorkerOptions worker = WorkerOf(context);
+  MemoryForecast& forecast = (*context.forecasts)[model.id];
+  if (auto reason = forecast.WhyNot(options.cell, FreeMemory(worker.memory_bytes))) {
+    return {Outcome::kSkipped, *std::move(reason), ErrorCode::kEngine, {}};
+  }
+  CaseOutcome outcome = BenchCell(options, worker, progress);
   if (outcome.outcome != Outcome::kOk) return outcome;
+  forecast.Learn(options.cell, static_cast<std::uint64_t>(outcome.results["peak_bytes"].AsInt()));
   Json arms = outcome.results["arms"];
   for (const std::string& arm : missing) {
     arms.Append(ArmFailure(arm, Outcome::kSkipped, "the variant could not be made"));

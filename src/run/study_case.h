@@ -8,6 +8,8 @@
 #include "quantbench/base/status.h"
 #include "quantbench/run.h"
 
+#include "run/sweep_order.h"
+
 namespace quantbench {
 
 // What all cases of a run share.
@@ -17,6 +19,7 @@ struct StudyContext {
   Json environment;  // with the engine's name and version
   std::map<std::string, std::string>
       model_hashes;  // SHA-256 of the file by model id, "" unreadable
+  std::map<std::string, MemoryForecast>* forecasts = nullptr;  // by model id
 
   [[nodiscard]] std::filesystem::path ArmPath(const StudyModel& model, std::string_view arm) const;
 };

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -23,6 +24,7 @@ namespace quantbench {
 namespace {
 
 constexpr std::size_t kStderrKept = 2000;
+constexpr std::string_view kPaddingName = "QUANTBENCH_PADDING=";
 
 // A worker process and the two descriptors we hold of it.
 struct Child {
@@ -32,8 +34,8 @@ struct Child {
 };
 
 // Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void BecomeWorker(const char* program, int channel, int words,
-                               std::uint64_t memory_bytes) {
+[[noreturn]] void BecomeWorker(const char* program, char* const* environment, int channel,
+                               int words, std::uint64_t memory_bytes) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const rlimit no_core{0, 0};
@@ -53,8 +55,20 @@ struct Child {
   dup2(words, STDERR_FILENO);
   dup2(channel, kWorkerChannel);
   if (channel == kWorkerChannel) fcntl(channel, F_SETFD, 0);
-  execl(program, program, kWorkerVerb, static_cast<char*>(nullptr));
+  std::array<char, 16> verb{};
+  std::strncpy(verb.data(), kWorkerVerb, verb.size() - 1);
+  std::array<char*, 3> arguments = {const_cast<char*>(program), verb.data(), nullptr};
+  execve(program, arguments.data(), environment);
   _exit(127);
+}
+
+// Our own environment and one variable more.
+std::vector<char*> EnvironmentWith(std::string* more) {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  if (more != nullptr) variables.push_back(more->data());
+  variables.push_back(nullptr);
+  return variables;
 }
 
 Result<Child> Start(const WorkerOptions& options) {
@@ -65,8 +79,12 @@ Result<Child> Start(const WorkerOptions& options) {
     return Error(ErrorCode::kIo, Format("cannot start a worker: {}", std::strerror(errno)));
   }
   const std::string program = options.program.empty() ? "/proc/self/exe" : options.program.string();
+  std::string padding = std::string(kPaddingName) + std::string(options.padding, 'x');
+  const std::vector<char*> environment = EnvironmentWith(options.padding > 0 ? &padding : nullptr);
   const pid_t pid = fork();
-  if (pid == 0) BecomeWorker(program.c_str(), channel[1], words[1], options.memory_bytes);
+  if (pid == 0) {
+    BecomeWorker(program.c_str(), environment.data(), channel[1], words[1], options.memory_bytes);
+  }
   const int fork_error = errno;
   close(channel[1]);
   close(words[1]);

@@ -100,25 +100,38 @@ class Parser {
     return ids;
   }
 
+  void ReadLatency(Reader* reader) {
+    LatencyPlan& plan = study_.latency;
+    std::int64_t repetitions = plan.repetitions;
+    std::int64_t processes = 0;
+    std::int64_t most = 0;
+    std::int64_t seed = 1;
+    double budget_s = static_cast<double>(plan.budget_ns) * 1e-9;
+    reader->Int("repetitions", &repetitions, 2, 100'000);
+    reader->Int("processes", &processes, 1, 1000);
+    reader->Int("max_processes", &most, 1, 1000);
+    reader->Int("seed", &seed, 0);
+    reader->Double("precision", &plan.precision);
+    reader->Double("budget_s", &budget_s);
+    if (!(plan.precision > 0)) reader->Mistake("precision", "precision must be above 0");
+    if (!(budget_s >= 0 && budget_s <= 1e6)) {
+      reader->Mistake("budget_s", "budget_s must be between 0 and 1000000");
+    }
+    plan.repetitions = static_cast<int>(repetitions);
+    plan.SetProcesses(static_cast<int>(processes), static_cast<int>(most));
+    plan.budget_ns = static_cast<std::int64_t>(budget_s * 1e9);
+    plan.seed = static_cast<std::uint64_t>(seed);
+  }
+
   void ReadHead(const toml::table& table) {
     Reader reader(table, "[study]", diagnostics_);
     reader.String("title", &study_.title, Need::kRequired);
     reader.Strings("authors", &study_.authors);
     reader.String("text", &study_.text);
-    std::int64_t repetitions = study_.latency.repetitions;
-    std::int64_t most = study_.latency.max_repetitions;
-    std::int64_t seed = 1;
-    reader.Int("repetitions", &repetitions, 2, 100'000);
-    reader.Int("max_repetitions", &most, 2, 100'000);
-    reader.Int("seed", &seed, 0);
-    reader.Int("processes", &study_.processes, 1, 1000);
+    ReadLatency(&reader);
     reader.Int("timeout_s", &study_.timeout_s, 1);
-    reader.Double("precision", &study_.latency.target_relative_error);
     reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
     reader.Int("evaluate_batch", &study_.evaluate.batch, 1, 65536);
-    study_.latency.repetitions = static_cast<int>(repetitions);
-    study_.latency.max_repetitions = static_cast<int>(std::max(most, repetitions));
-    study_.latency.seed = static_cast<std::uint64_t>(seed);
     std::string include;
     reader.String("include", &include);
     if (!include.empty() && include != "data-loading") {

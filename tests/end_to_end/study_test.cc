@@ -11,7 +11,7 @@ namespace {
 using StudyRun = ProgramTest;
 
 std::string SmallStudy() {
-  return "[study]\ntitle = \"small\"\nrepetitions = 2\nmax_repetitions = 2\nprocesses = 2\n"
+  return "[study]\ntitle = \"small\"\nrepetitions = 2\nprocesses = 2\n"
          "evaluate_samples = 200\n"
          "[[model]]\nid = \"mlp\"\npath = \"" +
          kQuickstart +
@@ -52,7 +52,7 @@ TEST_F(StudyRun, EndsWithAReportAndResumesWithoutDoingAnythingAgain) {
 // What has the swept dimension is measured and drawn along it, what has not is measured once.
 TEST_F(StudyRun, SweepsADimensionOfThoseModelsThatHaveIt) {
   Put("study.toml",
-      "[study]\ntitle = \"t\"\nrepetitions = 2\nmax_repetitions = 2\nprocesses = 1\n"
+      "[study]\ntitle = \"t\"\nrepetitions = 2\nprocesses = 1\n"
       "[[model]]\nid = \"text\"\nvocabulary = 100\npath = \"" +
           kQuickstart +
           "models/intent_transformer.onnx\"\n"

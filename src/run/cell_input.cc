@@ -1,0 +1,45 @@
+// What a measuring worker feeds its models with.
+#include "run/cell_input.h"
+
+#include <numeric>
+
+#include "quantbench/calibrate.h"
+
+#include "run/tiny_model.h"
+
+namespace quantbench {
+
+Result<std::vector<NamedTensor>> CellInput::Batch(std::int64_t first) const {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(batch));
+  std::iota(indices.begin(), indices.end(), first);
+  for (std::int64_t& index : indices) index %= opened.dataset->size();
+  QB_TRY(std::vector<Tensor> tensors, MakeBatch(*opened.dataset, indices, inputs));
+  return NameTensors(inputs, std::move(tensors));
+}
+
+Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
+                           const InputSource& source) {
+  CellInput input;
+  QB_TRY(std::vector<InputSpec> raw, ReadInputs(original));
+  DimValues dims = source.dims;
+  for (const auto& [name, value] : cell.dims) dims[name] = value;
+  QB_TRY(input.inputs, ResolveInputs(std::move(raw), cell.batch, dims));
+  QB_TRY(input.opened, OpenInput(source, input.inputs));
+  input.batch = cell.batch;
+  return input;
+}
+
+Status BindFirst(Session& session, const CellInput& input) {
+  QB_TRY(const std::vector<NamedTensor> batch, input.Batch(0));
+  QB_OK(session.Bind(batch));
+  return Ok();
+}
+
+Status StartEngine(Engine& engine) {
+  QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(ProductChain(1, 1, 1)));
+  auto session = engine.Load({bytes, {}}, {});
+  if (!session.ok()) return session.error().Within("starting the engine");
+  return Ok();
+}
+
+}  // namespace quantbench
