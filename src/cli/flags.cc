@@ -130,6 +130,10 @@ void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
     cell.model = model;
     for (ArmLatency& arm : cell.arms) arm.arm = name(arm.arm);
   }
+  for (NaturalLatency& natural : analysis->natural) {
+    natural.model = model;
+    natural.arm = name(natural.arm);
+  }
   for (ArmAccuracy& accuracy : analysis->accuracies) {
     accuracy.model = model;
     accuracy.arm = name(accuracy.arm);

@@ -24,6 +24,7 @@ Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& pr
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
 

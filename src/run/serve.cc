@@ -25,6 +25,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"verify", VerifyInWorker},
     {"bench", BenchInWorker},
     {"evaluate", EvaluateInWorker},
+    {"natural", NaturalInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
 });
