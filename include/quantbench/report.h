@@ -46,6 +46,12 @@ struct Table {
 // Memory and loading of each arm alone, of the cells where that was measured; no rows otherwise.
 [[nodiscard]] Table MemoryTable(const Analysis& analysis);
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);
+// Latency at natural sizes, real beside synthetic.
+[[nodiscard]] Table NaturalTable(const Analysis& analysis);
+// Score, latency and size of every arm: dominated ones marked, the best within the budget named.
+[[nodiscard]] Table TradeOffTable(const Analysis& analysis);
+// Classes whose answers changed most.
+[[nodiscard]] Table ClassTable(const Analysis& analysis);
 [[nodiscard]] Table HypothesisTable(const Analysis& analysis);
 [[nodiscard]] Table QuantizationTable(const Analysis& analysis);
 // One row per arm: size, latency at the smallest cell, accuracy: the answer at a glance.

@@ -157,12 +157,28 @@ void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& w
 
 struct EvalOptions {
   Arm arm;
-  InputSource input;  // with data
+  std::filesystem::path reference;      // the original, run beside; empty: not
+  std::optional<double> until_decided;  // a margin: see SequentialTest; needs `reference`
+  InputSource input;                    // with data
   EvaluateOptions evaluate;
   std::int64_t threads = 1;
 };
 [[nodiscard]] CaseOutcome EvaluateArm(const EvalOptions& options, const WorkerOptions& worker,
                                       Progress& progress);
+
+// Latency at the samples' natural sizes, beside synthetic samples of the same shapes: all arms
+// together, in fresh workers.
+struct NaturalOptions {
+  std::vector<Arm> arms;  // the first is the original
+  InputSource input;      // with data; dims and vocabulary of what is made up
+  std::int64_t batch = 1;
+  std::int64_t batches = 32;
+  std::int64_t threads = 1;
+  std::int64_t processes = 3;
+};
+// Results as a kNatural record has them.
+[[nodiscard]] CaseOutcome MeasureNaturalSizes(const NaturalOptions& options,
+                                              const WorkerOptions& worker, Progress& progress);
 
 // --- run ---
 

@@ -205,6 +205,10 @@ void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
     for (ArmMemory& arm : cell.memory) arm.arm = name(arm.arm);
   }
   for (Finding& finding : analysis->findings) finding.text = named(finding.text);
+  for (NaturalLatency& natural : analysis->natural) {
+    natural.model = model;
+    natural.arm = name(natural.arm);
+  }
   for (ArmAccuracy& accuracy : analysis->accuracies) {
     accuracy.model = model;
     accuracy.arm = name(accuracy.arm);

@@ -27,6 +27,7 @@ Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progr
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
 

@@ -28,6 +28,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"bench", BenchInWorker},
     {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},
+    {"natural", NaturalInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
 });

@@ -41,6 +41,15 @@ class Parser {
       study_.data[id] =
           ParseData(*table, id, Format("[data.{}]", Printable(id)), folder_, diagnostics_);
     });
+    reader.Table("budget", [&](const toml::table& table, std::string name) {
+      Reader parts(table, std::move(name), diagnostics_);
+      for (const auto& [key, value] : {std::pair{"drop", &study_.budget.drop},
+                                       std::pair{"latency_ms", &study_.budget.latency_ms},
+                                       std::pair{"size_mb", &study_.budget.size_mb}}) {
+        parts.Double(key, value);
+        if (*value < 0) parts.Mistake(key, "a budget is not negative");
+      }
+    });
     ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
     ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
     reader.Table("sweep", [&](const toml::table& table, const std::string&) { ReadSweep(table); });
@@ -132,6 +141,12 @@ class Parser {
     reader.Int("timeout_s", &study_.timeout_s, 1);
     reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
     reader.Int("evaluate_batch", &study_.evaluate.batch, 1, 65536);
+    reader.Double("margin", &study_.margin);
+    if (!(study_.margin > 0 && study_.margin < 1)) {
+      reader.Mistake("margin", "margin is a share between 0 and 1, as 0.01");
+    }
+    reader.Bool("until_decided", &study_.until_decided);
+    reader.Int("natural_batches", &study_.natural_batches, 1, 100'000);
     std::string include;
     reader.String("include", &include);
     if (!include.empty() && include != "data-loading") {
@@ -150,6 +165,7 @@ class Parser {
     reader.String("why", &model.why);
     reader.String("data", &model.data);
     reader.String("calibrate", &model.calibrate);
+    reader.String("metric", &model.metric);
     reader.Int("vocabulary", &model.vocabulary, 1);
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
