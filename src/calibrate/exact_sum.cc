@@ -40,8 +40,7 @@ void ExactSum::Merge(const ExactSum& other) {
 double ExactSum::Value() const {
   double sum = 0;
   for (std::size_t i = digits_.size(); i-- > 0;) {
-    sum += std::ldexp(static_cast<double>(digits_[i]),
-                      static_cast<int>(i) * kDigitBits + kLastBit);
+    sum += std::ldexp(static_cast<double>(digits_[i]), static_cast<int>(i) * kDigitBits + kLastBit);
   }
   return sum;
 }

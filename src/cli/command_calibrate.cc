@@ -53,7 +53,7 @@ Table Ranges(const CalibrateOutcome& outcome) {
   return table;
 }
 
-Table Summary(const CalibrateFlags& flags, const CalibrateOutcome& outcome) {
+Table OutcomeTable(const CalibrateFlags& flags, const CalibrateOutcome& outcome) {
   Table table;
   table.title = "Result";
   table.columns = {{"what", false}, {"value", false}};
@@ -77,8 +77,8 @@ int RunCalibrate(const CalibrateFlags& flags, Terminal& terminal) {
   }
   const auto outcome = CalibrateModel(options.value(), flags.worker.Options(), terminal);
   if (!outcome.ok()) return terminal.Fail(outcome.error(), format);
-  terminal.Print(
-      Render(std::vector<Table>{Ranges(outcome.value()), Summary(flags, outcome.value())}, format));
+  terminal.Print(Render(
+      std::vector<Table>{Ranges(outcome.value()), OutcomeTable(flags, outcome.value())}, format));
   return kExitDone;
 }
 

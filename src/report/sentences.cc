@@ -92,7 +92,8 @@ std::string MethodText(const Analysis& analysis) {
       "than {:.2f} times their CPU time it is the ratio of CPU times. What two copies of the "
       "original differ by says what cannot be seen. Mean and standard deviation are over single "
       "runs; percentiles stand only where there are runs enough for 95 % confidence. Accuracy "
-      "compares the same samples through all arms; of one arm's share of right answers the interval "
+      "compares the same samples through all arms; of one arm's share of right answers the "
+      "interval "
       "is Wilson's, of a difference Tango's for paired proportions, p is McNemar's exact one; the "
       "other scores are bootstrapped over samples. An arm is not worse by a margin where its whole "
       "interval says so. Sizes are bytes of the files. quantbench {}.",

@@ -71,7 +71,7 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
   if (work.kind == CaseKind::kNatural) {
     settings.Set("cell", work.cell.ToJson())
         .Set("batches", study.natural_batches)
-        .Set("processes", study.processes);
+        .Set("processes", study.latency.processes);
   }
   if (work.kind == CaseKind::kEvaluate) {
     settings.Set("batch", study.evaluate.batch).Set("limit", study.evaluate.limit);
@@ -221,7 +221,7 @@ CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const 
   }
   options.batches = context.study->natural_batches;
   options.threads = work.cell.threads;
-  options.processes = context.study->processes;
+  options.processes = context.study->latency.processes;
   return MeasureNaturalSizes(options, WorkerOf(context), progress);
 }
 
