@@ -2,7 +2,9 @@
 // measures.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,8 +38,7 @@ struct Interval {
 // Score interval of a proportion at 95 % [Wilson 1927].
 [[nodiscard]] Interval WilsonInterval(std::int64_t successes, std::int64_t n);
 // Difference of two paired proportions, from the discordant counts: `gained` where only the first
-// is right, `lost` where only the second is; normal interval [quantization.md 3.12 of the design;
-// McNemar 1947].
+// is right, `lost` where only the second is; score interval at 95 % [Tango 1998].
 [[nodiscard]] Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n);
 // Quantile of Student's t, p in (0, 1), df >= 1.
 [[nodiscard]] double StudentT(double p, double df);
@@ -114,6 +115,100 @@ inline constexpr int kLeastProcesses = 3;  // whatever the budget
 [[nodiscard]] NextStep NextProcess(const LatencyPlan& plan, const Cell& cell,
                                    std::span<const MeasuredProcess> done);
 
+// Exact two-sided p-value of McNemar's test: whether `gained` and `lost` are a fair coin's
+// [McNemar 1947; binomial form]. 1 when none differ.
+[[nodiscard]] double McNemarP(std::int64_t gained, std::int64_t lost);
+
+// What an evaluation is scored by.
+enum class Score : std::uint8_t {
+  kTop1,        // share of rows whose class is the label
+  kTop5,        // share of rows whose label is among the five best
+  kF1,          // of two classes: of class 1; else the mean over the classes that occur
+  kMatthews,    // correlation of answers and labels, -1 to 1 [Matthews 1975; Gorodkin 2004]
+  kPerplexity,  // exp of the mean negative log-likelihood of a row; lower is better
+  kWordErrors,  // word edits over words of the truth; lower is better
+  kMap50,       // mean average precision at overlap 0.5, 101 recalls [COCO]
+  kMap,         // the same, mean over overlaps 0.5, 0.55 ... 0.95
+};
+[[nodiscard]] std::string_view Name(Score score);  // "top1", "f1", "perplexity", "map50", ...
+[[nodiscard]] Result<Score> ParseScore(std::string_view name);
+[[nodiscard]] bool HigherIsBetter(Score score);
+// Of the task, the main one first.
+[[nodiscard]] std::vector<Score> ScoresOf(Task task);
+
+// A score as a function of the samples' weights: built once, asked for every resample.
+class Scorer {
+ public:
+  Scorer() = default;
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
+  Scorer(Scorer&&) = delete;
+  Scorer& operator=(Scorer&&) = delete;
+  virtual ~Scorer() = default;
+  // NaN where it is not defined (no labels, no words).
+  [[nodiscard]] virtual double Value(std::span<const double> weights) const = 0;
+};
+[[nodiscard]] std::unique_ptr<Scorer> MakeScorer(Score score, const Predictions& predictions);
+
+// Bootstrap over samples, or over streams where samples depend on each other [Efron 1979]: the same
+// resamples for both arms. `relative`: the difference is over the reference's score. 95 %
+// percentiles; of fewer than 50 groups the standard error of the resamples times Student's t.
+// `reference` null: the score itself.
+struct ResampleOptions {
+  int resamples = 1000;
+  std::uint64_t seed = 1;
+  bool relative = false;
+};
+[[nodiscard]] Interval Bootstrap(const Scorer& scorer, const Scorer* reference,
+                                 const Predictions& predictions, const ResampleOptions& options);
+
+// Whether the mean of paired differences in [-1, 1] lies above or below -margin, asked after every
+// sample: a test martingale on each side, the mean over 32 bets of products of 1 + bet *
+// (difference
+// + margin); each side errs with at most 2.5 % however often it is asked [Ville 1939; Waudby-Smith,
+// Ramdas 2024, "Estimating means of bounded random variables by betting"]. Samples must come in
+// random order.
+class SequentialTest {
+ public:
+  enum class Decision : std::uint8_t { kOpen, kNotWorse, kWorse };
+  explicit SequentialTest(double margin);
+  void Add(double difference);
+  [[nodiscard]] Decision decision() const { return decision_; }
+
+ private:
+  static constexpr std::size_t kBets = 32;
+  double margin_;
+  std::array<double, kBets> log_above_{};  // logarithms of the capital of each bet
+  std::array<double, kBets> log_below_{};
+  Decision decision_ = Decision::kOpen;
+};
+
+// Samples at which a paired difference `drop` of two proportions is seen with 80 % power at 5 %
+// two-sided, when a share `discordant` of the samples is right in one arm only [Connor 1987].
+[[nodiscard]] std::int64_t SamplesForDrop(double drop, double discordant);
+
+// Whether an arm is worse than the original by a margin: the whole interval decides.
+enum class NotWorse : std::uint8_t { kYes, kNo, kOpen, kUnknown };
+[[nodiscard]] std::string_view Name(NotWorse verdict);  // "not worse", "worse", "open", ""
+
+struct ArmScore {
+  Score score = Score::kTop1;
+  Interval value;
+  Interval difference;                      // to the original; of perplexity relative
+  double p_value = 0;                       // McNemar's, of kTop1 with a row a sample; else NaN
+  NotWorse not_worse = NotWorse::kUnknown;  // by the study's margin
+  std::int64_t needed = 0;  // samples that would decide an open one with 80 % power; 0: not known
+};
+
+// A class's right rows before and after, where they differ most.
+struct ClassChange {
+  std::int32_t label = 0;
+  std::int64_t rows = 0;
+  std::int64_t before = 0;
+  std::int64_t after = 0;
+  double p_value = 1;  // McNemar's, times the number of classes [Bonferroni]
+};
+
 struct ArmLatency {
   std::string arm;
   Outcome outcome = Outcome::kOk;
@@ -188,9 +283,48 @@ struct ArmAccuracy {
   bool labelled = false;
   std::int64_t rows = 0;
   std::int64_t correct = 0;
-  Interval top1;        // when labelled
-  Interval difference;  // to the original, same samples; when both are there
-  Interval agreement;   // with the original
+  Interval top1;                 // when labelled
+  Interval difference;           // to the original, same samples; when both are there
+  Interval agreement;            // with the original
+  std::vector<ArmScore> scores;  // the main one first; top1 and difference above are its figures
+  std::int64_t samples = 0;
+  std::int64_t gained = 0;  // rows that only this arm has right; without labels: that changed
+  std::int64_t lost = 0;    // rows that only the original has right
+  std::vector<ClassChange> classes;  // at most five, most changed first
+  std::vector<BadSample> bad;        // left out
+  bool stopped = false;              // ended before the last sample: decided
+  double sqnr_db = 0;                // of the output over the data; NaN: not known
+  double kl = 0;                     // mean of a row, nats; NaN: not known
+
+  [[nodiscard]] const ArmScore* main() const { return scores.empty() ? nullptr : &scores.front(); }
+};
+
+// An arm at the samples' natural sizes, beside synthetic samples of the same shapes.
+struct NaturalLatency {
+  std::string model;
+  std::string arm;
+  std::int64_t batch = 1;
+  std::int64_t size_from = 0;  // elements of the largest input, from and to; all sizes: 0
+  std::int64_t size_to = 0;
+  std::int64_t runs = 0;  // batches of samples in a process
+  std::int64_t processes = 0;
+  double real_ms = 0;  // mean
+  double synthetic_ms = 0;
+  Interval real_to_synthetic;  // geometric mean, over processes
+  Interval ratio;              // to the original, on real samples
+};
+
+// An arm's place in the trade-off of its model.
+struct TradeOff {
+  std::string model;
+  std::string arm;
+  Score score = Score::kTop1;
+  Interval quality;     // the score; of variants the original's plus the paired difference
+  Interval latency_ms;  // in the model's first cell; of variants the original's times the ratio
+  double size_mb = 0;
+  std::string dominated_by;  // an arm that is at least as good in all and better in one; or empty
+  bool within_budget = false;
+  bool best = false;  // the fastest within the budget, then the smallest
 };
 
 struct QuantizeResult {
@@ -243,6 +377,8 @@ struct Analysis {
   std::vector<ArmSize> sizes;
   std::vector<CellResult> cells;
   std::vector<ArmAccuracy> accuracies;
+  std::vector<NaturalLatency> natural;
+  std::vector<TradeOff> trade_offs;  // arms with a score and a latency
   std::vector<QuantizeResult> quantized;
   std::vector<HypothesisResult> hypotheses;
   std::vector<Finding> findings;

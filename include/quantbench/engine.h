@@ -34,11 +34,45 @@ struct SessionOptions {
   [[nodiscard]] static Result<SessionOptions> FromJson(const Json& json);
 };
 
+// A tensor in the engine's memory, there only while it is shown.
+struct TensorView {
+  DataType type = DataType::kUndefined;
+  std::span<const std::int64_t> shape;
+  std::span<const std::byte> bytes;  // row-major; aligned for its elements
+
+  // T's size must be that of the element type.
+  template <typename T>
+  [[nodiscard]] std::span<const T> As() const {
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+};
+
+// Sees values while a model runs, each as soon as it is computed and before its memory is used
+// again: nothing is copied or kept. A model is watched where it has nodes of kWatchOperator: they
+// read one tensor of numbers, carry the int attribute kWatchIndex, and put out an empty uint8
+// tensor, which must be among the model's outputs.
+inline constexpr std::string_view kWatchDomain = "quantbench";
+inline constexpr std::string_view kWatchOperator = "Watch";
+inline constexpr std::string_view kWatchIndex = "index";
+class Watcher {
+ public:
+  Watcher() = default;
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+  Watcher(Watcher&&) = delete;
+  Watcher& operator=(Watcher&&) = delete;
+  virtual ~Watcher() = default;
+
+  // On the thread that runs the session, one call at a time. Must not throw.
+  virtual void See(std::int64_t index, const TensorView& value) = 0;
+};
+
 // A model as the engine takes it: its message, and the external files it names, all in memory, all
 // alive until Load returns.
 struct EngineModel {
   std::span<const std::byte> bytes;
   std::vector<std::pair<std::string, std::span<const std::byte>>> external;  // location, content
+  Watcher* watcher = nullptr;  // of its Watch nodes; must outlive the session
 };
 
 struct PortDim {
@@ -117,6 +151,7 @@ struct FakeBehaviour {
   std::vector<NamedTensor> results;              // what Fetch returns
   std::string load_error;                        // non-empty: Load fails with it
   std::int64_t fail_at_run = -1;                 // Run number (from 0) that fails
+  std::vector<NamedTensor> watched;              // what a watcher sees in every Run, by index
   std::function<void(std::int64_t run)> on_run;  // e.g. advances a fake clock
 };
 [[nodiscard]] std::unique_ptr<Engine> MakeFakeEngine(FakeBehaviour behaviour);

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,9 +14,11 @@
 #include <vector>
 
 #include "quantbench/base/json.h"
+#include "quantbench/base/progress.h"
 #include "quantbench/base/status.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/model.h"
+#include "quantbench/recover.h"
 
 namespace quantbench {
 
@@ -94,7 +98,7 @@ struct Treatment {
   friend bool operator==(const Treatment&, const Treatment&) = default;
 };
 // "float", "stored-int8", "float16", "bfloat16", "weight-int8", "weight-int4", "dynamic-int8",
-// "static-int8", "static-int16", "float8". kInvalidArgument names the nearest.
+// "static-int8", "w4a8", "static-int16", "float8". kInvalidArgument names the nearest.
 [[nodiscard]] Result<Treatment> FindTreatment(std::string_view name);
 [[nodiscard]] std::string Describe(const Treatment& treatment);  // "weight-int4 block 32"
 
@@ -106,6 +110,47 @@ struct RecipeRule {
   std::int64_t max_weights = INT64_MAX;  // ... and at most
 };
 
+// What wins accuracy back, each a step over plan and weights (recover.h has the algorithms). They
+// are done in this order, whatever the order in which they were asked for.
+enum class Step : std::uint8_t {
+  kEqualize,     // channels of neighbouring layers get alike ranges; exact, before planning
+  kSmooth,       // SmoothQuant: large inputs shrink, their weights grow; exact, before planning
+  kAwq,          // the same by what the outputs of 4-bit weights lose; exact, before planning
+  kClip,         // scales by the error they leave, not by range
+  kHqq,          // zero points by half-quadratic splitting; weights in blocks with zero points
+  kGptq,         // rounding that moves errors to weights that are still free
+  kAdaRound,     // rounding by gradient descent
+  kReconstruct,  // moves codes one by one while the layer's output gets better; fits scales
+  kBias,         // biases that keep the mean of every output
+};
+[[nodiscard]] std::string_view Name(Step step);  // "clip", "hqq", "gptq", "adaround", ...
+// Whether it needs to see what flows into the layers, not only their weights.
+[[nodiscard]] bool NeedsInputs(Step step);
+struct StepEntry {
+  std::string_view name;
+  std::string_view summary;  // one line
+};
+[[nodiscard]] std::span<const StepEntry> Steps();  // in the order of the enumeration
+
+// The steps of a recipe and their settings.
+struct Recovery {
+  std::vector<Step> steps;  // sorted, each once; of the three that round at most one
+  double damping = 0.01;    // of kGptq and kReconstruct: share of the mean second moment, >= 0
+  bool act_order = false;   // kGptq: columns with large inputs first
+
+  [[nodiscard]] bool Has(Step step) const;
+  [[nodiscard]] bool needs_inputs() const;  // any step does
+  [[nodiscard]] bool rewrites() const;      // a step changes the float model before planning
+  // Takes the steps that need inputs out and returns their names, separated by commas.
+  std::string LeaveOutInputs();
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Result<Recovery> FromJson(const Json& json);
+  friend bool operator==(const Recovery&, const Recovery&) = default;
+};
+// Names as a command line or a study has them; "none" alone: no step. kInvalidArgument names the
+// nearest for an unknown one, and both of two that round.
+[[nodiscard]] Result<std::vector<Step>> ParseSteps(std::span<const std::string> names);
+
 // What the user asks for. A layer gets the first of its choices that it can take and that pays;
 // none: it stays float.
 struct Recipe {
@@ -116,6 +161,7 @@ struct Recipe {
   std::vector<std::string> keep_float;  // names, operators, patterns: stronger than any rule
   bool quantize_embeddings = true;
   Target target = HostTarget();
+  Recovery recovery;
 
   [[nodiscard]] bool needs_calibration() const;
   // On every treatment to which it means something, in rules too.
@@ -182,6 +228,7 @@ struct Plan {
   std::string recipe;
   bool calibrated = false;  // made for a model that PrepareFor lowered for integers
   Target target = Target::kX64;
+  Recovery recovery;
   std::vector<LayerPlan> layers;            // in graph order
   std::vector<ActivationPlan> activations;  // sorted by tensor
   std::vector<std::string> notes;           // e.g. "BatchNormalization folded into 15 Conv"
@@ -201,6 +248,18 @@ struct Plan {
 [[nodiscard]] Result<Model> PrepareFor(Model model, const Plan& plan,
                                        std::vector<std::string>* notes);
 
+// What the rewriting steps (kSmooth, kAwq) need to know of the inputs of layers.
+[[nodiscard]] std::vector<InputRequest> InputsToEase(const Model& prepared, const Recipe& recipe);
+// What was seen of the request with that index.
+using InputsSeen = std::function<Result<InputStatistics>(std::int64_t request)>;
+// Does the rewriting steps: the same function with weights that are easier to quantize. What they
+// divide an activation by goes into the layer before it where that is exact (normalization,
+// product, through Add, Mul, Relu), else into a Mul. Planning, calibrating and the other steps
+// start from the result. `source` answers for InputsToEase; `notes` says how many layers changed.
+[[nodiscard]] Result<Model> EaseWeights(Model prepared, const Recipe& recipe,
+                                        const InputsSeen& source, int threads,
+                                        std::vector<std::string>* notes);
+
 // The activations whose ranges PlanQuantization will want, for a prepared model. Empty for schemes
 // without calibration.
 [[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared,
@@ -212,8 +271,35 @@ struct Plan {
 [[nodiscard]] Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
                                             const CalibrationTable* table);
 
+// What the plan's steps need to know of the inputs of layers; empty when they need nothing.
+[[nodiscard]] std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan);
+
+// What the steps made of one weight.
+struct SolvedWeight {
+  CodedRows coded;  // an output a row; 8-bit symmetric codes around 128, 4-bit ones around 8
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+};
+// Final: what is written are these codes and scales, never rounded again.
+struct Solutions {
+  // By initializer.
+  std::map<std::string, std::shared_ptr<const SolvedWeight>, std::less<>> weights;
+  // By layer: what is added to the bias of each output.
+  std::map<std::string, std::vector<double>, std::less<>> bias_shifts;
+  std::vector<std::string> notes;  // layers whose steps were left out, and why
+};
+// Does the plan's steps, layer by layer. `source` answers for InputsToObserve's requests; it may be
+// empty where there are none. Weights that several layers read are solved for the first of them.
+// A layer whose inputs do not serve (NaN, none seen) is rounded to nearest and noted. Memory: the
+// codes of all layers, and one layer's statistics at a time.
+[[nodiscard]] Result<Solutions> SolveWeights(const Model& prepared, const Plan& plan,
+                                             const InputsSeen& source, int threads,
+                                             Progress& progress);
+
 struct ApplyOptions {
   int threads = 0;  // 0: one per core
+  // Of this plan. Null: made here, without the steps that need inputs.
+  const Solutions* solutions = nullptr;
 };
 // Quantized weights are made tensor by tensor; the result shares unchanged payloads with
 // `prepared`. Carries the recipe and the tool's version as metadata ("quantbench.recipe", ...).

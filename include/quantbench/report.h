@@ -46,12 +46,34 @@ struct Table {
 // Memory and loading of each arm alone, of the cells where that was measured; no rows otherwise.
 [[nodiscard]] Table MemoryTable(const Analysis& analysis);
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);
+// Latency at natural sizes, real beside synthetic.
+[[nodiscard]] Table NaturalTable(const Analysis& analysis);
+// Score, latency and size of every arm: dominated ones marked, the best within the budget named.
+[[nodiscard]] Table TradeOffTable(const Analysis& analysis);
+// Classes whose answers changed most.
+[[nodiscard]] Table ClassTable(const Analysis& analysis);
 [[nodiscard]] Table HypothesisTable(const Analysis& analysis);
 [[nodiscard]] Table QuantizationTable(const Analysis& analysis);
 // One row per arm: size, latency at the smallest cell, accuracy: the answer at a glance.
 [[nodiscard]] Table SummaryTable(const Analysis& analysis);
 // What became what, and why the rest stayed float: one row a layer.
 [[nodiscard]] Table PlanTable(const Plan& plan);
+
+// Errors of layers against each other, in dB of signal to noise; infinity and NaN are left out.
+struct LayerErrors {
+  std::string title;
+  std::vector<std::string> layers;  // in graph order
+  struct Curve {
+    std::string name;        // "this layer alone"
+    std::vector<double> db;  // one a layer
+  };
+  std::vector<Curve> curves;
+};
+// Draws <name>.png and <name>.svg into `folder`, beside their script and data. `missing` says what
+// to install when gnuplot is absent.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> DrawLayerErrors(
+    const LayerErrors& errors, const std::string& name, const std::filesystem::path& folder,
+    std::string* missing);
 
 struct Report {
   std::filesystem::path html;

@@ -56,8 +56,8 @@ struct QuantizeOptions {
   std::optional<Plan> plan;           // applied as it is; the recipe does not matter then
   bool plan_only = false;             // stop after planning and write the plan as JSON
   std::optional<DataSpec> calibrate;  // absent: synthetic input
-  std::int64_t calibrate_samples = 128;
-  std::string observer = "minmax";
+  CalibrationSettings calibration;
+  std::filesystem::path table;  // made by CalibrateModel: nothing is calibrated then
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
@@ -72,6 +72,8 @@ struct QuantizeOutcome {
   ModelSize after;
   double seconds = 0;  // preparing, planning, applying, writing; not calibrating or verifying
   double calibrate_seconds = 0;
+  std::uint64_t calibrate_peak_bytes = 0;  // of the worker; 0: none calibrated
+  std::string calibrated;        // "percentile over data images, 64 samples"; empty: not calibrated
   std::uint64_t peak_bytes = 0;  // of this process
   bool verified = false;
   double sqnr_db = 0;         // worst output; NaN when not verified
@@ -84,6 +86,24 @@ struct QuantizeOutcome {
 [[nodiscard]] Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options,
                                                     const WorkerOptions& worker,
                                                     Progress& progress);
+
+// --- calibrate ---
+
+struct CalibrateOutcome {
+  CalibrationStatistics seen;
+  CalibrationTable ranges;   // of the observer asked for
+  std::int64_t resumed = 0;  // samples that an interrupted call had seen before
+  double seconds = 0;
+  std::uint64_t peak_bytes = 0;  // of the worker
+};
+
+// Observes what options.recipe needs of options.model and writes options.output: a table of
+// statistics, histograms included, that QuantizeModel reads with any observer. While it works, what
+// was seen so far is kept beside it (`<output>.partial`): called again after an interruption with
+// the same options, it goes on from there, and the table has the same bytes as without one.
+[[nodiscard]] Result<CalibrateOutcome> CalibrateModel(const QuantizeOptions& options,
+                                                      const WorkerOptions& worker,
+                                                      Progress& progress);
 
 // --- bench and eval ---
 
@@ -137,12 +157,28 @@ void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& w
 
 struct EvalOptions {
   Arm arm;
-  InputSource input;  // with data
+  std::filesystem::path reference;      // the original, run beside; empty: not
+  std::optional<double> until_decided;  // a margin: see SequentialTest; needs `reference`
+  InputSource input;                    // with data
   EvaluateOptions evaluate;
   std::int64_t threads = 1;
 };
 [[nodiscard]] CaseOutcome EvaluateArm(const EvalOptions& options, const WorkerOptions& worker,
                                       Progress& progress);
+
+// Latency at the samples' natural sizes, beside synthetic samples of the same shapes: all arms
+// together, in fresh workers.
+struct NaturalOptions {
+  std::vector<Arm> arms;  // the first is the original
+  InputSource input;      // with data; dims and vocabulary of what is made up
+  std::int64_t batch = 1;
+  std::int64_t batches = 32;
+  std::int64_t threads = 1;
+  std::int64_t processes = 3;
+};
+// Results as a kNatural record has them.
+[[nodiscard]] CaseOutcome MeasureNaturalSizes(const NaturalOptions& options,
+                                              const WorkerOptions& worker, Progress& progress);
 
 // --- run ---
 
@@ -175,6 +211,45 @@ struct StudyOutcome {
 [[nodiscard]] Result<std::vector<LayerKernel>> LoadedCensus(const std::filesystem::path& model,
                                                             const WorkerOptions& worker,
                                                             Progress& progress);
+
+// --- explain ---
+
+struct ExplainOptions {
+  QuantizeOptions quantize;  // output and verify do not matter
+  std::int64_t samples = 8;  // that models are compared over
+  bool one_by_one = true;    // each layer alone, and all but each: two models a layer
+};
+
+// SQNR against the float model in dB: infinity when equal, NaN when not measured.
+struct LayerAccuracy {
+  std::string layer;
+  std::string op_type;
+  std::string treatment;      // "static-int8"
+  double local_db = 0;        // of its output, when it alone is quantized
+  double accumulated_db = 0;  // of its output, when all layers are
+  double only_db = 0;         // of the model's worst output, when it alone is quantized
+  double only_divergence = 0;
+  double without_db = 0;  // of the model's worst output, when all but it are
+  double without_divergence = 0;
+  Range weights;
+  bool observed = false;  // the rest is known
+  Range input;            // chosen by the observer
+  double clipped = 0;     // share of the input's values outside of it
+};
+
+struct AccuracyExplanation {
+  std::string source;                 // "data images, 8 samples"
+  std::string calibrated;             // empty: no scales are fixed
+  double output_db = 0;               // of the worst output, all layers quantized
+  double output_divergence = 0;       // mean Kullback-Leibler divergence of its rows, nats
+  std::vector<LayerAccuracy> layers;  // with quantized weights, in graph order
+};
+
+// Where a recipe loses accuracy, layer by layer, without labels. Everything happens in a worker and
+// in memory.
+[[nodiscard]] Result<AccuracyExplanation> ExplainAccuracy(const ExplainOptions& options,
+                                                          const WorkerOptions& worker,
+                                                          Progress& progress);
 
 // --- selftest ---
 

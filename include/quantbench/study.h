@@ -24,6 +24,7 @@ struct StudyModel {
   std::string why;
   std::string data;       // id of a [data.X]; empty: synthetic input only, no accuracy
   std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
+  std::string metric;     // the score that matters; empty: the task's first
   DimValues dims;         // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
@@ -34,8 +35,7 @@ struct StudyVariant {
   std::string why;
   Recipe recipe;
   std::string calibrate_data;  // empty: the model's
-  std::int64_t calibrate_samples = 128;
-  std::string observer = "minmax";
+  CalibrationSettings calibration;
   std::vector<std::string> models;  // empty: all
 };
 
@@ -43,6 +43,15 @@ struct Sweep {
   std::vector<std::int64_t> batch = {1};
   std::vector<std::int64_t> threads = {1};
   std::map<std::string, std::vector<std::int64_t>> dims;  // by dimension name
+};
+
+// What a trade-off may cost at most; 0: no bound.
+struct Budget {
+  double drop = 0;        // of the metric against the original, as `margin`
+  double latency_ms = 0;  // mean, in the model's first cell
+  double size_mb = 0;
+
+  friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 enum class Metric : std::uint8_t {
@@ -87,6 +96,11 @@ struct Study {
   std::string text;     // free text: difficulties, discussion
   LatencyPlan latency;  // repetitions = k
   EvaluateOptions evaluate;
+  double margin = 0.01;  // a fall of the metric by less than it (relative, where the metric is
+                         // not a share) is not worse
+  bool until_decided = false;        // evaluations of variants end when `margin` is decided
+  std::int64_t natural_batches = 0;  // > 0: latency at natural sizes on that many batches
+  Budget budget;
   bool include_data_loading = false;  // measure from file to answer, beside the forward pass
   std::int64_t timeout_s = 600;       // of one worker
   std::vector<StudyModel> models;
@@ -130,23 +144,23 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
-enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate };
-[[nodiscard]] std::string_view Name(CaseKind kind);  // "quantize", "measure", "evaluate"
+enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate, kNatural };
+[[nodiscard]] std::string_view Name(CaseKind kind);  // "quantize", "measure", "evaluate", ...
 [[nodiscard]] Result<CaseKind> ParseCaseKind(std::string_view name);
 
 // One unit of work, one record.
 struct Case {
   CaseKind kind = CaseKind::kQuantize;
   std::string model;
-  std::string arm;  // variant to make, or arm to evaluate; empty for kMeasure (all arms)
+  std::string arm;  // variant to make, or arm to evaluate; empty: all arms together
   Cell cell;        // kMeasure
 
   [[nodiscard]] std::string Describe() const;  // "measure mobilenet_v2, batch 4, 1 thread"
 };
 
 // Quantizations first, then evaluations, then measurements, model by model in study order; cells by
-// rising batch (they are measured in another order). The original is evaluated too. Models without
-// data have no evaluations.
+// rising batch (they are measured in another order); then measurements at natural sizes. The
+// original is evaluated too. Models without data have no evaluations and no natural sizes.
 [[nodiscard]] std::vector<Case> Expand(const Study& study);
 
 }  // namespace quantbench

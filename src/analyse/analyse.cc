@@ -70,9 +70,11 @@ Analysis Analyse(const Study& study, const std::vector<Record>& records, const J
         break;
       case CaseKind::kMeasure: analysis.cells.push_back(GatherCell(study, *record)); break;
       case CaseKind::kEvaluate: evaluations.push_back(record); break;
+      case CaseKind::kNatural: GatherNatural(study, *record, &analysis.natural); break;
     }
   }
   analysis.accuracies = GatherAccuracy(study, evaluations);
+  analysis.trade_offs = FindTradeOffs(analysis);
   for (const Hypothesis& hypothesis : study.hypotheses) {
     analysis.hypotheses.push_back(Judge(hypothesis, analysis, frozen));
   }

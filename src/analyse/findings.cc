@@ -83,16 +83,47 @@ void Slower(const Analysis& analysis, std::vector<Finding>* findings) {
   }
 }
 
+// What the main score lost or gained, where that is certain.
 void Accuracy(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const ArmAccuracy& row : analysis.accuracies) {
-    const Interval& d = row.difference;
-    if (!d.valid() || (d.low <= 0 && d.high >= 0)) continue;
+    const ArmScore* main = row.main();
+    if (main == nullptr || !main->difference.valid()) continue;
+    const Interval& d = main->difference;
+    if (d.low <= 0 && d.high >= 0) continue;
+    const bool worse = HigherIsBetter(main->score) ? d.high < 0 : d.low > 0;
+    const bool relative = main->score == Score::kPerplexity;
+    const std::string name =
+        main->score == Score::kTop1 ? "top-1 accuracy" : std::string(Name(main->score));
+    findings->push_back({worse ? Level::kWarning : Level::kNote,
+                         Format("{} {} {} {:.2f} {} of {} [{:+.2f}, {:+.2f}] on {} samples of {}",
+                                row.model, row.arm, d.estimate < 0 ? "loses" : "gains",
+                                std::fabs(d.estimate) * 100, relative ? "%" : "points", name,
+                                d.low * 100, d.high * 100, row.samples, row.data)});
+  }
+}
+
+// Whether real samples take another time than made-up ones of the same shapes.
+void Content(const Analysis& analysis, std::vector<Finding>* findings) {
+  for (const NaturalLatency& row : analysis.natural) {
+    const Interval& ratio = row.real_to_synthetic;
+    if (!ratio.valid() || (ratio.low <= 1 && ratio.high >= 1)) continue;
     findings->push_back(
-        {d.high < 0 ? Level::kWarning : Level::kNote,
-         Format("{} {} {} {:.2f} points of top-1 accuracy [{:+.2f}, {:+.2f}] on {} "
-                "samples of {}",
-                row.model, row.arm, d.high < 0 ? "loses" : "gains", std::fabs(d.estimate) * 100,
-                d.low * 100, d.high * 100, row.rows, row.data)});
+        {Level::kNote,
+         Format("{} {}: real samples of {} to {} elements take {:.3f} times as long as "
+                "synthetic ones of the same shapes [{:.3f}, {:.3f}]",
+                row.model, row.arm, row.size_from, row.size_to, ratio.estimate, ratio.low,
+                ratio.high)});
+  }
+}
+
+// Samples that were left out of an evaluation.
+void BadSamples(const Analysis& analysis, std::vector<Finding>* findings) {
+  for (const ArmAccuracy& row : analysis.accuracies) {
+    if (row.bad.empty() || row.arm != kOriginal) continue;
+    findings->push_back({Level::kWarning, Format("{}: {} samples of {} could not be read and were "
+                                                 "left out of every arm, first: {}",
+                                                 row.model, row.bad.size(), row.data,
+                                                 Printable(row.bad.front().reason))});
   }
 }
 
@@ -158,6 +189,8 @@ std::vector<Finding> FindFindings(const Analysis& analysis,
   std::vector<Finding> findings;
   AddFailures(analysis, records, &findings);
   Accuracy(analysis, &findings);
+  Content(analysis, &findings);
+  BadSamples(analysis, &findings);
   Slower(analysis, &findings);
   Sizes(analysis, &findings);
   Throughput(analysis, &findings);

@@ -12,6 +12,10 @@ std::size_t OrderOf(const Study& study, const std::string& arm);
 QuantizeResult GatherQuantize(const Record& record);
 // The variant's size and, the first time a model is met, the original's.
 void GatherSizes(const Record& record, std::vector<ArmSize>* sizes);
+// The arms of a kNatural record: all sizes together, then each bucket of sizes.
+void GatherNatural(const Study& study, const Record& record, std::vector<NaturalLatency>* rows);
+// Of what was gathered: every arm with a score and a latency, dominated ones and the best marked.
+std::vector<TradeOff> FindTradeOffs(const Analysis& analysis);
 CellResult GatherCell(const Study& study, const Record& record);
 // All arms of all models: agreement and differences need the original's answers beside the arm's.
 std::vector<ArmAccuracy> GatherAccuracy(const Study& study,

@@ -228,7 +228,7 @@ std::string Places(const std::vector<Verdict>& verdicts, Judgement judgement) {
   return places;
 }
 
-void Summarise(HypothesisResult* result) {
+void SummariseJudged(HypothesisResult* result) {
   const auto count = [&](Judgement judgement) {
     return std::count_if(result->verdicts.begin(), result->verdicts.end(),
                          [&](const Verdict& verdict) { return verdict.judgement == judgement; });
@@ -266,7 +266,7 @@ HypothesisResult Judge(const Hypothesis& hypothesis, const Analysis& analysis, c
   HypothesisResult result;
   result.hypothesis = hypothesis;
   result.verdicts = Court(hypothesis, analysis).Verdicts();
-  Summarise(&result);
+  SummariseJudged(&result);
   const Json& known = frozen["hypotheses"][hypothesis.id];
   result.written_before = known["sha256"].AsString() == Sha256(hypothesis.ToJson().Dump()) &&
                           known["time"].AsString() <= frozen["time"].AsString();

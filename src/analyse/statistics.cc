@@ -92,19 +92,6 @@ Interval WilsonInterval(std::int64_t successes, std::int64_t n) {
   return {p, std::max(0.0, center - half), std::min(1.0, center + half)};
 }
 
-Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n) {
-  if (n < 1) return kUnknown;
-  const double count = static_cast<double>(n);
-  const double b = static_cast<double>(gained);
-  const double c = static_cast<double>(lost);
-  const double difference = (b - c) / count;
-  // Half a discordant pair more on either side: without it the interval has no width when none
-  // differ.
-  const double variance = (b + c + 1 - (b - c) * (b - c) / count) / (count * count);
-  const double half = kNormal975 * std::sqrt(variance);
-  return {difference, std::max(-1.0, difference - half), std::min(1.0, difference + half)};
-}
-
 double StudentT(double p, double df) {
   double low = -1e6;
   double high = 1e6;

@@ -1,186 +1,187 @@
-// Calibrating: the unfused graph runs over samples, watched tensors are outputs.
+// Calibrating: samples stream through the model, watched tensors through their statistics.
 #include "quantbench/calibrate.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
-#include <set>
 #include <span>
 
 #include "quantbench/base/format.h"
 
 #include "calibrate/observe.h"
+#include "calibrate/watched_model.h"
 
 namespace quantbench {
 namespace {
 
-// Tensors exposed at first, while their sizes are not known.
-constexpr std::size_t kFirstGroup = 16;
-// A watched value is held by the engine and copied out.
-constexpr std::uint64_t kCopies = 2;
+constexpr std::int64_t kFirstLook = 16;
+constexpr double kStableDrift = 0.02;
 
-using Tensors = std::vector<std::string>;
-
-Status CheckKnown(const Graph& graph, const Tensors& tensors) {
-  std::set<std::string_view> values;
-  for (const ValueInfo& input : graph.inputs) values.insert(input.name);
-  for (const Node& node : graph.nodes) values.insert(node.outputs.begin(), node.outputs.end());
-  for (const std::string& tensor : tensors) {
-    if (values.contains(tensor)) continue;
-    return Error(ErrorCode::kInvalidArgument,
-                 Format("the model has no tensor \"{}\"", Printable(tensor)));
-  }
-  return Ok();
+// One scale against another; no change where both are nothing.
+double Drift(const std::pair<double, double>& before, const Range& now) {
+  const double old_width = std::max(0.0, before.second) - std::min(0.0, before.first);
+  const double new_width = std::max(0.0, now.high) - std::min(0.0, now.low);
+  if (old_width == new_width) return 0;
+  if (old_width <= 0 || new_width <= 0) return std::numeric_limits<double>::infinity();
+  return std::abs(std::log2(new_width / old_width));
 }
 
-// The model with `tensors` as further outputs; the engine infers their types.
-Model Expose(const Model& model, const Tensors& tensors) {
-  Model exposed = model;
-  std::set<std::string, std::less<>> outputs;
-  for (const ValueInfo& output : model.graph.outputs) outputs.insert(output.name);
-  for (const std::string& tensor : tensors) {
-    if (!outputs.insert(tensor).second) continue;
-    ValueInfo output;
-    output.name = tensor;
-    exposed.graph.outputs.push_back(std::move(output));
-  }
-  return exposed;
-}
-
-Status ObserveAll(const std::vector<NamedTensor>& values, CalibrationTable* table) {
-  for (const NamedTensor& value : values) {
-    if (!IsFloatingPoint(value.tensor.type)) continue;
-    QB_OK(Observe(value.tensor, &table->ranges[value.name]));
-  }
-  return Ok();
-}
-
-class Calibrator {
+// Some tensors, watched together over the samples.
+class ObservingPass {
  public:
-  Calibrator(const Model& model, Engine& engine, const Dataset& dataset,
-             const CalibrateOptions& options)
-      : model_(model),
-        engine_(engine),
-        dataset_(dataset),
-        inputs_(quantbench::InputsOf(model)),
-        options_(options) {}
+  ObservingPass(const WatchContext& context, std::span<const std::string> tensors,
+                const CalibrateOptions& options, CalibrationStatistics* all)
+      : context_(context), tensors_(tensors.begin(), tensors.end()), options_(options), all_(all) {}
 
-  // Bytes that each tensor takes while it is watched. Sizes are known only from a run: the first
-  // sample runs with few tensors exposed, then with as many as the largest so far allows.
-  [[nodiscard]] Result<std::map<std::string, std::uint64_t>> Sizes(const Tensors& tensors) const {
-    std::map<std::string, std::uint64_t> sizes;
-    std::uint64_t largest = 1;
-    for (std::size_t begin = 0; begin < tensors.size();) {
-      const std::uint64_t fitting = begin == 0 ? kFirstGroup : options_.memory_bytes / 2 / largest;
-      const std::size_t count = std::clamp<std::uint64_t>(fitting, 1, tensors.size() - begin);
-      const Tensors group(tensors.begin() + static_cast<std::ptrdiff_t>(begin),
-                          tensors.begin() + static_cast<std::ptrdiff_t>(begin + count));
-      QB_TRY(const auto session, Load(group));
-      QB_TRY(const std::vector<NamedTensor> values, Run(*session, group, 0));
-      for (const NamedTensor& value : values) {
-        const std::uint64_t bytes = kCopies * value.tensor.bytes.size();
-        sizes[value.name] = bytes;
-        largest = std::max(largest, bytes);
+  // From all->position on. `limit`: samples at most. `done`: called after each run.
+  Status Run(std::int64_t limit, const std::function<Status(std::int64_t position)>& done) {
+    QB_TRY(const auto watched,
+           WatchedModel::Load(context_, tensors_, [&](std::size_t tensor, const TensorView& value) {
+             return See(tensor, value);
+           }));
+    bool is_stable = false;
+    while (all_->position < limit && !is_stable) {
+      const std::int64_t sample = all_->position;
+      sample_ = Format("sample {}", sample);
+      if (const auto ran = RunOne(*watched, sample); !ran.ok()) {
+        QB_OK(Skip(sample, ran.error(), limit));
       }
-      begin += count;
+      all_->position = sample + watched->batch();
+      all_->samples = std::max(all_->samples, std::min(limit, all_->position) -
+                                                  static_cast<std::int64_t>(all_->skipped.size()));
+      is_stable = options_.until_stable && IsLook(all_->position) && LookIsStable();
+      QB_OK(done(std::min(limit, all_->position)));
     }
-    return sizes;
-  }
-
-  [[nodiscard]] Status Watch(const Tensors& group, std::int64_t samples, CalibrationTable* table,
-                             Progress& progress) const {
-    QB_TRY(const auto session, Load(group));
-    for (std::int64_t begin = 0; begin < samples; begin += batch()) {
-      QB_TRY(const std::vector<NamedTensor> values, Run(*session, group, begin));
-      QB_OK(ObserveAll(values, table));
-      progress.Update("calibrating", std::min(samples, begin + batch()), samples);
-    }
+    all_->stable = is_stable;
     return Ok();
   }
 
  private:
-  // Samples are stacked to the model's own batch where that is fixed.
-  [[nodiscard]] std::int64_t batch() const {
-    for (const InputSpec& input : inputs_) {
-      if (input.batched) return std::max<std::int64_t>(1, input.dims.front());
-    }
-    return 1;
+  // A sample that fails half-way must not have been counted: its statistics are kept apart until
+  // it is through.
+  Status RunOne(WatchedModel& watched, std::int64_t sample) {
+    if (IsSkipped(sample)) return Ok();
+    one_.clear();
+    QB_OK(watched.Run(sample));
+    for (auto& [name, seen] : one_) MergeInto(name, std::move(seen));
+    return Ok();
   }
 
-  [[nodiscard]] Result<std::unique_ptr<Session>> Load(const Tensors& group) const {
-    QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(Expose(model_, group)));
-    EngineModel engine_model{bytes, {}};
-    for (const auto& [location, file] : model_.external_files) {
-      engine_model.external.emplace_back(location, file->bytes());
+  void MergeInto(const std::string& name, TensorStatistics seen) {
+    const auto [entry, is_new] = all_->tensors.try_emplace(name);
+    if (is_new) {
+      entry->second = std::move(seen);
+    } else {
+      entry->second.Merge(seen);
     }
-    SessionOptions session = options_.session;
-    session.optimization = GraphOptimization::kNone;
-    return engine_.Load(engine_model, session);
   }
 
-  [[nodiscard]] Result<std::vector<NamedTensor>> Run(Session& session, const Tensors& group,
-                                                     std::int64_t begin) const {
-    std::vector<std::int64_t> indices;
-    for (std::int64_t i = 0; i < batch(); ++i) indices.push_back((begin + i) % dataset_.size());
-    QB_TRY(std::vector<Tensor> values, MakeBatch(dataset_, indices, inputs_));
-    std::vector<NamedTensor> named;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      named.push_back({inputs_[i].name, std::move(values[i])});
-    }
-    const std::string where = Format("calibration sample {}", begin);
-    if (auto bound = session.Bind(named, group); !bound.ok()) return bound.error().Within(where);
-    if (auto ran = session.Run(); !ran.ok()) return ran.error().Within(where);
-    return session.Fetch();
+  Status See(std::size_t tensor, const TensorView& value) {
+    if (!IsFloatingPoint(value.type)) return Ok();
+    return Observe(value, sample_, all_->histograms, &one_[tensors_[tensor]]);
   }
 
-  const Model& model_;
-  Engine& engine_;
-  const Dataset& dataset_;
-  std::vector<InputSpec> inputs_;
+  [[nodiscard]] bool IsSkipped(std::int64_t sample) const {
+    return std::any_of(all_->skipped.begin(), all_->skipped.end(),
+                       [&](const SkippedSample& skipped) { return skipped.index == sample; });
+  }
+
+  Status Skip(std::int64_t sample, const Error& error, std::int64_t limit) {
+    all_->skipped.push_back({sample, error.message()});
+    if (static_cast<std::int64_t>(all_->skipped.size()) <= limit / 10) return Ok();
+    return error;
+  }
+
+  static bool IsLook(std::int64_t position) {
+    return position >= kFirstLook && (position & (position - 1)) == 0;
+  }
+
+  // Whether no scale has moved since the last look; remembers the scales for the next.
+  bool LookIsStable() {
+    double drift = 0;
+    for (const std::string& name : tensors_) {
+      const auto seen = all_->tensors.find(name);
+      if (seen == all_->tensors.end()) continue;
+      const Range range = ChooseRange(seen->second, options_.observer);
+      const auto [before, is_first] = all_->looked.try_emplace(name, range.low, range.high);
+      drift = std::max(
+          drift, is_first ? std::numeric_limits<double>::infinity() : Drift(before->second, range));
+      before->second = {range.low, range.high};
+    }
+    all_->drift = drift;
+    return drift < kStableDrift;
+  }
+
+  const WatchContext& context_;
+  std::vector<std::string> tensors_;
   const CalibrateOptions& options_;
+  CalibrationStatistics* all_;
+  std::string sample_;
+  std::map<std::string, TensorStatistics, std::less<>> one_;  // of the sample that runs
 };
 
-// Consecutive tensors whose values fit the budget together; a larger one stands alone.
-std::vector<Tensors> Group(const Tensors& tensors,
-                           const std::map<std::string, std::uint64_t>& sizes,
-                           std::uint64_t budget) {
-  std::vector<Tensors> groups(1);
-  std::uint64_t used = 0;
-  for (const std::string& tensor : tensors) {
-    const auto found = sizes.find(tensor);
-    const std::uint64_t size = found == sizes.end() ? 0 : found->second;
-    if (used + size > budget && !groups.back().empty()) {
-      groups.emplace_back();
-      used = 0;
-    }
-    groups.back().push_back(tensor);
-    used += size;
-  }
-  return groups;
+Status CheckResumable(const CalibrationStatistics& from, bool histograms) {
+  if (from.histograms == histograms && from.pass >= 0 && from.position >= 0) return Ok();
+  return Error(ErrorCode::kInvalidArgument,
+               "statistics to go on from were made with other options");
 }
 
 }  // namespace
 
+std::uint64_t StatisticsBytes(bool histograms) {
+  const std::uint64_t bins = 2 * Histogram::kBins * sizeof(std::int64_t);
+  // Once in all, once of the sample that runs.
+  return 2 * (sizeof(TensorStatistics) + (histograms ? bins : 0));
+}
+
+Result<CalibrationStatistics> ObserveTensors(const Model& model, Engine& engine,
+                                             const Dataset& dataset,
+                                             const std::vector<std::string>& tensors,
+                                             const CalibrateOptions& options, Progress& progress) {
+  QB_OK(CheckTensorsExist(model.graph, tensors));
+  const std::int64_t limit = std::min(options.samples, dataset.size());
+  if (limit <= 0) {
+    return Error(ErrorCode::kInvalidArgument, "calibration needs at least one sample");
+  }
+  CalibrationStatistics all;
+  all.histograms = options.histograms || NeedsHistogram(options.observer.observer);
+  if (options.resume != nullptr) {
+    QB_OK(CheckResumable(*options.resume, all.histograms));
+    all = *options.resume;
+  }
+  const std::uint64_t bytes = StatisticsBytes(all.histograms);
+  const auto fitting =
+      static_cast<std::int64_t>(std::max<std::uint64_t>(1, options.memory_bytes / bytes));
+  const auto count = static_cast<std::int64_t>(tensors.size());
+  const std::int64_t passes = (count + fitting - 1) / fitting;
+  progress.Note(
+      Format("watching {} tensors over {} samples: {} of statistics, {} pass{} of a budget "
+             "of {}",
+             count, limit, FormatBytes(bytes * tensors.size()), passes, passes == 1 ? "" : "es",
+             FormatBytes(options.memory_bytes)));
+  const WatchContext context{model, engine, dataset, Unfused(options.session)};
+  while (all.pass < passes) {
+    const auto begin = static_cast<std::size_t>(all.pass * fitting);
+    const auto part = std::span(tensors).subspan(
+        begin, std::min(static_cast<std::size_t>(fitting), tensors.size() - begin));
+    ObservingPass pass(context, part, options, &all);
+    QB_OK(pass.Run(limit, [&](std::int64_t position) -> Status {
+      progress.Update("calibrating", all.pass * limit + position, passes * limit);
+      return options.checkpoint ? options.checkpoint(all) : Ok();
+    }));
+    ++all.pass;
+    all.position = 0;
+  }
+  return all;
+}
+
 Result<CalibrationTable> Calibrate(const Model& model, Engine& engine, const Dataset& dataset,
                                    const std::vector<std::string>& tensors,
                                    const CalibrateOptions& options, Progress& progress) {
-  if (options.observer != "minmax") {
-    return Error(ErrorCode::kInvalidArgument,
-                 Format("unknown observer \"{}\"; known: minmax", Printable(options.observer)));
-  }
-  QB_OK(CheckKnown(model.graph, tensors));
-  CalibrationTable table;
-  table.observer = options.observer;
-  table.samples = std::min(options.samples, dataset.size());
-  if (table.samples <= 0) {
-    return Error(ErrorCode::kInvalidArgument, "calibration needs at least one sample");
-  }
-  if (tensors.empty()) return table;
-  const Calibrator calibrator(model, engine, dataset, options);
-  QB_TRY(const auto sizes, calibrator.Sizes(tensors));
-  for (const Tensors& group : Group(tensors, sizes, options.memory_bytes)) {
-    QB_OK(calibrator.Watch(group, table.samples, &table, progress));
-  }
-  return table;
+  QB_TRY(const CalibrationStatistics seen,
+         ObserveTensors(model, engine, dataset, tensors, options, progress));
+  return ChooseRanges(seen, options.observer);
 }
 
 }  // namespace quantbench

@@ -119,12 +119,116 @@ TEST(Calibrate, RefusesWhatItCannotDo) {
               HasSubstr("no tensor \"nothing\""));
   EXPECT_THAT(TableOf(Chain(), VectorDataset({}), {"x"}).error().message(),
               HasSubstr("at least one sample"));
-  CalibrateOptions options;
-  options.observer = "median";
-  EXPECT_THAT(TableOf(Chain(), data, {"x"}, options).error().message(),
-              HasSubstr("unknown observer \"median\""));
   EXPECT_THAT(TableOf(Chain(), Samples({{1, 2}}), {"x"}).error().message(),
               HasSubstr("calibration sample 0"));
+}
+
+// A data set of which some samples cannot be read.
+class TornDataset final : public Dataset {
+ public:
+  TornDataset(std::int64_t size, std::int64_t torn_every) : size_(size), every_(torn_every) {}
+  [[nodiscard]] std::int64_t size() const override { return size_; }
+  [[nodiscard]] bool has_labels() const override { return false; }
+  [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
+    if (index % every_ == every_ - 1) return Error(ErrorCode::kMalformed, "img.png: torn");
+    Sample sample;
+    const auto seed = static_cast<std::uint64_t>(index) + 1;
+    sample.inputs = {testing::RandomTensor({3}, seed)};
+    return sample;
+  }
+
+ private:
+  std::int64_t size_;
+  std::int64_t every_;
+};
+
+CalibrateOptions Histograms(std::int64_t samples) {
+  CalibrateOptions options;
+  options.samples = samples;
+  options.observer.observer = Observer::kMse;
+  return options;
+}
+
+Result<CalibrationStatistics> StatisticsOf(const Dataset& data, const CalibrateOptions& options) {
+  SilentProgress silent;
+  return ObserveTensors(Chain(), TestEngine(), data, {"x", "neg_out", "exp_out"}, options, silent);
+}
+
+TEST(ObserveTensors, GoesOnWhereItWasStopped) {
+  const TornDataset data(40, 1000);
+  const Json expected = Must(StatisticsOf(data, Histograms(40))).ToJson();
+  for (const std::uint64_t budget : {std::uint64_t{1}, std::uint64_t{1} << 30}) {
+    CalibrateOptions options = Histograms(40);
+    options.memory_bytes = budget;
+    Json saved;
+    int runs = 0;
+    options.checkpoint = [&](const CalibrationStatistics& all) -> Status {
+      saved = all.ToJson();
+      return ++runs == 17 ? Status(Error(ErrorCode::kIo, "killed")) : Ok();
+    };
+    ASSERT_EQ(StatisticsOf(data, options).error().message(), "killed");
+    const CalibrationStatistics before = Must(CalibrationStatistics::FromJson(saved));
+    EXPECT_EQ(before.position, 17);
+    options.resume = &before;
+    const CalibrationStatistics all = Must(StatisticsOf(data, options));
+    EXPECT_EQ(runs, budget == 1 ? 120 : 40);
+    EXPECT_EQ(all.ToJson()["tensors"], expected["tensors"]);
+    EXPECT_EQ(all.samples, 40);
+  }
+}
+
+TEST(ObserveTensors, LeavesOutSamplesThatCannotBeReadAndNamesThem) {
+  const CalibrationStatistics all = Must(StatisticsOf(TornDataset(40, 20), Histograms(40)));
+  EXPECT_EQ(all.samples, 38);
+  EXPECT_EQ(all.tensors.at("x").samples, 38);
+  ASSERT_EQ(all.skipped.size(), 2U);
+  EXPECT_EQ(all.skipped[1].index, 39);
+  EXPECT_THAT(all.skipped[0].reason, HasSubstr("img.png: torn"));
+  EXPECT_THAT(StatisticsOf(TornDataset(40, 5), Histograms(40)).error().message(),
+              HasSubstr("calibration sample 24"));  // the fifth of forty
+}
+
+TEST(ObserveTensors, StopsWhenScalesHaveSettled) {
+  // Every sample has the same extremes.
+  std::vector<std::vector<float>> rows(500, {-1, 2, 0.5F});
+  CalibrateOptions options;
+  options.samples = 500;
+  options.until_stable = true;
+  CalibrationStatistics all = Must(StatisticsOf(Samples(rows), options));
+  EXPECT_EQ(all.samples, 32);
+  EXPECT_TRUE(all.stable);
+  EXPECT_EQ(all.drift, 0);
+  // The range grows by a fifth from one look to the next, until 256.
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i][1] = static_cast<float>(std::pow(1.2, std::log2(std::min<double>(256, 1.0 + i))));
+  }
+  all = Must(StatisticsOf(Samples(rows), options));
+  EXPECT_EQ(all.samples, 500);  // 256 to 512 would be still
+  EXPECT_FALSE(all.stable);
+  EXPECT_GT(all.drift, 0.02);
+  options.samples = 128;
+  all = Must(StatisticsOf(Samples(rows), options));
+  EXPECT_EQ(all.samples, 128);
+}
+
+TEST(CompareTensors, SumsSignalAndNoise) {
+  // The other model's Relu lets through what the first one's does not.
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 3});
+  builder.Output(builder.Add("Neg", "relu", {builder.Add("Neg", "twice", {x})}));
+  for (const std::uint64_t budget : {1U, 1U << 20U}) {
+    CompareOptions options;
+    options.memory_bytes = budget;
+    SilentProgress silent;
+    const auto errors = Must(
+        CompareTensors(Chain(), builder.Build(), TestEngine(), Samples({{1, -2, 3}, {4, 0, 0}}),
+                       {{"relu_out", "relu_out"}, {"x", "x"}}, options, silent));
+    EXPECT_EQ(errors[0].signal, 26);
+    EXPECT_EQ(errors[0].noise, 4);
+    EXPECT_NEAR(errors[0].SqnrDb(), 10 * std::log10(6.5), 1e-9);
+    EXPECT_EQ(errors[1].noise, 0);
+    EXPECT_TRUE(std::isinf(errors[1].SqnrDb()));
+  }
 }
 
 TEST(CalibrationTable, SurvivesJsonText) {

@@ -1,11 +1,12 @@
-// Observing: what one tensor's values add to its range.
+// Observing: what one tensor's values add to its statistics.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "quantbench/calibrate.h"
-#include "quantbench/tensor.h"
+#include "quantbench/engine.h"
 
 namespace quantbench {
 
@@ -14,11 +15,13 @@ struct ValueRange {
   float low;
   float high;
   std::int64_t nonfinite;
+  std::int64_t zeros;
 };
 [[nodiscard]] ValueRange RangeOf(std::span<const float> values);
 
-// Widens the range by the values of a floating-point tensor and counts them. Merging is exact:
-// order and split of the tensors do not matter.
-[[nodiscard]] Status Observe(const Tensor& tensor, TensorRange* range);
+// Adds the values of a floating-point tensor, as those of one sample. Order and split of the
+// samples do not matter.
+[[nodiscard]] Status Observe(const TensorView& value, std::string_view sample, bool histogram,
+                             TensorStatistics* seen);
 
 }  // namespace quantbench

@@ -3,16 +3,21 @@
 #include "calibrate/observe.h"
 
 #include <limits>
+#include <string_view>
 
 #include <gtest/gtest.h>
-
-#include "quantbench/base/random.h"
 
 namespace quantbench {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// What these values add, as one sample.
+void See(const Tensor& tensor, TensorStatistics* seen, std::string_view sample = "sample 0") {
+  const auto status = Observe({tensor.type, tensor.shape, tensor.bytes}, sample, false, seen);
+  ASSERT_TRUE(status.ok()) << status.error().message();
+}
 
 Tensor Vector(const std::vector<float>& values) {
   return Tensor::OfFloats({static_cast<std::int64_t>(values.size())}, values);
@@ -44,52 +49,46 @@ TEST(RangeOf, SkipsAndCountsWhatIsNotFinite) {
   }
 }
 
+TEST(RangeOf, CountsZerosOfBothSigns) {
+  EXPECT_EQ(RangeOf(std::vector<float>{0, -0.0F, 1e-45F, 0, kNan}).zeros, 3);
+}
+
 TEST(Observe, DoesNotStretchOneSidedRangesToZero) {
-  TensorRange range;
-  ASSERT_TRUE(Observe(Vector({3, 5}), &range).ok());
-  EXPECT_EQ(range, (TensorRange{3, 5, 2, 0, DataType::kFloat32, {2}}));
-  ASSERT_TRUE(Observe(Vector({4, kNan, 9}), &range).ok());
-  EXPECT_EQ(range, (TensorRange{3, 9, 5, 1, DataType::kFloat32, {2}}));
+  TensorStatistics seen;
+  See(Vector({3, 5}), &seen);
+  EXPECT_EQ(seen.min, 3);
+  EXPECT_EQ(seen.max, 5);
+  EXPECT_EQ(seen.shape, (Shape{2}));
+  See(Vector({4, kNan, 9}), &seen, "sample 7");
+  See(Vector({kNan}), &seen, "sample 8");
+  EXPECT_EQ(seen.max, 9);
+  EXPECT_EQ(seen.count, 6);
+  EXPECT_EQ(seen.nonfinite, 2);
+  EXPECT_EQ(seen.nonfinite_in, "sample 7");
+  EXPECT_EQ(seen.samples, 3);
+  EXPECT_EQ(seen.finite_samples, 2);
 }
 
 TEST(Observe, TakesTheFirstFiniteValueAfterNoneWas) {
-  TensorRange range;
-  ASSERT_TRUE(Observe(Vector({kNan, kInfinity}), &range).ok());
-  EXPECT_EQ(range.count, 2);
-  EXPECT_EQ(range.nonfinite, 2);
-  ASSERT_TRUE(Observe(Vector({-5, -4}), &range).ok());
-  EXPECT_EQ(range.min, -5);
-  EXPECT_EQ(range.max, -4);
-}
-
-TEST(Observe, GivesTheSameRangeForEverySplitAndOrder) {
-  Random random(1);
-  std::vector<float> values(1000);
-  for (float& value : values) value = static_cast<float>(random.Normal());
-  values[500] = kNan;
-  TensorRange whole;
-  ASSERT_TRUE(Observe(Vector(values), &whole).ok());
-  for (int i = 0; i < 50; ++i) {
-    const std::size_t cut = 1 + random.Below(998);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(cut);
-    TensorRange parts;
-    parts.type = whole.type;
-    parts.shape = whole.shape;
-    ASSERT_TRUE(Observe(Vector({middle, values.end()}), &parts).ok());
-    ASSERT_TRUE(Observe(Vector({values.begin(), middle}), &parts).ok());
-    EXPECT_EQ(parts, whole);
-  }
+  TensorStatistics seen;
+  See(Vector({kNan, kInfinity}), &seen);
+  EXPECT_EQ(seen.nonfinite, 2);
+  See(Vector({-5, -4}), &seen);
+  EXPECT_EQ(seen.min, -5);
+  EXPECT_EQ(seen.max, -4);
 }
 
 TEST(Observe, ReadsOtherFloatTypesAndSkipsEmptyTensors) {
-  TensorRange range;
-  ASSERT_TRUE(Observe(Vector({}), &range).ok());
-  EXPECT_EQ(range.count, 0);
-  TensorRange half;
-  const Tensor tensor =
-      FromDoubles(DataType::kFloat16, {3}, std::vector<double>{-1.5, 2, 0.25}).value();
-  ASSERT_TRUE(Observe(tensor, &half).ok());
-  EXPECT_EQ(half, (TensorRange{-1.5, 2, 3, 0, DataType::kFloat16, {3}}));
+  TensorStatistics seen;
+  See(Vector({}), &seen);
+  EXPECT_EQ(seen.count, 0);
+  EXPECT_EQ(seen.finite_samples, 0);
+  TensorStatistics half;
+  See(FromDoubles(DataType::kFloat16, {4}, std::vector<double>{-1.5, 2, 0.25, 0}).value(), &half);
+  EXPECT_EQ(half.min, -1.5);
+  EXPECT_EQ(half.max, 2);
+  EXPECT_EQ(half.zeros, 1);
+  EXPECT_EQ(half.type, DataType::kFloat16);
 }
 
 }  // namespace

@@ -22,7 +22,9 @@ namespace {
 constexpr auto kCommands = std::to_array<CommandEntry>({
     {"run", "the whole study: quantize, measure, evaluate, judge, report", AddRun},
     {"inspect", "what a model is: size, parameters, element types, inputs, outputs", AddInspect},
+    {"calibrate", "observe what flows through a model, once, for later use", AddCalibrate},
     {"quantize", "make a quantized model, and check that it works", AddQuantize},
+    {"explain", "where a recipe loses accuracy, layer by layer", AddExplain},
     {"bench", "latency of models side by side, interleaved", AddBench},
     {"eval", "accuracy of models on a data set, side by side", AddEval},
     {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,8 @@ struct CommandEntry {
 Action AddRun(CLI::App& app);
 Action AddInspect(CLI::App& app);
 Action AddQuantize(CLI::App& app);
+Action AddCalibrate(CLI::App& app);
+Action AddExplain(CLI::App& app);
 Action AddBench(CLI::App& app);
 Action AddEval(CLI::App& app);
 Action AddReport(CLI::App& app);
@@ -63,6 +66,21 @@ struct InputFlags {
   // The same where a dimension may have several values: --dim seq=16,32,64.
   [[nodiscard]] Result<std::map<std::string, std::vector<std::int64_t>>> DimLists() const;
   [[nodiscard]] Result<std::map<std::string, double>> Constants() const;
+};
+
+// How ranges are observed.
+struct CalibrationFlags {
+  std::string data;
+  std::string samples = "128";
+  std::string observer = "minmax";
+  double percentile = ObserverOptions().percentile;
+  std::uint64_t memory_bytes = CalibrationSettings().memory_bytes;
+  // `data_flag`: "--calibrate" or "--data".
+  void Add(CLI::App& app, const std::string& data_flag);
+  // kInvalidArgument for samples that are neither a number nor "auto".
+  [[nodiscard]] Result<CalibrationSettings> Settings() const;
+  // Absent: synthetic input.
+  [[nodiscard]] Result<std::optional<DataSpec>> Data() const;
 };
 
 // Sets the command's help: what it does, then examples, before the flags.

@@ -14,17 +14,20 @@ struct QuantizeFlags {
   std::string model;
   std::string output;
   std::string recipe = "static-int8";
-  std::string calibrate;
   std::vector<std::string> keep_float;
   std::vector<std::string> rules;
   std::string embeddings;
   std::string target;
   std::string format;
   std::string plan;
+  std::optional<std::vector<std::string>> steps;
+  double damping = 0.01;
+  bool act_order = false;
   std::int64_t block = 0;
   bool asymmetric = false;
   bool plan_only = false;
-  std::int64_t samples = 128;
+  std::string table;
+  CalibrationFlags calibration;
   int threads = 0;
   bool per_tensor = false;
   bool no_verify = false;
@@ -54,6 +57,11 @@ Result<Recipe> RecipeOf(const QuantizeFlags& flags) {
   if (flags.asymmetric) recipe.SetSymmetric(false);
   if (flags.block > 0) recipe.SetBlock(flags.block);
   recipe.keep_float = flags.keep_float;
+  if (flags.steps) {
+    QB_TRY(recipe.recovery.steps, ParseSteps(*flags.steps));
+  }
+  if (flags.damping != recipe.recovery.damping) recipe.recovery.damping = flags.damping;
+  if (flags.act_order) recipe.recovery.act_order = true;
   return recipe;
 }
 
@@ -75,11 +83,9 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
     QB_TRY(options.plan, ReadPlan(flags.plan));
   }
   options.plan_only = flags.plan_only;
-  if (!flags.calibrate.empty()) {
-    QB_TRY(DataSpec data, LoadDataSpec(flags.calibrate));
-    options.calibrate = std::move(data);
-  }
-  options.calibrate_samples = flags.samples;
+  QB_TRY(options.calibrate, flags.calibration.Data());
+  QB_TRY(options.calibration, flags.calibration.Settings());
+  options.table = flags.table;
   QB_TRY(options.dims, flags.input.Dims());
   QB_TRY(options.constants, flags.input.Constants());
   options.vocabulary = flags.input.vocabulary;
@@ -133,6 +139,15 @@ std::string LayersByScheme(const Plan& plan) {
   return text;
 }
 
+std::string PeakMemory(const QuantizeOutcome& outcome) {
+  std::string text = FormatBytes(outcome.peak_bytes);
+  if (outcome.calibrate_peak_bytes > 0) {
+    text += Format("; calibrating, model and engine included: {}",
+                   FormatBytes(outcome.calibrate_peak_bytes));
+  }
+  return text;
+}
+
 Table Overview(const QuantizeOutcome& outcome) {
   if (outcome.after.total_bytes() == 0) return NotesOf(outcome.plan);
   const double before = static_cast<double>(outcome.before.total_bytes());
@@ -150,7 +165,8 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"output SQNR, worst output", Decibels(outcome)},
       {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
                       outcome.calibrate_seconds)},
-      {"peak memory", FormatBytes(outcome.peak_bytes)}};
+      {"peak memory", PeakMemory(outcome)}};
+  if (!outcome.calibrated.empty()) table.rows.push_back({"ranges", outcome.calibrated});
   for (const std::string& note : outcome.plan.notes) table.rows.push_back({"note", note});
   return table;
 }
@@ -160,7 +176,7 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
   const bool calibrates = !options.value().plan && options.value().recipe.needs_calibration();
-  if (calibrates && !options.value().calibrate) {
+  if (calibrates && !options.value().calibrate && options.value().table.empty()) {
     terminal.Note(
         "no --calibrate: ranges come from synthetic input, so expect less accuracy than with real "
         "data");
@@ -172,6 +188,12 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   return kExitDone;
 }
 
+std::string StepHelp() {
+  std::string text = "Steps that win accuracy back, for --step (none: --step none):\n";
+  for (const StepEntry& step : Steps()) text += Format("  {:<14} {}\n", step.name, step.summary);
+  return text;
+}
+
 std::string RecipeHelp() {
   std::string text = "Recipes:\n";
   for (const RecipeEntry& recipe : Recipes())
@@ -179,7 +201,8 @@ std::string RecipeHelp() {
   return text +
          "Treatments, for --rule and --embeddings:\n"
          "  float, stored-int8, float16, bfloat16, weight-int8, weight-int4, dynamic-int8,\n"
-         "  static-int8, static-int16, float8\n";
+         "  static-int8, w4a8, static-int16, float8\n" +
+         StepHelp();
 }
 
 }  // namespace
@@ -203,18 +226,23 @@ Action AddQuantize(CLI::App& app) {
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
   app.add_option("-o,--output", flags->output, "the quantized model")->required();
   app.add_option("--recipe", flags->recipe, "see below")->capture_default_str();
-  app.add_option("--calibrate", flags->calibrate,
-                 "data to observe ranges on: a .toml, an image folder, .npy, .npz or IDX (default: "
-                 "synthetic)");
-  app.add_option("--samples", flags->samples, "how many samples to calibrate with")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  flags->calibration.Add(app, "--calibrate");
+  app.add_option("--calibration", flags->table,
+                 "a table that `quantbench calibrate` made: nothing is observed then");
   app.add_option("--keep-float", flags->keep_float,
                  "layers to leave alone: names, operator types, * and ?")
       ->delimiter(',');
   app.add_option("--rule", flags->rules,
                  "PATTERN=TREATMENT[,TREATMENT]: what these layers become, whatever the recipe "
                  "says; may be repeated");
+  app.add_option("--step", flags->steps,
+                 "steps that win accuracy back, instead of the recipe's: see below")
+      ->delimiter(',');
+  app.add_option("--damping", flags->damping,
+                 "of gptq and reconstruct: share of the inputs' mean square added to each")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  app.add_flag("--act-order", flags->act_order, "gptq: inputs with large values first");
   app.add_option("--embeddings", flags->embeddings, "what tables of embeddings become");
   app.add_option("--target", flags->target,
                  "the processor it is made for: x64, x64-vnni, arm, portable (default: this one)");

@@ -107,6 +107,49 @@ Result<std::map<std::string, double>> InputFlags::Constants() const {
   return values;
 }
 
+void CalibrationFlags::Add(CLI::App& app, const std::string& data_flag) {
+  app.add_option(data_flag, data,
+                 "data to observe ranges on: a .toml, an image folder, .npy, .npz or IDX (default: "
+                 "synthetic)");
+  app.add_option("--samples", samples,
+                 "how many samples to observe, or auto: until the scales have settled")
+      ->capture_default_str();
+  app.add_option("--observer", observer,
+                 "what range follows: minmax, average, percentile, entropy or mse")
+      ->check(CLI::IsMember({"minmax", "average", "percentile", "entropy", "mse"}))
+      ->capture_default_str();
+  app.add_option("--percentile", percentile, "of the values that fit, for that observer")
+      ->check(CLI::Range(50.1, 100.0))
+      ->capture_default_str();
+  app.add_option("--memory", memory_bytes,
+                 "of statistics, e.g. 64MB; what does not fit is observed in further passes "
+                 "(default: 512 MiB)")
+      ->transform(CLI::AsSizeValue(false));
+}
+
+Result<CalibrationSettings> CalibrationFlags::Settings() const {
+  CalibrationSettings settings;
+  QB_TRY(settings.observer.observer, ParseObserver(observer));
+  settings.observer.percentile = percentile;
+  settings.memory_bytes = memory_bytes;
+  if (samples == "auto") {
+    settings.until_stable = true;
+    settings.samples = CalibrationSettings::kMostSamples;
+    return settings;
+  }
+  const char* end = samples.data() + samples.size();
+  const auto parsed = std::from_chars(samples.data(), end, settings.samples);
+  if (parsed.ec == std::errc() && parsed.ptr == end && settings.samples > 0) return settings;
+  return Error(ErrorCode::kInvalidArgument,
+               Format("--samples {}: neither a number above 0 nor auto", Printable(samples)));
+}
+
+Result<std::optional<DataSpec>> CalibrationFlags::Data() const {
+  if (data.empty()) return std::optional<DataSpec>();
+  QB_TRY(DataSpec spec, LoadDataSpec(data));
+  return std::optional<DataSpec>(std::move(spec));
+}
+
 void Describe(CLI::App& app, std::string_view summary, std::string_view examples) {
   app.description(Format("{}\n\nExamples:\n{}\n", summary, examples));
 }
@@ -162,6 +205,10 @@ void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
     for (ArmMemory& arm : cell.memory) arm.arm = name(arm.arm);
   }
   for (Finding& finding : analysis->findings) finding.text = named(finding.text);
+  for (NaturalLatency& natural : analysis->natural) {
+    natural.model = model;
+    natural.arm = name(natural.arm);
+  }
   for (ArmAccuracy& accuracy : analysis->accuracies) {
     accuracy.model = model;
     accuracy.arm = name(accuracy.arm);

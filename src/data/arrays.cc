@@ -5,9 +5,12 @@
 #include <cstring>
 #include <set>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "data/idx.h"
+#include "data/inflate.h"
+#include "data/npy.h"
 #include "data/preprocess.h"
 
 namespace quantbench {
@@ -15,21 +18,61 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// `name` is a file beside the data set, or a member of the .npz.
-Result<Tensor> ReadArray(const DataSpec& spec, const std::string& name) {
-  if (spec.kind == "idx") return ReadIdx(name.empty() ? spec.path.string() : name);
-  if (spec.kind == "npz") return ReadNpz(spec.path, name.empty() ? "arr_0" : name);
-  return ReadNpy(name.empty() ? spec.path : spec.path.parent_path() / name);
-}
+// An array of samples: a view of a mapped file where the bytes can be taken as they are (a plain
+// row-major little-endian .npy), else in memory.
+class SampleArray {
+ public:
+  // `name` is a file beside the data set, or a member of the .npz.
+  static Result<SampleArray> Read(const DataSpec& spec, const std::string& name) {
+    SampleArray array;
+    if (spec.kind == "idx") {
+      QB_TRY(array.tensor_, ReadIdx(name.empty() ? spec.path.string() : name));
+    } else if (spec.kind == "npz") {
+      QB_TRY(array.tensor_, ReadNpz(spec.path, name.empty() ? "arr_0" : name));
+    } else {
+      return ReadFile(name.empty() ? spec.path : spec.path.parent_path() / name);
+    }
+    return array;
+  }
 
-// Row `index` of `array`, its first axis dropped.
-Tensor Row(const Tensor& array, std::int64_t index) {
-  Tensor row{array.type, Shape(array.shape.begin() + 1, array.shape.end()), {}};
-  const std::size_t bytes = array.bytes.size() / static_cast<std::size_t>(array.shape.front());
-  const auto begin = array.bytes.begin() + static_cast<std::ptrdiff_t>(bytes) * index;
-  row.bytes.assign(begin, begin + static_cast<std::ptrdiff_t>(bytes));
-  return row;
-}
+  [[nodiscard]] const Shape& shape() const { return tensor_.shape; }
+
+  // Row `index`, the first axis dropped.
+  [[nodiscard]] Tensor Row(std::int64_t index) const {
+    Tensor row{tensor_.type, Shape(shape().begin() + 1, shape().end()), {}};
+    const auto all = file_ == nullptr ? std::span<const std::byte>(tensor_.bytes)
+                                      : std::as_bytes(std::span(payload_.data(), payload_.size()));
+    const std::size_t bytes = all.size() / static_cast<std::size_t>(shape().front());
+    const auto part = all.subspan(bytes * static_cast<std::size_t>(index), bytes);
+    row.bytes.assign(part.begin(), part.end());
+    return row;
+  }
+
+ private:
+  static Result<SampleArray> ReadFile(const fs::path& path) {
+    SampleArray array;
+    QB_TRY(array.file_, MappedFile::Open(path));
+    if (IsGzip(array.file_->text())) {
+      array.file_ = nullptr;
+      QB_TRY(array.tensor_, ReadNpy(path));
+      return array;
+    }
+    const auto view = ViewNpy(array.file_->text());
+    if (!view.ok()) return view.error().Within(path.string());
+    if (view.value().fortran || view.value().swapped) {
+      array.tensor_ = ReadView(view.value());
+      array.file_ = nullptr;
+    } else {
+      array.tensor_ = {view.value().type, view.value().shape, {}};
+      array.payload_ = view.value().payload;
+    }
+    return array;
+  }
+
+  Tensor tensor_;  // without bytes when they are in the file
+  std::shared_ptr<const MappedFile> file_;
+  std::string_view payload_;
+};
 
 // How one input gets its values.
 struct Source {
@@ -41,14 +84,14 @@ struct Source {
 
 class ArrayDataset final : public Dataset {
  public:
-  ArrayDataset(DataSpec spec, std::vector<Source> sources, std::vector<Tensor> arrays,
+  ArrayDataset(DataSpec spec, std::vector<Source> sources, std::vector<SampleArray> arrays,
                std::vector<std::int64_t> labels)
       : spec_(std::move(spec)),
         sources_(std::move(sources)),
         arrays_(std::move(arrays)),
         labels_(std::move(labels)) {}
 
-  [[nodiscard]] std::int64_t size() const override { return arrays_.front().shape.front(); }
+  [[nodiscard]] std::int64_t size() const override { return arrays_.front().shape().front(); }
   [[nodiscard]] bool has_labels() const override { return !labels_.empty(); }
 
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
@@ -80,7 +123,7 @@ class ArrayDataset final : public Dataset {
       for (double& value : values) value = value != 0 ? 1 : 0;
       return FromDoubles(source.input.type, other.shape, values);
     }
-    return ToInput(Row(arrays_[source.array], index), spec_.preprocess, 1, source.input);
+    return ToInput(arrays_[source.array].Row(index), spec_.preprocess, 1, source.input);
   }
 
   static Result<Tensor> Constant(const Source& source) {
@@ -94,7 +137,7 @@ class ArrayDataset final : public Dataset {
 
   DataSpec spec_;
   std::vector<Source> sources_;
-  std::vector<Tensor> arrays_;
+  std::vector<SampleArray> arrays_;
   std::vector<std::int64_t> labels_;
 };
 
@@ -129,7 +172,8 @@ Result<std::vector<Source>> PlanSources(const DataSpec& spec,
   return sources;
 }
 
-Status ReadArrays(const DataSpec& spec, std::vector<Source>* sources, std::vector<Tensor>* arrays) {
+Status ReadArrays(const DataSpec& spec, std::vector<Source>* sources,
+                  std::vector<SampleArray>* arrays) {
   for (Source& source : *sources) {
     if (source.rule.constant) continue;
     if (!source.rule.nonzero_of.empty()) {
@@ -144,14 +188,15 @@ Status ReadArrays(const DataSpec& spec, std::vector<Source>* sources, std::vecto
       continue;
     }
     source.array = arrays->size();
-    QB_TRY(Tensor array, ReadArray(spec, source.rule.array));
-    if (array.shape.empty() || array.shape.front() < 1) {
+    QB_TRY(SampleArray array, SampleArray::Read(spec, source.rule.array));
+    if (array.shape().empty() || array.shape().front() < 1) {
       return Error(ErrorCode::kMalformed, Format("{}: an array of shape {} holds no samples",
-                                                 spec.path.string(), ToString(array.shape)));
+                                                 spec.path.string(), ToString(array.shape())));
     }
-    if (!arrays->empty() && arrays->front().shape.front() != array.shape.front()) {
-      return InputError(source.input, Format("has {} samples, another has {}", array.shape.front(),
-                                             arrays->front().shape.front()));
+    if (!arrays->empty() && arrays->front().shape().front() != array.shape().front()) {
+      return InputError(source.input,
+                        Format("has {} samples, another has {}", array.shape().front(),
+                               arrays->front().shape().front()));
     }
     arrays->push_back(std::move(array));
   }
@@ -189,11 +234,11 @@ Result<std::vector<std::int64_t>> ReadLabels(const fs::path& path, std::int64_t 
 Result<std::unique_ptr<Dataset>> OpenArrays(const DataSpec& spec,
                                             const std::vector<InputSpec>& inputs) {
   QB_TRY(std::vector<Source> sources, PlanSources(spec, inputs));
-  std::vector<Tensor> arrays;
+  std::vector<SampleArray> arrays;
   QB_OK(ReadArrays(spec, &sources, &arrays));
   std::vector<std::int64_t> labels;
   if (!spec.labels.empty()) {
-    QB_TRY(labels, ReadLabels(spec.labels, arrays.front().shape.front()));
+    QB_TRY(labels, ReadLabels(spec.labels, arrays.front().shape().front()));
   }
   std::unique_ptr<Dataset> dataset = std::make_unique<ArrayDataset>(
       spec, std::move(sources), std::move(arrays), std::move(labels));

@@ -1,4 +1,5 @@
 // Opening a data set by its kind; subsets; batches.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <numeric>
@@ -8,6 +9,7 @@
 #include "quantbench/data.h"
 
 #include "data/arrays.h"
+#include "data/kinds.h"
 
 namespace quantbench {
 namespace {
@@ -35,6 +37,12 @@ constexpr auto kKinds = std::to_array<KindEntry>({
     {"npy", OpenArrays},
     {"npz", OpenArrays},
     {"idx", OpenArrays},
+    {"cifar10", OpenCifar},
+    {"cifar100", OpenCifar},
+    {"text", OpenText},
+    {"tokens", OpenTokens},
+    {"audio", OpenAudio},
+    {"coco", OpenCoco},
     {"synthetic", OpenSynthetic},
 });
 
@@ -50,6 +58,9 @@ class Subset final : public Dataset {
   [[nodiscard]] bool has_labels() const override { return all_->has_labels(); }
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
     return all_->Get(order_[static_cast<std::size_t>(index)]);
+  }
+  [[nodiscard]] std::optional<double> Padding(std::size_t input) const override {
+    return all_->Padding(input);
   }
 
  private:
@@ -71,21 +82,46 @@ std::unique_ptr<Dataset> Select(std::unique_ptr<Dataset> all, const DataSpec& sp
   return std::make_unique<Subset>(std::move(all), std::move(order));
 }
 
-// Stacks the tensors of one input along a new first axis.
-Result<Tensor> Stack(const std::vector<Sample>& samples, std::size_t input, std::string_view name) {
-  const Tensor& first = samples.front().inputs[input];
-  Tensor batch{first.type, first.shape, {}};
-  batch.shape.insert(batch.shape.begin(), static_cast<std::int64_t>(samples.size()));
-  batch.bytes.reserve(first.bytes.size() * samples.size());
+// `tensor` as the first `tensor.shape[0]` rows of one with `rows` rows, the others `fill`.
+Result<Tensor> PadRows(const Tensor& tensor, std::int64_t rows, double fill) {
+  Shape more = tensor.shape;
+  more.front() = rows - tensor.shape.front();
+  QB_TRY(const std::int64_t count, ElementCount(more));
+  QB_TRY(
+      const Tensor padding,
+      FromDoubles(tensor.type, more, std::vector<double>(static_cast<std::size_t>(count), fill)));
+  Tensor padded = tensor;
+  padded.shape.front() = rows;
+  padded.bytes.insert(padded.bytes.end(), padding.bytes.begin(), padding.bytes.end());
+  return padded;
+}
+
+// Stacks the tensors of one input along a new first axis; shorter ones are padded with `fill`.
+Result<Tensor> Stack(const std::vector<Sample>& samples, std::size_t input, std::string_view name,
+                     std::optional<double> fill) {
+  Shape shape = samples.front().inputs[input].shape;
   for (const Sample& sample : samples) {
-    const Tensor& tensor = sample.inputs[input];
-    if (tensor.shape != first.shape) {
+    const Shape& other = sample.inputs[input].shape;
+    const bool ragged = fill && !shape.empty() && other.size() == shape.size() &&
+                        std::equal(other.begin() + 1, other.end(), shape.begin() + 1);
+    if (ragged) shape.front() = std::max(shape.front(), other.front());
+    if (!ragged && other != shape) {
       return Error(ErrorCode::kInvalidArgument,
                    Format("samples {} and {} have different shapes for input \"{}\": {} and {}",
                           Printable(samples.front().name), Printable(sample.name), Printable(name),
-                          ToString(first.shape), ToString(tensor.shape)));
+                          ToString(shape), ToString(other)));
     }
-    batch.bytes.insert(batch.bytes.end(), tensor.bytes.begin(), tensor.bytes.end());
+  }
+  Tensor batch{samples.front().inputs[input].type, shape, {}};
+  batch.shape.insert(batch.shape.begin(), static_cast<std::int64_t>(samples.size()));
+  for (const Sample& sample : samples) {
+    const Tensor& tensor = sample.inputs[input];
+    if (tensor.shape == shape) {
+      batch.bytes.insert(batch.bytes.end(), tensor.bytes.begin(), tensor.bytes.end());
+      continue;
+    }
+    QB_TRY(const Tensor padded, PadRows(tensor, shape.front(), *fill));
+    batch.bytes.insert(batch.bytes.end(), padded.bytes.begin(), padded.bytes.end());
   }
   return batch;
 }
@@ -94,9 +130,7 @@ Result<Tensor> Stack(const std::vector<Sample>& samples, std::size_t input, std:
 
 Result<std::unique_ptr<Dataset>> OpenDataset(const DataSpec& spec,
                                              const std::vector<InputSpec>& inputs) {
-  std::vector<std::string_view> names;
   for (const KindEntry& entry : kKinds) {
-    names.push_back(entry.kind);
     if (entry.kind != spec.kind) continue;
     auto opened = entry.open(spec, inputs);
     if (!opened.ok()) return opened.error().Within(Format("data {}", Printable(spec.id)));
@@ -104,10 +138,31 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DataSpec& spec,
   }
   std::string message =
       Format("data {}: unknown kind \"{}\"", Printable(spec.id), Printable(spec.kind));
-  if (const auto nearest = Nearest(spec.kind, names); !nearest.empty()) {
+  if (const auto nearest = Nearest(spec.kind, DataKinds()); !nearest.empty()) {
     message += Format("; did you mean \"{}\"?", nearest);
   }
   return Error(ErrorCode::kInvalidArgument, message);
+}
+
+std::vector<std::string_view> DataKinds() {
+  std::vector<std::string_view> names;
+  for (const KindEntry& entry : kKinds) names.push_back(entry.kind);
+  return names;
+}
+
+Result<std::vector<Tensor>> StackSamples(const Dataset& dataset, const std::vector<Sample>& samples,
+                                         const std::vector<InputSpec>& inputs) {
+  QB_CHECK(!samples.empty(), "a batch has samples");
+  std::vector<Tensor> batch;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].batched) {
+      batch.push_back(samples.front().inputs[i]);
+      continue;
+    }
+    QB_TRY(Tensor stacked, Stack(samples, i, inputs[i].name, dataset.Padding(i)));
+    batch.push_back(std::move(stacked));
+  }
+  return batch;
 }
 
 Result<std::vector<Tensor>> MakeBatch(const Dataset& dataset,
@@ -120,17 +175,7 @@ Result<std::vector<Tensor>> MakeBatch(const Dataset& dataset,
     QB_CHECK(sample.inputs.size() == inputs.size(), "a sample fills every input");
     samples.push_back(std::move(sample));
   }
-  QB_CHECK(!samples.empty(), "a batch has samples");
-  std::vector<Tensor> batch;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].batched) {
-      batch.push_back(samples.front().inputs[i]);
-      continue;
-    }
-    QB_TRY(Tensor stacked, Stack(samples, i, inputs[i].name));
-    batch.push_back(std::move(stacked));
-  }
-  return batch;
+  return StackSamples(dataset, samples, inputs);
 }
 
 }  // namespace quantbench

@@ -1,4 +1,6 @@
-// NumPy files: .npy, and .npz (a zip of them).   [NumPy NEP 1; PKWARE APPNOTE 6.3.4]
+// NumPy files: .npy.   [NumPy NEP 1]
+#include "data/npy.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -7,7 +9,6 @@
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
-#include "quantbench/data.h"
 
 #include "data/inflate.h"
 
@@ -16,11 +17,11 @@ namespace {
 
 constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
-Error Malformed(std::string message) {
+Error NpyError(std::string message) {
   return {ErrorCode::kMalformed, std::move(message)};
 }
 
-std::uint64_t LittleEndian(std::string_view bytes) {
+std::uint64_t NpyLength(std::string_view bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) {
     value = (value << 8U) | static_cast<unsigned char>(bytes[i]);
@@ -29,24 +30,24 @@ std::uint64_t LittleEndian(std::string_view bytes) {
 }
 
 // The dictionary of a .npy header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
-struct Header {
+struct NpyHeader {
   std::string descr;
   bool fortran = false;
   Shape shape;
 };
 
 // The text after "'key':" without leading spaces.
-Result<std::string_view> Value(std::string_view header, std::string_view key) {
+Result<std::string_view> NpyValue(std::string_view header, std::string_view key) {
   const std::size_t at = header.find(Format("'{}'", key));
   const std::size_t colon = at == std::string_view::npos ? at : header.find(':', at);
-  if (colon == std::string_view::npos) return Malformed(Format("npy header has no '{}'", key));
+  if (colon == std::string_view::npos) return NpyError(Format("npy header has no '{}'", key));
   std::string_view rest = header.substr(colon + 1);
   rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
   return rest;
 }
 
-Result<Shape> ParseShape(std::string_view text) {
-  if (!text.starts_with('(')) return Malformed("npy header: the shape is not a tuple");
+Result<Shape> ParseNpyShape(std::string_view text) {
+  if (!text.starts_with('(')) return NpyError("npy header: the shape is not a tuple");
   text = text.substr(1, text.find(')') == std::string_view::npos ? 0 : text.find(')') - 1);
   Shape shape;
   while (!text.empty()) {
@@ -54,7 +55,7 @@ Result<Shape> ParseShape(std::string_view text) {
     if (text.empty()) break;
     std::int64_t dim = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), dim);
-    if (parsed.ec != std::errc() || dim < 0) return Malformed("npy header: a size is not a number");
+    if (parsed.ec != std::errc() || dim < 0) return NpyError("npy header: a size is not a number");
     shape.push_back(dim);
     text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
     if (text.starts_with('L')) text.remove_prefix(1);  // Python 2 longs
@@ -62,23 +63,23 @@ Result<Shape> ParseShape(std::string_view text) {
   return shape;
 }
 
-Result<Header> ParseHeader(std::string_view text) {
-  Header header;
-  QB_TRY(const std::string_view descr, Value(text, "descr"));
+Result<NpyHeader> ParseNpyHeader(std::string_view text) {
+  NpyHeader header;
+  QB_TRY(const std::string_view descr, NpyValue(text, "descr"));
   if (!descr.starts_with('\'')) {
-    return Malformed("npy holds records with named fields; only plain arrays are read");
+    return NpyError("npy holds records with named fields; only plain arrays are read");
   }
   header.descr = descr.substr(1, descr.find('\'', 1) - 1);
-  QB_TRY(const std::string_view fortran, Value(text, "fortran_order"));
+  QB_TRY(const std::string_view fortran, NpyValue(text, "fortran_order"));
   header.fortran = fortran.starts_with("True");
-  QB_TRY(const std::string_view shape, Value(text, "shape"));
-  QB_TRY(header.shape, ParseShape(shape));
+  QB_TRY(const std::string_view shape, NpyValue(text, "shape"));
+  QB_TRY(header.shape, ParseNpyShape(shape));
   return header;
 }
 
-Result<DataType> TypeOf(std::string_view descr) {
+Result<DataType> NpyTypeOf(std::string_view descr) {
   const std::string_view kind = descr.size() == 3 ? descr.substr(1) : "";
-  constexpr auto kKinds = std::to_array<std::pair<std::string_view, DataType>>({
+  constexpr auto kNpyKinds = std::to_array<std::pair<std::string_view, DataType>>({
       {"f4", DataType::kFloat32},
       {"f8", DataType::kFloat64},
       {"f2", DataType::kFloat16},
@@ -92,11 +93,11 @@ Result<DataType> TypeOf(std::string_view descr) {
       {"u8", DataType::kUint64},
       {"b1", DataType::kBool},
   });
-  for (const auto& [name, type] : kKinds) {
+  for (const auto& [name, type] : kNpyKinds) {
     if (name == kind) return type;
   }
   if (descr.find('O') != std::string_view::npos) {
-    return Malformed(
+    return NpyError(
         "npy holds Python objects (pickle), which are never loaded; save a plain array");
   }
   return Error(ErrorCode::kUnsupported,
@@ -131,162 +132,52 @@ std::vector<std::byte> FromFortran(const Shape& shape, std::size_t width,
   return to;
 }
 
-Result<Tensor> ParseNpy(std::string_view text) {
-  if (!text.starts_with(kNpyMagic) || text.size() < 10) return Malformed("not a .npy file");
+}  // namespace
+
+Result<NpyView> ViewNpy(std::string_view text) {
+  if (!text.starts_with(kNpyMagic) || text.size() < 10) return NpyError("not a .npy file");
   const auto major = static_cast<unsigned char>(text[6]);
   const std::size_t length_bytes = major == 1 ? 2 : 4;
   if (major < 1 || major > 3 || text.size() < 8 + length_bytes) {
-    return Malformed(Format("npy version {} is not known", major));
+    return NpyError(Format("npy version {} is not known", major));
   }
-  const std::uint64_t length = LittleEndian(text.substr(8, length_bytes));
+  const std::uint64_t length = NpyLength(text.substr(8, length_bytes));
   const std::size_t begin = 8 + length_bytes;
   if (length > (1U << 16U) || begin + length > text.size()) {
-    return Malformed(Format("npy header of {} bytes is truncated or too long", length));
+    return NpyError(Format("npy header of {} bytes is truncated or too long", length));
   }
-  QB_TRY(const Header header, ParseHeader(text.substr(begin, length)));
-  QB_TRY(const DataType type, TypeOf(header.descr));
-  QB_TRY(const std::uint64_t wanted, ByteCount(type, header.shape));
-  const std::string_view payload = text.substr(begin + length);
-  if (payload.size() < wanted) {
-    return Malformed(Format("npy array {} needs {} bytes, the file has {}", ToString(header.shape),
-                            wanted, payload.size()));
+  QB_TRY(const NpyHeader header, ParseNpyHeader(text.substr(begin, length)));
+  NpyView view;
+  QB_TRY(view.type, NpyTypeOf(header.descr));
+  view.shape = header.shape;
+  view.fortran = header.fortran && header.shape.size() > 1;
+  view.swapped = header.descr.front() == '>' && BitsPerElement(view.type) > 8;
+  QB_TRY(const std::uint64_t wanted, ByteCount(view.type, view.shape));
+  view.payload = text.substr(begin + length);
+  if (view.payload.size() < wanted) {
+    return NpyError(Format("npy array {} needs {} bytes, the file has {}", ToString(view.shape),
+                           wanted, view.payload.size()));
   }
-  Tensor tensor{type, header.shape, std::vector<std::byte>(wanted)};
-  if (wanted > 0) std::memcpy(tensor.bytes.data(), payload.data(), wanted);
-  const auto width = static_cast<std::size_t>(BitsPerElement(type) / 8);
-  if (header.descr.front() == '>') SwapBytes(width, &tensor.bytes);
-  if (header.fortran && header.shape.size() > 1) {
-    tensor.bytes = FromFortran(header.shape, width, tensor.bytes);
+  view.payload = view.payload.substr(0, wanted);
+  return view;
+}
+
+Tensor ReadView(const NpyView& view) {
+  Tensor tensor{view.type, view.shape, std::vector<std::byte>(view.payload.size())};
+  if (!view.payload.empty()) {
+    std::memcpy(tensor.bytes.data(), view.payload.data(), view.payload.size());
   }
+  const auto width = static_cast<std::size_t>(BitsPerElement(view.type) / 8);
+  if (view.swapped) SwapBytes(width, &tensor.bytes);
+  if (view.fortran) tensor.bytes = FromFortran(view.shape, width, tensor.bytes);
   return tensor;
 }
-
-// One file in a zip archive, as its central directory describes it.
-struct ZipMember {
-  std::string_view name;
-  std::uint64_t method = 0;
-  std::uint64_t compressed = 0;
-  std::uint64_t size = 0;
-  std::uint64_t offset = 0;
-  std::uint32_t crc = 0;
-  std::size_t entry_bytes = 0;
-};
-
-constexpr std::string_view kEndMagic("PK\x05\x06", 4);
-constexpr std::string_view kEntryMagic("PK\x01\x02", 4);
-constexpr std::string_view kLocalMagic("PK\x03\x04", 4);
-
-// The sizes of a member larger than 4 GB stand in its zip64 extra field.
-void ReadZip64(std::string_view extra, ZipMember* member) {
-  while (extra.size() >= 4) {
-    const std::uint64_t id = LittleEndian(extra.substr(0, 2));
-    const std::uint64_t length = LittleEndian(extra.substr(2, 2));
-    std::string_view field = extra.substr(4, length);
-    if (id == 1) {
-      for (std::uint64_t* value : {&member->size, &member->compressed, &member->offset}) {
-        if (*value != 0xFFFFFFFFU || field.size() < 8) continue;
-        *value = LittleEndian(field.substr(0, 8));
-        field.remove_prefix(8);
-      }
-    }
-    extra.remove_prefix(std::min<std::size_t>(extra.size(), 4 + length));
-  }
-}
-
-Result<ZipMember> ReadEntry(std::string_view directory) {
-  if (directory.size() < 46 || !directory.starts_with(kEntryMagic)) {
-    return Malformed("zip directory is truncated");
-  }
-  const auto field = [&](std::size_t at, std::size_t n) {
-    return LittleEndian(directory.substr(at, n));
-  };
-  ZipMember member;
-  member.method = field(10, 2);
-  member.crc = static_cast<std::uint32_t>(field(16, 4));
-  member.compressed = field(20, 4);
-  member.size = field(24, 4);
-  member.offset = field(42, 4);
-  const std::uint64_t name = field(28, 2);
-  const std::uint64_t extra = field(30, 2);
-  member.entry_bytes = 46 + name + extra + field(32, 2);
-  if (member.entry_bytes > directory.size()) return Malformed("zip directory is truncated");
-  member.name = directory.substr(46, name);
-  ReadZip64(directory.substr(46 + name, extra), &member);
-  return member;
-}
-
-// Finds a member by name ("x" finds "x.npy").
-Result<ZipMember> FindMember(std::string_view zip, std::string_view wanted) {
-  const std::size_t end = zip.rfind(kEndMagic);
-  if (end == std::string_view::npos || zip.size() - end < 22) {
-    return Malformed("not a zip archive, or truncated");
-  }
-  const std::uint64_t entries = LittleEndian(zip.substr(end + 10, 2));
-  const std::uint64_t offset = LittleEndian(zip.substr(end + 16, 4));
-  if (offset > end) return Malformed("zip directory lies outside the file");
-  std::string_view directory = zip.substr(offset, end - offset);
-  std::string names;
-  for (std::uint64_t i = 0; i < entries; ++i) {
-    QB_TRY(const ZipMember member, ReadEntry(directory));
-    if (member.name == wanted || member.name == Format("{}.npy", wanted)) return member;
-    names += Format("{}{}", names.empty() ? "" : ", ", Printable(member.name, 40));
-    directory.remove_prefix(member.entry_bytes);
-  }
-  return Error(ErrorCode::kNotFound,
-               Format("no array \"{}\" among {}", Printable(wanted), names.substr(0, 200)));
-}
-
-Result<std::vector<std::byte>> ReadMember(std::string_view zip, const ZipMember& member) {
-  constexpr std::uint64_t kMostRatio = 1100;  // deflate cannot reach more
-  if (member.offset > zip.size() || zip.size() - member.offset < 30 ||
-      !zip.substr(member.offset).starts_with(kLocalMagic)) {
-    return Malformed("zip member lies outside the file");
-  }
-  const std::string_view local = zip.substr(member.offset);
-  const std::uint64_t skip =
-      30 + LittleEndian(local.substr(26, 2)) + LittleEndian(local.substr(28, 2));
-  if (skip > local.size() || member.compressed > local.size() - skip) {
-    return Malformed("zip member is truncated");
-  }
-  if (member.size > kMostInflated || member.size > (member.compressed + 1) * kMostRatio) {
-    return Malformed(Format("zip member claims to inflate to {}", FormatBytes(member.size)));
-  }
-  const std::string_view data = local.substr(skip, member.compressed);
-  std::vector<std::byte> bytes;
-  if (member.method == 8) {
-    QB_TRY(bytes, InflateRaw(data, member.size));
-  } else if (member.method == 0 && member.size == member.compressed) {
-    bytes.resize(data.size());
-    if (!data.empty()) std::memcpy(bytes.data(), data.data(), data.size());
-  } else {
-    return Error(ErrorCode::kUnsupported, Format("zip method {} is not read", member.method));
-  }
-  if (Crc32(bytes) != member.crc) return Malformed("zip member has a wrong checksum");
-  return bytes;
-}
-
-std::string_view Text(const std::vector<std::byte>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace
 
 Result<Tensor> ReadNpy(const std::filesystem::path& path) {
   QB_TRY(const std::vector<std::byte> bytes, ReadMaybeGzip(path.string()));
-  auto tensor = ParseNpy(Text(bytes));
-  if (!tensor.ok()) return tensor.error().Within(path.string());
-  return tensor;
-}
-
-Result<Tensor> ReadNpz(const std::filesystem::path& path, std::string_view member) {
-  QB_TRY(const auto file, MappedFile::Open(path));
-  auto found = FindMember(file->text(), member);
-  if (!found.ok()) return found.error().Within(path.string());
-  auto bytes = ReadMember(file->text(), found.value());
-  auto tensor = bytes.ok() ? ParseNpy(Text(bytes.value())) : Result<Tensor>(bytes.error());
-  if (!tensor.ok())
-    return tensor.error().Within(Format("{}: {}", path.string(), Printable(member)));
-  return tensor;
+  const auto view = ViewNpy({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!view.ok()) return view.error().Within(path.string());
+  return ReadView(view.value());
 }
 
 }  // namespace quantbench

@@ -130,6 +130,10 @@ bool FitsInput(const Shape& shape, const InputSpec& input) {
 }
 
 Image ResizeAndCrop(Image image, const Preprocess& preprocess) {
+  if (preprocess.size.size() == 2) {
+    image = ResizeBilinear(image, static_cast<int>(preprocess.size[1]),
+                           static_cast<int>(preprocess.size[0]));
+  }
   if (preprocess.resize > 0) {
     const int size = preprocess.resize;
     const bool wide = image.width >= image.height;

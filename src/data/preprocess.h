@@ -1,6 +1,7 @@
 // Preprocessing: from pixels or stored numbers to what the model takes.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "quantbench/data.h"
@@ -18,6 +19,10 @@ Tensor PixelsOf(const Image& image, bool bgr);
 // has no batch dimension. Errors name what does not fit.
 Result<Tensor> ToInput(const Tensor& sample, const Preprocess& preprocess, double default_scale,
                        const InputSpec& input);
+
+// An encoded image, decoded, resized, cropped and turned into the input. Errors name it.
+Result<Tensor> ImageToInput(std::string_view bytes, const std::string& name,
+                            const Preprocess& preprocess, const InputSpec& input);
 
 // Whether [shape] without batch is what the input takes.
 [[nodiscard]] bool FitsInput(const Shape& shape, const InputSpec& input);

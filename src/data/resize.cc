@@ -5,6 +5,7 @@
 // the same pixels.   [Pillow 9.4, the behaviour of Image.resize; tests/data/preprocess holds
 // expectations]
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "quantbench/data.h"
@@ -59,19 +60,35 @@ std::uint8_t ToByte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
 }
 
-// One pass along an axis. `step` is the distance of neighbours along it, `lines` the starts of the
-// lines to filter, `out_step` likewise for the result.
-void Pass(const std::uint8_t* in, std::size_t step, const Taps& taps, std::uint8_t* out,
-          std::size_t out_step) {
+// One row of interleaved pixels, filtered along itself.
+template <std::size_t kChannels>
+void FilterRow(const std::uint8_t* in, const Taps& taps, std::uint8_t* out) {
   for (std::size_t position = 0; position < taps.first.size(); ++position) {
     const std::int32_t* weights =
         taps.weights.data() + position * static_cast<std::size_t>(taps.widest);
-    std::int32_t sum = 1 << (kFractionBits - 1);
-    for (int i = 0; i < taps.count[position]; ++i) {
-      sum += in[static_cast<std::size_t>(taps.first[position] + i) * step] * weights[i];
+    const std::uint8_t* from = in + static_cast<std::size_t>(taps.first[position]) * kChannels;
+    std::array<std::int32_t, kChannels> sums;
+    sums.fill(1 << (kFractionBits - 1));
+    for (int i = 0; i < taps.count[position]; ++i, from += kChannels) {
+      for (std::size_t c = 0; c < kChannels; ++c) sums[c] += from[c] * weights[i];
     }
-    out[position * out_step] = ToByte(sum);
+    for (std::size_t c = 0; c < kChannels; ++c) out[position * kChannels + c] = ToByte(sums[c]);
   }
+}
+
+// One row of the result from the rows it covers; `sums` is scratch of `stride` elements.
+void FilterColumns(const std::uint8_t* in, std::size_t stride, const Taps& taps,
+                   std::size_t position, std::vector<std::int32_t>* sums, std::uint8_t* out) {
+  const std::int32_t* weights =
+      taps.weights.data() + position * static_cast<std::size_t>(taps.widest);
+  std::fill(sums->begin(), sums->end(), 1 << (kFractionBits - 1));
+  std::int32_t* sum = sums->data();
+  for (int i = 0; i < taps.count[position]; ++i) {
+    const std::uint8_t* row = in + static_cast<std::size_t>(taps.first[position] + i) * stride;
+    const std::int32_t weight = weights[i];
+    for (std::size_t x = 0; x < stride; ++x) sum[x] += row[x] * weight;
+  }
+  for (std::size_t x = 0; x < stride; ++x) out[x] = ToByte(sum[x]);
 }
 
 }  // namespace
@@ -85,11 +102,10 @@ Image ResizeBilinear(const Image& image, int width, int height) {
     wide.pixels = image.pixels;
   } else {
     const Taps taps = MakeTaps(image.width, width);
+    const auto filter = channels == 1 ? FilterRow<1> : FilterRow<3>;
     for (std::size_t row = 0; row < static_cast<std::size_t>(image.height); ++row) {
-      const std::uint8_t* in =
-          image.pixels.data() + row * static_cast<std::size_t>(image.width) * channels;
-      std::uint8_t* out = wide.pixels.data() + row * static_cast<std::size_t>(width) * channels;
-      for (std::size_t c = 0; c < channels; ++c) Pass(in + c, channels, taps, out + c, channels);
+      filter(image.pixels.data() + row * static_cast<std::size_t>(image.width) * channels, taps,
+             wide.pixels.data() + row * static_cast<std::size_t>(width) * channels);
     }
   }
   if (height == image.height) return wide;
@@ -97,8 +113,10 @@ Image ResizeBilinear(const Image& image, int width, int height) {
   const std::size_t stride = static_cast<std::size_t>(width) * channels;
   result.pixels.resize(stride * static_cast<std::size_t>(height));
   const Taps taps = MakeTaps(image.height, height);
-  for (std::size_t column = 0; column < stride; ++column) {
-    Pass(wide.pixels.data() + column, stride, taps, result.pixels.data() + column, stride);
+  std::vector<std::int32_t> sums(stride);
+  for (std::size_t row = 0; row < static_cast<std::size_t>(height); ++row) {
+    FilterColumns(wide.pixels.data(), stride, taps, row, &sums,
+                  result.pixels.data() + row * stride);
   }
   return result;
 }

@@ -8,7 +8,8 @@ namespace {
 
 class FakeSession final : public Session {
  public:
-  explicit FakeSession(FakeBehaviour behaviour) : behaviour_(std::move(behaviour)) {}
+  FakeSession(FakeBehaviour behaviour, Watcher* watcher)
+      : behaviour_(std::move(behaviour)), watcher_(watcher) {}
 
   [[nodiscard]] const std::vector<Port>& inputs() const override { return behaviour_.inputs; }
   [[nodiscard]] const std::vector<Port>& outputs() const override { return behaviour_.outputs; }
@@ -20,12 +21,18 @@ class FakeSession final : public Session {
     if (behaviour_.on_run) behaviour_.on_run(run);
     if (run == behaviour_.fail_at_run)
       return Error(ErrorCode::kEngine, "the fake was told to fail");
+    if (watcher_ == nullptr) return Ok();
+    std::int64_t index = 0;
+    for (const auto& [name, tensor] : behaviour_.watched) {
+      watcher_->See(index++, {tensor.type, tensor.shape, tensor.bytes});
+    }
     return Ok();
   }
   [[nodiscard]] Result<std::vector<NamedTensor>> Fetch() override { return behaviour_.results; }
 
  private:
   FakeBehaviour behaviour_;
+  Watcher* watcher_;
   std::int64_t runs_ = 0;
 };
 
@@ -35,10 +42,10 @@ class FakeEngine final : public Engine {
 
   [[nodiscard]] std::string_view name() const override { return "fake"; }
   [[nodiscard]] std::string_view version() const override { return "1"; }
-  [[nodiscard]] Result<std::unique_ptr<Session>> Load(const EngineModel&,
+  [[nodiscard]] Result<std::unique_ptr<Session>> Load(const EngineModel& model,
                                                       const SessionOptions&) override {
     if (!behaviour_.load_error.empty()) return Error(ErrorCode::kEngine, behaviour_.load_error);
-    return std::unique_ptr<Session>(std::make_unique<FakeSession>(behaviour_));
+    return std::unique_ptr<Session>(std::make_unique<FakeSession>(behaviour_, model.watcher));
   }
 
  private:

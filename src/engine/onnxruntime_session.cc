@@ -19,8 +19,10 @@ GraphOptimizationLevel LevelOf(GraphOptimization level) {
   return ORT_ENABLE_ALL;
 }
 
-Ort::SessionOptions OptionsOf(const EngineModel& model, const SessionOptions& options) {
+Ort::SessionOptions OptionsOf(const EngineModel& model, const SessionOptions& options,
+                              WatchDomain* watch) {
   Ort::SessionOptions ort;
+  if (watch != nullptr) ort.Add(watch->domain());
   ort.SetIntraOpNumThreads(options.threads);
   ort.SetInterOpNumThreads(1);
   ort.SetGraphOptimizationLevel(LevelOf(options.optimization));
@@ -114,7 +116,9 @@ Result<NamedTensor> CopyOut(const std::string& name, const Ort::Value& value) {
 }  // namespace
 
 OrtSession::OrtSession(const Ort::Env& env, const EngineModel& model, const SessionOptions& options)
-    : session_(env, model.bytes.data(), model.bytes.size(), OptionsOf(model, options)),
+    : watch_(model.watcher == nullptr ? nullptr : std::make_unique<WatchDomain>(model.watcher)),
+      session_(env, model.bytes.data(), model.bytes.size(),
+               OptionsOf(model, options, watch_.get())),
       memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)) {
   const Ort::AllocatorWithDefaultOptions allocator;
   for (std::size_t i = 0; i < session_.GetInputCount(); ++i) {

@@ -8,6 +8,7 @@
 #include "quantbench/engine.h"
 
 #include "engine/onnxruntime_library.h"
+#include "engine/onnxruntime_watch.h"
 
 namespace quantbench {
 
@@ -26,6 +27,7 @@ class OrtSession final : public Session {
  private:
   [[nodiscard]] Status CheckInputs(std::span<const NamedTensor> inputs) const;
 
+  std::unique_ptr<WatchDomain> watch_;  // outlives the session, whose nodes call it
   Ort::Session session_;
   Ort::RunOptions run_options_;
   Ort::MemoryInfo memory_;

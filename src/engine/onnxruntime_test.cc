@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -123,6 +124,68 @@ TEST(EngineCandidates, FlagThenVariableThenSetUpCopyThenSystem) {
   EXPECT_EQ(candidates[2].source, "set-up copy");
   EXPECT_EQ(candidates[3].source, "system");
   EXPECT_EQ(EngineCandidates("")[0].source, "set-up copy");
+}
+
+// What was seen, in order.
+class Log final : public Watcher {
+ public:
+  void See(std::int64_t index, const TensorView& value) override {
+    indices.push_back(index);
+    shapes.emplace_back(value.shape.begin(), value.shape.end());
+    types.push_back(value.type);
+    if (value.type == DataType::kFloat32) {
+      floats.insert(floats.end(), value.As<float>().begin(), value.As<float>().end());
+    }
+  }
+  std::vector<std::int64_t> indices;
+  std::vector<Shape> shapes;
+  std::vector<DataType> types;
+  std::vector<float> floats;
+};
+
+// y = -relu(x), with Watch nodes on x, the inner value and a shape.
+std::vector<std::byte> Watched() {
+  ModelBuilder builder;
+  const auto x = builder.Input("x", {-1, 2});
+  const auto inner = builder.Add("Relu", "inner", {x});
+  builder.Output(builder.Add("Neg", "y", {inner}));
+  std::int64_t index = 0;
+  for (const std::string& tensor : {inner, x, builder.Add("Shape", "shape", {x})}) {
+    builder.Output(builder.Add("Watch", "watch" + std::to_string(index), {tensor},
+                               {Attribute::Int("index", 7 + index)}),
+                   DataType::kUint8);
+    ++index;
+  }
+  Model model = builder.Build();
+  for (Node& node : model.graph.nodes) {
+    if (node.op_type == kWatchOperator) node.domain = kWatchDomain;
+  }
+  model.RequireOpset(kWatchDomain, 1);
+  return EncodeToBytes(model).value();
+}
+
+TEST(OnnxRuntime, ShowsValuesWhileItRuns) {
+  for (const auto level : {GraphOptimization::kNone, GraphOptimization::kAll}) {
+    Log log;
+    const auto bytes = Watched();
+    SessionOptions options;
+    options.optimization = level;
+    const auto session = TheEngine().Load({bytes, {}, &log}, options);
+    ASSERT_TRUE(session.ok()) << session.error().message();
+    ASSERT_TRUE(session.value()->Bind(Input({2, 2}, {1, -2, 3, 4})).ok());
+    ASSERT_TRUE(session.value()->Run().ok());
+    std::map<std::int64_t, Shape> shapes;
+    for (std::size_t i = 0; i < log.indices.size(); ++i) shapes[log.indices[i]] = log.shapes[i];
+    EXPECT_EQ(shapes, (std::map<std::int64_t, Shape>{{7, {2, 2}}, {8, {2, 2}}, {9, {2}}}));
+    std::sort(log.floats.begin(), log.floats.end());
+    EXPECT_EQ(log.floats, (std::vector<float>{-2, 0, 1, 1, 3, 3, 4, 4}));
+    EXPECT_EQ(std::count(log.types.begin(), log.types.end(), DataType::kInt64), 1);
+  }
+}
+
+TEST(OnnxRuntime, RefusesAWatchedModelWithoutAWatcher) {
+  const auto bytes = Watched();
+  EXPECT_FALSE(TheEngine().Load({bytes, {}}, {}).ok());
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ Result<ProcessSamples> MeasureInterleaved(const std::vector<Pass>& arms, const L
   process.arms.resize(arms.size());
   const std::int64_t begin = clock.NowNs();
   std::vector<std::int64_t> run_ns(arms.size());
-  for (const std::size_t arm : OrderRounds(arms.size(), 1, plan.seed).front()) {
+  const std::vector<std::size_t> first = OrderRounds(arms.size(), 1, plan.seed).front();
+  for (const std::size_t arm : first) {
     QB_TRY(run_ns[arm], WarmUp(arms[arm], plan, clock, &process.arms[arm]));
   }
   const std::vector<LapShape> shapes = ShapesFor(run_ns, plan);

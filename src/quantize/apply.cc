@@ -52,6 +52,13 @@ Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emi
   return Ok();
 }
 
+// The steps that need nothing but the weights.
+Result<Solutions> SolveWithoutInputs(const Model& model, Plan plan, int threads) {
+  plan.recovery.LeaveOutInputs();
+  SilentProgress silent;
+  return SolveWeights(model, plan, {}, threads, silent);
+}
+
 // One layer that asks for it is enough: what lies between its codes has no format of its own.
 bool WantsQOperator(const Plan& plan) {
   return std::any_of(plan.layers.begin(), plan.layers.end(), [](const LayerPlan& layer) {
@@ -73,7 +80,11 @@ void SetMetadata(std::string_view key, std::string_view value, Model* model) {
 Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& options) {
   QB_OK(CheckTied(model, plan));
   QB_OK(RaiseOpsetFor(plan, &model));
-  Emitter emitter(model, plan, options.threads);
+  std::optional<Solutions> own;
+  if (options.solutions == nullptr) {
+    QB_TRY(own, SolveWithoutInputs(model, plan, options.threads));
+  }
+  Emitter emitter(model, plan, own ? &*own : options.solutions, options.threads);
   QB_TRY(const auto nodes, emitter.PlannedNodes());
   QB_TRY(StaticEmitter statics, StaticEmitter::Of(nodes, &emitter));
   for (const PlannedNode& planned : nodes) {

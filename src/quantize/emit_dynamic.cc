@@ -80,7 +80,7 @@ Status EmitProduct(const PlannedNode& planned, Emitter* emitter) {
   QB_TRY(WeightedLayer layer, emitter->Inspect(planned));
   layer.ForgetAdder();  // it stays where it is: the engine fuses it
   QB_TRY(const Names weight, WeightOf(planned, layer, emitter));
-  QB_TRY(const std::string bias, AddedBias(node, layer, emitter));
+  QB_TRY(const std::string bias, AddedBias(node, layer, {}, emitter));
   QB_TRY(const Names activation, DynamicActivation(node.inputs[0], emitter));
   const std::string product = Product(planned, activation, weight, emitter);
   const std::string floats =

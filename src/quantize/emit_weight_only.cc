@@ -4,7 +4,7 @@
 
 #include "quantbench/base/format.h"
 
-#include "quantize/block_weights.h"
+#include "quantize/block_coded.h"
 #include "quantize/emitter.h"
 #include "quantize/layer_bias.h"
 #include "quantize/tied_weights.h"
@@ -15,19 +15,11 @@ namespace {
 // The engine multiplies with 8-bit activations; left out, it would decode to float in every run.
 constexpr std::int64_t kAccuracyLevel = 4;
 
-BlockSpec SpecOf(const LayerPlan& plan) {
-  BlockSpec spec;
-  spec.bits = BitsPerElement(plan.weight_type);
-  spec.block = plan.block;
-  spec.symmetric = plan.weight_type == DataType::kInt4 || plan.weight_type == DataType::kInt8;
-  spec.positive_scales = plan.format == QuantFormat::kQdq;
-  return spec;
-}
-
 // Gemm's alpha belongs to the scales.
-void Scale(double factor, Tensor* scales) {
-  if (factor == 1) return;
-  for (float& scale : scales->As<float>()) scale = static_cast<float>(scale * factor);
+BlockWeights Scaled(double factor, BlockWeights blocks) {
+  if (factor == 1) return blocks;
+  for (float& scale : blocks.scales.As<float>()) scale = static_cast<float>(scale * factor);
+  return blocks;
 }
 
 using BlockMaker = std::function<Result<BlockWeights>()>;
@@ -61,11 +53,11 @@ Result<Names> RowBlocks(const Initializer& weight, Channels channels, double fac
                         const BlockSpec& spec, Emitter* emitter) {
   return emitter->Once(KeyOf("MatMulNBits", weight, spec, factor), [&]() -> Result<Names> {
     const std::size_t outputs = channels == Channels::kRows ? 0 : 1;
-    const BlockMaker make = [weight, channels, factor, spec,
+    const BlockMaker make = [weight, channels, factor, spec, solved = emitter->Solved(weight.name),
                              threads = emitter->threads()]() -> Result<BlockWeights> {
+      if (solved != nullptr) return Scaled(factor, CodedForMatMulNBits(*solved, spec));
       QB_TRY(BlockWeights blocks, QuantizeForMatMulNBits(weight, channels, spec, threads));
-      Scale(factor, &blocks.scales);
-      return blocks;
+      return Scaled(factor, std::move(blocks));
     };
     return AddBlocks(weight.name,
                      MatMulNBitsShapes(weight.dims[outputs], weight.dims[1 - outputs], spec), make,
@@ -75,9 +67,9 @@ Result<Names> RowBlocks(const Initializer& weight, Channels channels, double fac
 
 Result<Names> ProductBlocks(const PlannedNode& planned, const WeightedLayer& layer,
                             Emitter* emitter) {
-  const BlockSpec spec = SpecOf(*planned.plan);
+  const BlockSpec spec = BlockSpecOf(*planned.plan);
   const std::string& table = planned.plan->tied_to;
-  if (table.empty()) {
+  if (table.empty() || emitter->Solved(layer.weight->name) != nullptr) {
     return RowBlocks(*layer.weight, layer.channels, layer.weight_factor, spec, emitter);
   }
   emitter->Replaced(layer.weight->name);
@@ -89,7 +81,9 @@ Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitt
   const BlockShapes shapes = GatherShapes(table.dims[0], table.dims[1], spec);
   if (!IsTied(emitter->plan(), table.name)) {
     return emitter->Once(KeyOf("Gather", table, spec, 1), [&]() -> Result<Names> {
-      const BlockMaker make = [table, spec, threads = emitter->threads()] {
+      const BlockMaker make = [table, spec, solved = emitter->Solved(table.name),
+                               threads = emitter->threads()]() -> Result<BlockWeights> {
+        if (solved != nullptr) return CodedForGather(*solved, spec);
         return QuantizeForGather(table, spec, threads);
       };
       return AddBlocks(table.name, shapes, make, emitter);
@@ -105,10 +99,11 @@ Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitt
 }
 
 Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = SpecOf(*planned.plan);
+  const BlockSpec spec = BlockSpecOf(*planned.plan);
   const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
   QB_TRY(const Names names, ProductBlocks(planned, layer, emitter));
-  QB_TRY(const std::string bias, AddedBias(*planned.node, layer, emitter));
+  QB_TRY(const std::string bias,
+         AddedBias(*planned.node, layer, emitter->BiasShift(planned), emitter));
   Node node = MakeNode("MatMulNBits", planned.name, {planned.node->inputs[0], names[0], names[1]},
                        {planned.node->outputs[0]},
                        {Attribute::Int("K", inputs), Attribute::Int("N", layer.outputs),
@@ -124,7 +119,7 @@ Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, E
 }
 
 Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = SpecOf(*planned.plan);
+  const BlockSpec spec = BlockSpecOf(*planned.plan);
   QB_TRY(const Names names, TableBlocks(*layer.weight, spec, emitter));
   Node node =
       MakeNode("GatherBlockQuantized", planned.name, {names[0], planned.node->inputs[1], names[1]},
@@ -138,14 +133,16 @@ Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitte
 
 // The weight decoded by DequantizeLinear; the product as it was.
 Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = SpecOf(*planned.plan);
+  const BlockSpec spec = BlockSpecOf(*planned.plan);
   QB_TRY(
       const Names names,
       emitter->Once(KeyOf("blocks", *layer.weight, spec, 1), [&]() -> Result<Names> {
         const bool is_table = planned.node->Is("Gather");
         const Channels outputs = is_table ? Channels::kRows : layer.channels;
         const BlockMaker make = [weight = *layer.weight, outputs, spec,
-                                 threads = emitter->threads()] {
+                                 solved = emitter->Solved(layer.weight->name),
+                                 threads = emitter->threads()]() -> Result<BlockWeights> {
+          if (solved != nullptr) return CodedForDequantize(*solved, weight.dims, outputs, spec);
           return QuantizeForBlockDequantize(weight, outputs, spec, threads);
         };
         const Names params = AddBlocks(
@@ -163,7 +160,7 @@ Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, E
 }  // namespace
 
 Status EmitWeightOnly(const PlannedNode& planned, Emitter* emitter) {
-  if (auto sound = CheckBlockSpec(SpecOf(*planned.plan)); !sound.ok()) {
+  if (auto sound = CheckBlockSpec(BlockSpecOf(*planned.plan)); !sound.ok()) {
     return sound.error().Within(Format("the plan's layer \"{}\"", Printable(planned.name)));
   }
   QB_TRY(WeightedLayer layer, emitter->Inspect(planned));

@@ -5,9 +5,10 @@
 
 namespace quantbench {
 
-Emitter::Emitter(const Model& model, const Plan& plan, int threads)
+Emitter::Emitter(const Model& model, const Plan& plan, const Solutions* solutions, int threads)
     : model_(&model),
       plan_(&plan),
+      solutions_(solutions),
       threads_(threads),
       index_(model.graph),
       names_(model.graph),
@@ -36,6 +37,19 @@ Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
                                                      Printable(plans.begin()->first)));
   }
   return nodes;
+}
+
+std::shared_ptr<const SolvedWeight> Emitter::Solved(std::string_view weight) const {
+  if (solutions_ == nullptr) return nullptr;
+  const auto found = solutions_->weights.find(weight);
+  return found == solutions_->weights.end() ? nullptr : found->second;
+}
+
+std::span<const double> Emitter::BiasShift(const PlannedNode& planned) const {
+  if (solutions_ == nullptr) return {};
+  const auto found = solutions_->bias_shifts.find(planned.name);
+  if (found == solutions_->bias_shifts.end()) return {};
+  return found->second;
 }
 
 Result<WeightedLayer> Emitter::Inspect(const PlannedNode& planned) const {

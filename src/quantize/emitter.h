@@ -26,8 +26,8 @@ using Names = std::vector<std::string>;
 
 class Emitter {
  public:
-  // `model` is viewed until Finish.
-  Emitter(const Model& model, const Plan& plan, int threads);
+  // `model` is viewed until Finish, `solutions` (null: none) too.
+  Emitter(const Model& model, const Plan& plan, const Solutions* solutions, int threads);
 
   // The outer graph's nodes with their plans; kInvalidArgument for a plan of a layer that is not
   // there, or that is of another operator.
@@ -37,6 +37,10 @@ class Emitter {
   [[nodiscard]] const Plan& plan() const { return *plan_; }
   [[nodiscard]] const GraphIndex& index() const { return index_; }
   [[nodiscard]] int threads() const { return threads_; }
+  // What the plan's steps made of a weight; null: nothing.
+  [[nodiscard]] std::shared_ptr<const SolvedWeight> Solved(std::string_view weight) const;
+  // What they add to the biases of a layer; empty: nothing.
+  [[nodiscard]] std::span<const double> BiasShift(const PlannedNode& planned) const;
   // As planned: a plan that asks the impossible of this model is kInvalidArgument.
   [[nodiscard]] Result<WeightedLayer> Inspect(const PlannedNode& planned) const;
 
@@ -83,6 +87,7 @@ class Emitter {
   void RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs);
   const Model* model_;
   const Plan* plan_;
+  const Solutions* solutions_;
   int threads_;
   GraphIndex index_;
   NameSource names_;

@@ -1,6 +1,7 @@
 // The bias of a layer as it is added to a float product.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "quantize/emitter.h"
@@ -8,8 +9,9 @@
 namespace quantbench {
 
 // The name of a vector of one number an output, [1, C, 1, 1] for a convolution, with Gemm's beta in
-// it, as the engine's fusions want it; empty: the layer has no bias.
+// it, as the engine's fusions want it; empty: the layer has no bias. `shift`: what is added to the
+// outputs of the weight before Gemm's alpha, one number an output, or nothing.
 [[nodiscard]] Result<std::string> AddedBias(const Node& node, const WeightedLayer& layer,
-                                            Emitter* emitter);
+                                            std::span<const double> shift, Emitter* emitter);
 
 }  // namespace quantbench

@@ -232,6 +232,29 @@ Result<std::int64_t> CountUnsafeOutputs(const Tensor& codes, const PairLayout& l
   return count;
 }
 
+Result<std::int64_t> ReplaceUnsafePairs(const Tensor& safe, const PairLayout& layout,
+                                        std::int32_t highest_code, Tensor* codes) {
+  QB_CHECK(
+      safe.type == DataType::kInt8 && codes->type == DataType::kInt8 && safe.shape == codes->shape,
+      "two tensors of int8 codes of one shape");
+  QB_TRY(const PairMatrix matrix, MatrixOf(codes->shape, layout));
+  std::int64_t count = 0;
+  if (matrix.safe_kernel) return count;
+  const auto values = codes->As<std::int8_t>();
+  const auto others = safe.As<std::int8_t>();
+  for (std::int64_t output = 0; output < matrix.outputs; ++output) {
+    for (std::int64_t place = 0; place + 1 < matrix.inputs; place += 2) {
+      const auto first = static_cast<std::size_t>(matrix.At(output, place));
+      const auto second = static_cast<std::size_t>(matrix.At(output, place + 1));
+      if (!Saturates(values[first], values[second], highest_code)) continue;
+      values[first] = others[first];
+      values[second] = others[second];
+      ++count;
+    }
+  }
+  return count;
+}
+
 bool HostSaturatesPairs() {
 #if defined(__x86_64__)
   unsigned eax = 0;

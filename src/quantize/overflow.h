@@ -57,6 +57,11 @@ struct OverflowReport {
 [[nodiscard]] Result<std::int64_t> CountUnsafeOutputs(const Tensor& codes, const PairLayout& layout,
                                                       std::int32_t highest_code);
 
+// Pairs of int8 codes that can saturate for activation codes [0, highest_code] become those of
+// `safe`, which has the same shape and none that can. How many pairs there were. Errors as above.
+[[nodiscard]] Result<std::int64_t> ReplaceUnsafePairs(const Tensor& safe, const PairLayout& layout,
+                                                      std::int32_t highest_code, Tensor* codes);
+
 // Whether this processor is one of those.
 [[nodiscard]] bool HostSaturatesPairs();
 

@@ -227,6 +227,7 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
   QB_TRY(const StoredWeights stored, StoredWeights::Of(context, choices));
   plan.recipe = recipe.name;
   plan.target = recipe.target;
+  plan.recovery = recipe.recovery;
   plan.calibrated = recipe.needs_calibration();
   const LinePlanner planner(context, choices, part, stored);
   for (const NodeRef& node : context.nodes()) {

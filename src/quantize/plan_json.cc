@@ -114,6 +114,7 @@ Json Plan::ToJson() const {
       .Set("recipe", recipe)
       .Set("calibrated", calibrated)
       .Set("target", Name(target))
+      .Set("recovery", recovery.ToJson())
       .Set("engine_options", std::move(options))
       .Set("notes", Json::List(notes))
       .Set("layers", std::move(layer_list))
@@ -126,6 +127,7 @@ Result<Plan> Plan::FromJson(const Json& json) {
   plan.calibrated = json["calibrated"].AsBool();
   QB_TRY(const std::string target, json.RequireString("target", "plan"));
   QB_TRY(plan.target, ParseTarget(target));
+  QB_TRY(plan.recovery, Recovery::FromJson(json["recovery"]));
   for (const auto& [key, value] : json["engine_options"].AsObject()) {
     plan.engine_options[key] = value.AsString();
   }

@@ -160,6 +160,10 @@ LayerPlan StaticPart::Member(const NodeRef& node) const {
   if (chosen != nullptr && IsWeightedOperator(*node.node)) {
     layer = IntegerLayer(node, chosen->layer, Scheme::kStaticInt8);
     layer.weight_bytes_after += static_cast<std::uint64_t>(chosen->layer.channel_count());
+    if (chosen->treatment()->weights == DataType::kInt4) {
+      layer.weight_type = DataType::kInt4;
+      layer.weight_bytes_after -= static_cast<std::uint64_t>(Elements(*chosen->layer.weight)) / 2;
+    }
     layer.format = chosen->treatment()->format;
   } else {
     layer.layer = node.name;

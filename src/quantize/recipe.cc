@@ -7,44 +7,73 @@
 namespace quantbench {
 namespace {
 
-// What a recipe is made of: names of treatments, separated by spaces, the best first.
+// What a recipe is made of: names of treatments and of steps, separated by spaces, the best first.
 struct Ingredients {
   RecipeEntry entry;
   std::string_view choices;
   std::string_view embeddings;
+  std::string_view steps;
 };
+
+constexpr std::string_view kStatic = "static-int8 dynamic-int8 stored-int8";
 
 constexpr std::array kIngredients = {
     Ingredients{{"static-int8",
                  "int8 weights and activations; needs calibration data; fastest for convolutions"},
-                "static-int8 dynamic-int8 stored-int8",
+                kStatic,
+                "",
+                "reconstruct bias"},
+    Ingredients{{"static-int8-fast", "the same without steps: one pass over the data, min-max"},
+                kStatic,
+                "",
                 ""},
+    Ingredients{{"static-int8-best", "the same, slower: scales and codes chosen by what they cost"},
+                kStatic,
+                "",
+                "clip gptq reconstruct bias"},
+    Ingredients{
+        {"w4a8", "4-bit weights, 8-bit integer arithmetic; needs calibration data; half of int8"},
+        "w4a8 static-int8 dynamic-int8 stored-int8",
+        "",
+        "clip gptq reconstruct bias"},
     Ingredients{{"dynamic-int8",
                  "int8 weights, activations measured while running; no data; for transformers"},
                 "dynamic-int8 stored-int8",
+                "",
                 ""},
     Ingredients{
         {"weight-int8", "8-bit weights in blocks, float activations; no data; for language models"},
         "weight-int8 stored-int8",
-        "weight-int8"},
+        "weight-int8",
+        ""},
     Ingredients{
         {"weight-int4", "4-bit weights in blocks; smallest; no data; for one token at a time"},
         "weight-int4 stored-int8",
-        "weight-int4"},
+        "weight-int4",
+        ""},
+    Ingredients{{"weight-int4-best",
+                 "the same size, codes chosen by what the outputs lose; needs calibration data"},
+                "weight-int4 stored-int8",
+                "weight-int4",
+                "clip gptq reconstruct"},
     Ingredients{
         {"float16", "weights stored as float16: half the file, float32 arithmetic, no data needed"},
         "float16",
+        "",
         ""},
     Ingredients{{"bfloat16",
                  "weights stored as bfloat16: half the file, 8 digits of 24, no overflow, no data"},
                 "bfloat16",
+                "",
                 ""},
     Ingredients{{"static-int16",
                  "int8 weights, 16-bit activations as QDQ: for accuracy studies and accelerators"},
                 "static-int16 stored-int8",
+                "",
                 ""},
     Ingredients{{"float8", "float8 weights and activations as QDQ: for accelerators; slow here"},
                 "float8 stored-int8",
+                "",
                 ""},
 };
 
@@ -64,6 +93,18 @@ std::vector<Treatment> ParseChoices(std::string_view names) {
     names.remove_prefix(std::min(end + 1, names.size()));
   }
   return choices;
+}
+
+std::vector<Step> StepsNamed(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    names.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  auto steps = ParseSteps(names);
+  QB_CHECK(steps.ok(), "the table of recipes names a step that is not there");
+  return std::move(steps).value();
 }
 
 Json ToJson(const std::vector<Treatment>& choices) {
@@ -111,6 +152,7 @@ Result<Recipe> FindRecipe(std::string_view name) {
     recipe.name = name;
     recipe.choices = ParseChoices(kIngredients[i].choices);
     recipe.embeddings = ParseChoices(kIngredients[i].embeddings);
+    recipe.recovery.steps = StepsNamed(kIngredients[i].steps);
     return recipe;
   }
   const std::string_view nearest = Nearest(name, names);
@@ -206,7 +248,8 @@ Json Recipe::ToJson() const {
       .Set("rules", std::move(rule_list))
       .Set("keep_float", Json::List(keep_float))
       .Set("quantize_embeddings", quantize_embeddings)
-      .Set("target", Name(target));
+      .Set("target", Name(target))
+      .Set("recovery", recovery.ToJson());
 }
 
 Result<Recipe> Recipe::FromJson(const Json& json) {
@@ -225,6 +268,7 @@ Result<Recipe> Recipe::FromJson(const Json& json) {
   if (json.Has("target")) {
     QB_TRY(recipe.target, ParseTarget(json["target"].AsString()));
   }
+  QB_TRY(recipe.recovery, Recovery::FromJson(json["recovery"]));
   return recipe;
 }
 

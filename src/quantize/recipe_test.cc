@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(FindRecipe, KnowsEveryRecipeOfTheTable) {
-  EXPECT_EQ(Recipes().size(), 8U);
+  EXPECT_EQ(Recipes().size(), 12U);
   for (const RecipeEntry& entry : Recipes()) {
     const auto recipe = FindRecipe(entry.name);
     ASSERT_TRUE(recipe.ok());
@@ -28,7 +28,7 @@ TEST(FindRecipe, NamesTheNearestForAMistake) {
 }
 
 TEST(FindRecipe, ListsAllWhereNothingIsNear) {
-  EXPECT_THAT(FindRecipe("x").error().message(), HasSubstr("known: static-int8, dynamic-int8"));
+  EXPECT_THAT(FindRecipe("x").error().message(), HasSubstr("known: static-int8, static-int8-fast"));
 }
 
 TEST(Recipe, SurvivesJson) {
@@ -68,7 +68,7 @@ TEST(Recipe, RefusesAnUnknownScheme) {
 
 TEST(Treatment, IsDescribedByItsName) {
   for (const std::string_view name : {"float", "stored-int8", "float16", "bfloat16", "dynamic-int8",
-                                      "static-int8", "static-int16", "float8"}) {
+                                      "static-int8", "w4a8", "static-int16", "float8"}) {
     EXPECT_EQ(Describe(FindTreatment(name).value()), name);
   }
   EXPECT_EQ(Describe(FindTreatment("weight-int4").value()), "weight-int4 block 32");
@@ -91,6 +91,7 @@ Plan EveryField() {
   plan.calibrated = true;
   plan.engine_options = {{"optimization.x", "1"}};
   plan.notes = {"a note"};
+  plan.recovery = {{Step::kClip, Step::kGptq}, 0.05, true};
   LayerPlan layer;
   layer.layer = "conv1";
   layer.op_type = "Conv";

@@ -9,6 +9,9 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "quantize/layer_bias.h"
+#include "quantize/packed_nibbles.h"
+#include "quantize/solved_weight.h"
 #include "quantize/weight_scales.h"
 
 namespace quantbench {
@@ -33,6 +36,13 @@ Result<std::vector<double>> BiasOf(const WeightedLayer& layer) {
   return bias;
 }
 
+// What steps add: to the outputs of the weights as they are, before Gemm's alpha.
+void AddShift(std::span<const double> shift, double factor, std::vector<double>* bias) {
+  if (shift.empty()) return;
+  bias->resize(shift.size(), 0.0);
+  for (std::size_t c = 0; c < shift.size(); ++c) (*bias)[c] += factor * shift[c];
+}
+
 // Widens scales that are too fine for the bias; true when any was.
 bool FitBias(std::span<const double> bias, float input_scale, std::vector<float>* scales) {
   bool widened = false;
@@ -47,31 +57,79 @@ bool FitBias(std::span<const double> bias, float input_scale, std::vector<float>
   return widened;
 }
 
-// Names of codes, scales and zero points.
-Names AddWeight(const WeightedLayer& layer, std::span<const float> scales, Emitter* emitter) {
+// The scales of a layer's weight, and the codes that steps chose for them.
+struct WeightParts {
+  std::vector<float> scales;                   // Gemm's alpha in them
+  std::shared_ptr<const SolvedWeight> solved;  // null: the weight is rounded to nearest
+};
+
+Result<WeightParts> PlainParts(const Node& node, const WeightedLayer& layer,
+                               const Emitter& emitter) {
+  QB_TRY(WeightScales chosen,
+         ChooseWeightScales(node, layer, emitter.plan().target, emitter.threads()));
+  for (float& scale : chosen.scales) {
+    scale = static_cast<float>(scale * std::abs(layer.weight_factor));
+  }
+  return WeightParts{std::move(chosen.scales), nullptr};
+}
+
+Result<WeightParts> PartsOf(const PlannedNode& planned, const WeightedLayer& layer,
+                            const Emitter& emitter) {
+  auto solved = emitter.Solved(layer.weight->name);
+  const bool is_usable = solved != nullptr && layer.per_channel && layer.weight_factor > 0;
+  if (!is_usable) return PlainParts(*planned.node, layer, emitter);
+  WeightParts parts{{}, std::move(solved)};
+  for (const CodeScale& scale : parts.solved->coded.scales) {
+    parts.scales.push_back(static_cast<float>(scale.scale * layer.weight_factor));
+  }
+  return parts;
+}
+
+TensorMaker CodesOf(const WeightedLayer& layer, const WeightParts& parts, int bits, int threads) {
   const Initializer& weight = *layer.weight;
+  if (parts.solved != nullptr) {
+    return [solved = parts.solved, bits, dims = weight.dims,
+            outputs = layer.channels]() -> Result<Tensor> {
+      return CodesInLayout(*solved, bits, dims, outputs);
+    };
+  }
   CodeLayout layout{layer.scales()};
   layout.negate = layer.weight_factor < 0;
   // Gemm's alpha is in the scale already: codes are those of the weights as they are.
-  std::vector<float> own(scales.begin(), scales.end());
+  std::vector<float> own = parts.scales;
   for (float& scale : own) scale = static_cast<float>(scale / std::abs(layer.weight_factor));
-  TensorMaker codes = LaterQuantized(weight, std::move(own), layout, emitter->threads());
+  return LaterQuantized(weight, std::move(own), layout, threads);
+}
+
+// Names of codes, scales and zero points.
+Result<Names> AddWeight(const PlannedNode& planned, const WeightedLayer& layer,
+                        const WeightParts& parts, Emitter* emitter) {
+  const Initializer& weight = *layer.weight;
+  const bool is_nibble = planned.plan->weight_type == DataType::kInt4 && parts.solved != nullptr;
+  TensorMaker codes = CodesOf(layer, parts, is_nibble ? 4 : 8, emitter->threads());
   emitter->Replaced(weight.name);
-  const auto count = static_cast<std::int64_t>(scales.size());
+  const auto count = static_cast<std::int64_t>(parts.scales.size());
   const Shape shape = layer.scales() == Channels::kNone ? Shape{} : Shape{count};
-  return Names{emitter->AddDeferred(weight.name + "_quantized", DataType::kInt8,
-                                    CodeShape(weight, layout), std::move(codes)),
-               emitter->AddInitializer(weight.name + "_scale",
-                                       Tensor::OfFloats(shape, {scales.begin(), scales.end()})),
-               emitter->ZeroPoints(DataType::kInt8, shape)};
+  std::string name;
+  if (is_nibble && Elements(weight) % 2 == 0 && Elements(weight) >= kMinPackedCodes) {
+    QB_TRY(name, AddPackedNibbles(weight, codes, emitter));
+  } else {
+    name = emitter->AddDeferred(weight.name + "_quantized", DataType::kInt8, weight.dims,
+                                std::move(codes));
+  }
+  return Names{
+      std::move(name),
+      emitter->AddInitializer(weight.name + "_scale", Tensor::OfFloats(shape, parts.scales)),
+      emitter->ZeroPoints(DataType::kInt8, shape)};
 }
 
 // A weight that several layers read has one set of codes, unless a bias asks for scales of its own:
 // `owner` is then the layer, else empty.
-Result<Names> SharedWeight(const WeightedLayer& layer, std::span<const float> scales,
-                           const std::string& owner, Emitter* emitter) {
-  return emitter->Once(Format("weight {} {}", layer.weight->name, owner),
-                       [&]() -> Result<Names> { return AddWeight(layer, scales, emitter); });
+Result<Names> SharedWeight(const PlannedNode& planned, const WeightedLayer& layer,
+                           const WeightParts& parts, const std::string& owner, Emitter* emitter) {
+  return emitter->Once(Format("weight {} {}", layer.weight->name, owner), [&]() -> Result<Names> {
+    return AddWeight(planned, layer, parts, emitter);
+  });
 }
 
 std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, float input_scale,
@@ -86,8 +144,11 @@ std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, fl
   }
   const bool is_whole = layer.scales() == Channels::kNone;
   const Shape shape = is_whole ? Shape{} : Shape{static_cast<std::int64_t>(bias_scales.size())};
-  const std::string& base = layer.bias->name;
-  emitter.Replaced(base);
+  std::string base = layer.weight->name + "_bias";
+  if (layer.bias != nullptr) {
+    base = layer.bias->name;
+    emitter.Replaced(base);
+  }
   const std::string stored = emitter.AddInitializer(
       base + "_quantized", Tensor::Of(DataType::kInt32, {layer.outputs}, codes));
   const Names params = {
@@ -108,16 +169,6 @@ Result<WeightedLayer> InspectWith(bool with_adder, const PlannedNode& planned,
   }
   if (!with_adder) layer.ForgetAdder();
   return layer;
-}
-
-Result<std::vector<float>> ScalesOf(const Node& node, const WeightedLayer& layer,
-                                    const Emitter& emitter) {
-  QB_TRY(WeightScales chosen,
-         ChooseWeightScales(node, layer, emitter.plan().target, emitter.threads()));
-  for (float& scale : chosen.scales) {
-    scale = static_cast<float>(scale * std::abs(layer.weight_factor));
-  }
-  return std::move(chosen.scales);
 }
 
 void EraseAttribute(std::string_view name, Node* node) {
@@ -163,11 +214,18 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
                           QdqWriter* writer, Node* node) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<double> bias, BiasOf(layer));
-  QB_TRY(std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
-  const bool widened = FitBias(bias, input_scale, &scales);
+  QB_TRY(std::vector<double> bias, BiasOf(layer));
+  // A MatMul between codes has nowhere to put a bias.
+  if (!node->Is("MatMul")) AddShift(emitter.BiasShift(planned), layer.weight_factor, &bias);
+  QB_TRY(WeightParts parts, PartsOf(planned, layer, emitter));
+  bool widened = FitBias(bias, input_scale, &parts.scales);
+  if (widened && parts.solved != nullptr) {  // chosen codes belong to their scales
+    QB_TRY(parts, PlainParts(*planned.node, layer, emitter));
+    widened = true;
+    FitBias(bias, input_scale, &parts.scales);
+  }
   QB_TRY(const Names weight,
-         SharedWeight(layer, scales, widened ? planned.name : std::string(), &emitter));
+         SharedWeight(planned, layer, parts, widened ? planned.name : std::string(), &emitter));
   QB_TRY(const Names floats, emitter.Once("dequantized " + weight[0], [&]() -> Result<Names> {
     std::string name = emitter.Fresh(layer.weight->name + "_dequantized");
     writer->Dequantize(weight[0], name, {weight[1], weight[2]}, DataType::kInt8, layer.axis());
@@ -178,7 +236,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
   EraseAttribute("beta", node);
   if (bias.empty()) return Ok();
   node->inputs.resize(3);
-  node->inputs[2] = AddBias(layer, bias, input_scale, scales, writer);
+  node->inputs[2] = AddBias(layer, bias, input_scale, parts.scales, writer);
   return Ok();
 }
 
@@ -186,10 +244,12 @@ Status EmitFloatProduct(const PlannedNode& planned, const Names& activation, boo
                         const std::string& output, QdqWriter* writer) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
-  QB_TRY(const std::vector<float> scales, ScalesOf(*planned.node, layer, emitter));
-  QB_TRY(const Names weight, SharedWeight(layer, scales, "", &emitter));
+  QB_TRY(const WeightParts parts, PartsOf(planned, layer, emitter));
+  QB_TRY(const Names weight, SharedWeight(planned, layer, parts, "", &emitter));
   Names inputs = {activation[0], weight[0], activation[1], weight[1], activation[2], weight[2]};
-  if (layer.bias != nullptr) inputs.push_back(layer.bias->name);
+  QB_TRY(const std::string bias,
+         AddedBias(*planned.node, layer, emitter.BiasShift(planned), &emitter));
+  if (!bias.empty()) inputs.push_back(bias);
   writer->emitter().AddContrib(
       MakeNode("MatMulIntegerToFloat", planned.name, std::move(inputs), {output}));
   return Ok();

@@ -44,6 +44,7 @@ constexpr std::array kTreatments = {
           Of(Scheme::kWeightOnly, DataType::kInt4, DataType::kUndefined, kDefaultBlock)},
     Named{"dynamic-int8", Of(Scheme::kDynamicInt8, DataType::kInt8)},
     Named{"static-int8", Of(Scheme::kStaticInt8, DataType::kInt8)},
+    Named{"w4a8", Of(Scheme::kStaticInt8, DataType::kInt4)},
     Named{"static-int16", Of(Scheme::kStaticInt8, DataType::kInt8, DataType::kUint16)},
     Named{"float8", Of(Scheme::kFloat8, DataType::kFloat8E4M3FN, DataType::kFloat8E4M3FN)},
 };

@@ -31,7 +31,20 @@ Result<WeightScales> ChooseWeightScales(const Node& node, const WeightedLayer& l
   QB_TRY(const auto maxima, ChannelMaxima(*layer.weight, layer.scales(), threads));
   std::vector<float> scales = SymmetricScales(maxima);
   if (node.Is("Gather")) return WeightScales{std::move(scales), 0};
+  return WidenWeightScales(node, layer, std::move(scales), target, threads);
+}
+
+Result<WeightScales> WidenWeightScales(const Node& node, const WeightedLayer& layer,
+                                       std::vector<float> scales, Target target, int threads) {
   return Repaired(*layer.weight, LayoutOf(node, layer), std::move(scales), target, threads);
+}
+
+Status KeepPairsSafe(const Node& node, const WeightedLayer& layer, Target target,
+                     const Tensor& safe, Tensor* codes) {
+  if (!MaySaturate(target)) return Ok();
+  const auto replaced = ReplaceUnsafePairs(safe, LayoutOf(node, layer), kHighestCode, codes);
+  if (!replaced.ok()) return replaced.error();
+  return Ok();
 }
 
 Result<WeightScales> ChooseRowScales(const Initializer& matrix, bool per_channel, Target target,

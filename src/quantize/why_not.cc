@@ -27,8 +27,26 @@ std::string WhyNotDynamic(const Node& node, const WeightedLayer& layer, const Mo
   return "";
 }
 
-std::string WhyNotStatic(const Node& node, const Model& model) {
+// 4-bit weights of integer kernels.
+std::string WhyNotNibbles(const Treatment& treatment, const Node& node,
+                          const WeightedLayer& layer) {
+  if (!treatment.per_channel) return "4-bit weights need a scale a channel";
+  if (node.Is("Gather")) return "the engine has no 4-bit table of integer kernels";
+  if (Elements(*layer.weight) < kMinBlockWeights) {
+    return Format("fewer than {} weights: 4 bits would save nothing", kMinBlockWeights);
+  }
+  if (node.Is("Conv") && layer.weight->dims[1] == 1) {
+    return "depthwise: few weights decide each output, 4 bits would cost more than they save";
+  }
+  return "";
+}
+
+std::string WhyNotStatic(const Treatment& treatment, const Node& node, const WeightedLayer& layer,
+                         const Model& model) {
   if (node.Is("LSTM")) return "recurrent: the engine has no static integer form of it";
+  if (treatment.weights == DataType::kInt4) {
+    if (std::string reason = WhyNotNibbles(treatment, node, layer); !reason.empty()) return reason;
+  }
   if (node.Is("Gather") || StaticOpset(model) > 0) return "";
   return WhyNotOpset(model, kOldestIntegers);
 }
@@ -63,7 +81,7 @@ std::string WhyNot(const Treatment& treatment, const Node& node, const WeightedL
     case Scheme::kKeepFloat:
     case Scheme::kStored: return "";
     case Scheme::kDynamicInt8: return WhyNotDynamic(node, layer, model);
-    case Scheme::kStaticInt8: return WhyNotStatic(node, model);
+    case Scheme::kStaticInt8: return WhyNotStatic(treatment, node, layer, model);
     case Scheme::kWeightOnly: return WhyNotWeightOnly(treatment, node, layer, model);
     case Scheme::kFloat8: return WhyNotFloat8(node, model);
   }

@@ -9,6 +9,7 @@
 #include "report/lookup.h"
 #include "report/plot.h"
 #include "report/sweep_figures.h"
+#include "report/trade_off_figure.h"
 
 namespace quantbench {
 namespace {
@@ -62,40 +63,6 @@ Figure SizeFigure(const Analysis& analysis) {
   return figure;
 }
 
-// One point an arm: latency in the model's first cell, accuracy with its interval.
-Figure TradeOffFigure(const Analysis& analysis) {
-  Figure figure;
-  figure.name = "accuracy-latency";
-  figure.title = "Accuracy against latency";
-  const std::vector<std::string> arms = ArmsOf(analysis);
-  std::vector<std::string> plots;
-  const auto add = [&](std::size_t shape, const std::string& model, std::size_t arm) {
-    const ArmLatency* latency = LatencyOf(FirstCell(analysis, model), arms[arm]);
-    const ArmAccuracy* score = AccuracyOf(analysis, model, arms[arm]);
-    if (latency == nullptr || score == nullptr || !score->top1.valid()) return;
-    figure.data += Format("# {} {}: ms, top-1 %, low, high\n{:.6f} {:.4f} {:.4f} {:.4f}\n\n\n",
-                          model, arms[arm], latency->ms.mean, score->top1.estimate * 100,
-                          score->top1.low * 100, score->top1.high * 100);
-    plots.push_back(
-        Format("'{}.dat' index {} using 1:2:3:4 with yerrorbars linewidth 1.5 pointtype {} "
-               "pointsize 1.4 linecolor rgb \"{}\" title {}",
-               figure.name, plots.size(), 5 + shape * 2 % 10, Colour(arm),
-               EscapeGnuplot(Format("{} {}", model, arms[arm]))));
-  };
-  for (std::size_t m = 0; m < analysis.study.models.size(); ++m) {
-    for (std::size_t i = 0; i < arms.size(); ++i) add(m, analysis.study.models[m].id, i);
-  }
-  figure.script =
-      "set logscale x\nset xlabel \"latency of one forward pass, ms (first cell of the sweep)\"\n"
-      "set ylabel \"top-1 accuracy, %\"\nset grid\nset key outside right top\n"
-      "set offsets 0, 0, 1, 1\nplot " +
-      Joined(plots);
-  figure.caption =
-      "Up and to the left is better. Bars are 95 % intervals of the accuracy; the shape of a "
-      "point is the model, its colour the arm.";
-  return plots.empty() ? Figure{} : figure;
-}
-
 }  // namespace
 
 std::vector<Figure> MakeFigures(const Analysis& analysis) {
@@ -104,8 +71,10 @@ std::vector<Figure> MakeFigures(const Analysis& analysis) {
   for (const StudyModel& model : analysis.study.models) {
     for (Figure& figure : SweepFigures(analysis, model.id)) figures.push_back(std::move(figure));
   }
-  if (Figure trade = TradeOffFigure(analysis); !trade.name.empty())
-    figures.push_back(std::move(trade));
+  for (const StudyModel& model : analysis.study.models) {
+    Figure trade = TradeOffFigure(analysis, model.id);
+    if (!trade.name.empty()) figures.push_back(std::move(trade));
+  }
   return figures;
 }
 

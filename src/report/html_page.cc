@@ -138,8 +138,10 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
     models.push_back(model.id + ": " + (model.why.empty() ? "no reason given" : model.why));
   }
   AppendList(models, &page);
-  for (const Table& table : {LatencyTable(analysis), AccuracyTable(analysis), SizeTable(analysis),
-                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table :
+       {LatencyTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
+        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     AppendTable(table, &page);
   }
   Heading("Method", &page);

@@ -58,8 +58,10 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
         return text;
       }(),
       &page);
-  for (const Table& table : {LatencyTable(analysis), AccuracyTable(analysis), SizeTable(analysis),
-                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table :
+       {LatencyTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
+        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);
   }
   Section("Method", EscapeMarkdown(MethodText(analysis)) + "\n", &page);

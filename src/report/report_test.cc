@@ -1,6 +1,8 @@
 // Rendering: every format, and hostile text in each.
 #include "quantbench/report.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "quantbench/base/json.h"
@@ -8,6 +10,7 @@
 #include "report/escape.h"
 #include "report/page.h"
 #include "report/sweep_figures.h"
+#include "report/trade_off_figure.h"
 
 namespace quantbench {
 namespace {
@@ -199,6 +202,60 @@ TEST(SweepFigures, HaveFilesOfTheirOwnWhateverTheDimensionIsCalled) {
   }
   EXPECT_EQ(names, (std::vector<std::string>{"latency-m@threads", "latency-m@dim-threads",
                                              "latency-m@dim-threads+0a+21rm+20-rf+20+2f"}));
+}
+
+// Two arms of a model with scores, latencies and sizes; the second is dominated.
+Analysis WithTradeOff() {
+  Analysis analysis = OneModel();
+  TradeOff original{"m", "original", Score::kTop1, {0.9, 0.88, 0.92}, {2, 2, 2}, 4.0,
+                    "",  true,       true};
+  TradeOff variant{"m",        "q",   Score::kTop1, {0.8, 0.78, 0.82}, {3, 2.9, 3.1}, 5.0,
+                   "original", false, false};
+  analysis.trade_offs = {original, variant};
+  return analysis;
+}
+
+TEST(TradeOffFigure, DrawsCrossesTheFrontAndWhatIsDominated) {
+  const Figure figure = TradeOffFigure(WithTradeOff(), "m");
+  EXPECT_EQ(figure.name, "trade-off-m");
+  EXPECT_NE(figure.data.find("3 80 2.9 3.1 78 82 5"), std::string::npos) << figure.data;
+  EXPECT_NE(figure.script.find("xyerrorbars"), std::string::npos);
+  EXPECT_NE(figure.script.find("original (best within the budget)"), std::string::npos);
+  EXPECT_NE(figure.caption.find("Dominated, grey: q (by original)."), std::string::npos)
+      << figure.caption;
+  EXPECT_TRUE(TradeOffFigure(OneModel(), "m").name.empty());
+}
+
+TEST(TradeOffTable, NamesTheBestAndTheDominated) {
+  const Table table = TradeOffTable(WithTradeOff());
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_EQ(table.rows[0].back(), "best");
+  EXPECT_EQ(table.rows[1][3], "80.00");
+  EXPECT_EQ(table.rows[1][8], "original");
+}
+
+TEST(AccuracyTable, ShowsEveryScoreInItsUnitAndCountsBadSamples) {
+  Analysis analysis = OneModel();
+  ArmAccuracy row;
+  row.model = "m";
+  row.arm = "q";
+  row.samples = 50;
+  row.agreement = {0.98, 0.9, 1};
+  row.lost = 3;
+  row.labelled = true;
+  row.sqnr_db = 31.25;
+  row.kl = 0.002;
+  row.bad = {{4, "x.jpg: corrupt JPEG"}};
+  row.scores = {{Score::kPerplexity, {5.4321, 5, 6}, {0.012, 0.01, 0.02}, NAN, NotWorse::kNo, 0},
+                {Score::kTop1, {0.5, 0.4, 0.6}, {-0.02, -0.05, 0.01}, 0.25, NotWorse::kOpen, 900}};
+  analysis.accuracies = {row};
+  const std::string shown = Render(AccuracyTable(analysis), OutputFormat::kCsv);
+  for (const char* part : {"perplexity,5.432,5 to 6,+1.00 to +2.00,-,worse,98.00,0,3,31.2,0.002",
+                           "1 bad sample left out, first: x.jpg: corrupt JPEG",
+                           "top-1 %,50.00,40.00 to 60.00,-5.00 to +1.00,0.25,open",
+                           "about 900 samples would decide"}) {
+    EXPECT_NE(shown.find(part), std::string::npos) << part << "\n" << shown;
+  }
 }
 
 }  // namespace

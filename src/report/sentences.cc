@@ -7,6 +7,7 @@
 
 #include "report/lookup.h"
 #include "report/page.h"
+#include "report/score_text.h"
 
 namespace quantbench {
 namespace {
@@ -34,10 +35,13 @@ std::string AccuracyPhrase(const Analysis& analysis, const std::string& model,
                            const std::string& arm) {
   const ArmAccuracy* row = AccuracyOf(analysis, model, arm);
   if (row == nullptr || row->outcome != Outcome::kOk) return "";
-  const Interval& d = row->difference;
-  if (d.valid()) {
-    return Format(", top-1 {:.2f} % ({:+.2f} points, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
-                  row->top1.estimate * 100, d.estimate * 100, d.low * 100, d.high * 100, row->rows);
+  const ArmScore* main = row->main();
+  if (main != nullptr && main->difference.valid()) {
+    const Interval& d = main->difference;
+    return Format(", {} {} ({:+.2f} {}, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
+                  ScoreTitle(main->score), ShowScore(*main), d.estimate * 100,
+                  main->score == Score::kPerplexity ? "%" : "points", d.low * 100, d.high * 100,
+                  row->samples);
   }
   if (!row->agreement.valid()) return "";
   return Format(", the same answer as the original on {:.2f} % of {} rows",
@@ -88,8 +92,11 @@ std::string MethodText(const Analysis& analysis) {
       "than {:.2f} times their CPU time it is the ratio of CPU times. What two copies of the "
       "original differ by says what cannot be seen. Mean and standard deviation are over single "
       "runs; percentiles stand only where there are runs enough for 95 % confidence. Accuracy "
-      "compares the same samples through all arms; the interval of a difference is that of paired "
-      "proportions, that of one arm is Wilson's. Sizes are bytes of the files. quantbench {}.",
+      "compares the same samples through all arms; of one arm's share of right answers the "
+      "interval "
+      "is Wilson's, of a difference Tango's for paired proportions, p is McNemar's exact one; the "
+      "other scores are bootstrapped over samples. An arm is not worse by a margin where its whole "
+      "interval says so. Sizes are bytes of the files. quantbench {}.",
       engine.empty() ? "the engine" : engine, processes,
       WideningOf(plan) > 1 ? Format(", {:.2f} times as wide because its width decided when to stop",
                                     WideningOf(plan))

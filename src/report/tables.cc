@@ -7,18 +7,13 @@
 
 #include "report/cells.h"
 #include "report/lookup.h"
+#include "report/score_text.h"
 
 namespace quantbench {
 namespace {
 
 std::string Percent(double share) {
   return std::isnan(share) ? "-" : Format("{:.2f}", share * 100);
-}
-
-std::string PercentRange(const Interval& value, bool sign) {
-  if (!value.valid()) return "-";
-  return sign ? Format("{:+.2f} to {:+.2f}", value.low * 100, value.high * 100)
-              : Format("{:.2f} to {:.2f}", value.low * 100, value.high * 100);
 }
 
 // "int8 72 %, float32 28 %": the weights by element type, largest first.
@@ -55,8 +50,10 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
   row.push_back(latency == nullptr ? "-" : Number(latency->ms.stddev));
   row.push_back(latency == nullptr ? "-" : Number(latency->speedup.estimate));
   row.push_back(latency == nullptr || arm == kOriginal ? "-" : Range(latency->speedup));
-  row.push_back(scored ? Percent(accuracy->top1.estimate) : "-");
-  row.push_back(scored ? PercentRange(accuracy->difference, true) : "-");
+  const ArmScore* main = scored ? accuracy->main() : nullptr;
+  row.push_back(main == nullptr ? "-" : ScoreTitle(main->score));
+  row.push_back(main == nullptr ? "-" : ShowScore(*main));
+  row.push_back(main == nullptr ? "-" : ShowDifference(*main));
   row.push_back(scored ? Percent(accuracy->agreement.estimate) : "-");
   return row;
 }
@@ -66,10 +63,9 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
 Table SummaryTable(const Analysis& analysis) {
   Table table;
   table.title = "Summary";
-  table.columns = {{"model", false},         {"arm", false}, {"MB"},
-                   {"times smaller"},        {"mean ms"},    {"std ms"},
-                   {"times faster"},         {"95 %", true}, {"top-1 %"},
-                   {"change, points, 95 %"}, {"agreement %"}};
+  table.columns = {{"model", false}, {"arm", false}, {"MB"},           {"times smaller"},
+                   {"mean ms"},      {"std ms"},     {"times faster"}, {"95 %", true},
+                   {"score", false}, {"value"},      {"change, 95 %"}, {"agreement %"}};
   for (const StudyModel& model : analysis.study.models) {
     for (const std::string& arm : ArmsOf(analysis)) {
       if (arm != kOriginal && SizeOf(analysis, model.id, arm) == nullptr) continue;
@@ -94,33 +90,6 @@ Table SizeTable(const Analysis& analysis) {
     table.rows.push_back({row.model, row.arm, Format("{}", bytes),
                           Format("{:.3f}", static_cast<double>(bytes) * 1e-6), Number(row.ratio),
                           Format("{}", row.size.parameters()), TypeShares(row.size)});
-  }
-  return table;
-}
-
-Table AccuracyTable(const Analysis& analysis) {
-  Table table;
-  table.title = "Accuracy";
-  table.columns = {{"model", false},
-                   {"arm", false},
-                   {"data", false},
-                   {"n"},
-                   {"correct"},
-                   {"top-1 %"},
-                   {"95 %"},
-                   {"change, points"},
-                   {"change, 95 %"},
-                   {"agreement %"},
-                   {"remark", false, true}};
-  for (const ArmAccuracy& row : analysis.accuracies) {
-    const bool fine = row.outcome == Outcome::kOk;
-    const bool compared = fine && !std::isnan(row.difference.estimate);
-    table.rows.push_back({row.model, row.arm, row.data, fine ? Format("{}", row.rows) : "-",
-                          fine && row.labelled ? Format("{}", row.correct) : "-",
-                          Percent(row.top1.estimate), PercentRange(row.top1, false),
-                          compared ? Format("{:+.2f}", row.difference.estimate * 100) : "-",
-                          PercentRange(row.difference, true), Percent(row.agreement.estimate),
-                          OutcomeText(row.outcome, row.reason)});
   }
   return table;
 }

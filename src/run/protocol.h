@@ -1,7 +1,7 @@
 // Protocol between parent and worker: one request, then progress lines and one answer, as JSON
 // lines.
 //   request:  {"op": "bench", "engine": "", ...}  until the parent shuts its side down
-//   progress: {"step": "measuring", "done": 3, "total": 10}
+//   progress: {"step": "measuring", "done": 3, "total": 10}, {"note": "..."}
 //   answer:   {"reply": {...}, "peak_bytes": n}
 //             {"error": {"code": "engine", "message": "...", "out_of_memory": false}, "peak_bytes":
 //             n}
@@ -21,10 +21,13 @@ inline constexpr const char* kWorkerVerb = "__worker";
 using WorkerHandler = Result<Json> (*)(const Json& request, Engine& engine, Progress& progress);
 
 Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> GatherInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
 

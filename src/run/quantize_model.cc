@@ -9,7 +9,9 @@
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
 
-#include "run/calibrate_verify.h"
+#include "run/calibrate_model.h"
+#include "run/recover_model.h"
+#include "run/verify_model.h"
 
 namespace quantbench {
 namespace {
@@ -96,22 +98,27 @@ Result<Model> PlanModel(const QuantizeOptions& options, const CalibrationTable* 
   return prepared;
 }
 
-// Everything but the engine's part: from bytes to bytes. Fills plan, sizes and seconds.
+// From bytes to bytes. Fills plan, size before and seconds.
 Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
-               QuantizeOutcome* outcome, Progress& progress) {
+               const WorkerOptions& worker, QuantizeOutcome* outcome, Progress& progress) {
+  const double watched = outcome->calibrate_seconds;
   const std::int64_t start = SystemClock().NowNs();
   progress.Update("quantizing", 0, 0);
   QB_TRY(Model model, LoadModel(options.model));
   QB_OK(CheckModel(model));
-  outcome->before = SizeOf(model);
+  if (outcome->before.total_bytes() == 0) outcome->before = SizeOf(model);
   QB_TRY(Model prepared, PlanModel(options, table, std::move(model), outcome));
+  LeaveOutUnfed(options, &outcome->plan.recovery, &outcome->plan.notes);
   if (options.plan_only) {
     QB_OK(WriteFileAtomic(options.output, outcome->plan.ToJson().Dump(2) + "\n"));
   } else {
-    QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan, {options.threads}));
+    QB_TRY(const Solutions solutions, SolveByWorker(options, worker, prepared, outcome, progress));
+    QB_TRY(const Model quantized,
+           ApplyPlan(std::move(prepared), outcome->plan, {options.threads, &solutions}));
     QB_OK(SaveModel(quantized, options.output, {}));
   }
-  outcome->seconds = Seconds(SystemClock().NowNs() - start);
+  outcome->seconds =
+      Seconds(SystemClock().NowNs() - start) - (outcome->calibrate_seconds - watched);
   outcome->peak_bytes = PeakResidentBytes();
   return Ok();
 }
@@ -126,18 +133,24 @@ Status Reopen(const QuantizeOptions& options, QuantizeOutcome* outcome) {
 
 }  // namespace
 
-Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const WorkerOptions& worker,
+Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& asked, const WorkerOptions& worker,
                                       Progress& progress) {
-  QB_OK(CheckPaths(options));
+  QB_OK(CheckPaths(asked));
   QuantizeOutcome outcome;
+  // Where steps rewrite the model first, all but the comparison starts from the rewritten one.
+  QB_TRY(const EasedModel eased, EaseByWorker(asked, worker, &outcome, progress));
+  const QuantizeOptions& options = eased.options();
   std::optional<CalibrationTable> table;
   if (!options.plan && options.recipe.needs_calibration()) {
     const std::int64_t start = SystemClock().NowNs();
-    QB_TRY(table, CalibrateByWorker(options, worker, progress));
+    QB_TRY(QuantizeCalibration calibration, CalibrateFor(options, worker, progress));
+    table = std::move(calibration.table);
+    outcome.calibrate_peak_bytes = calibration.peak_bytes;
+    outcome.calibrated = Format("{} over {}", table->observer, table->source);
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }
   Replacement replacement(options.output);
-  QB_OK(Convert(options, table ? &*table : nullptr, &outcome, progress));
+  QB_OK(Convert(options, table ? &*table : nullptr, worker, &outcome, progress));
   outcome.sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (options.plan_only) {
     replacement.Keep();
@@ -148,7 +161,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& options, const Work
                  "the written model is not sound: " + reopened.error().message());
   }
   if (options.verify) {
-    QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
+    QB_TRY(const Verification verification, VerifyByWorker(asked, worker, progress));
     outcome.verified = true;
     outcome.sqnr_db = verification.sqnr_db;
     outcome.verify_source = verification.source;

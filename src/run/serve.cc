@@ -22,10 +22,13 @@ struct HandlerEntry {
 };
 constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"calibrate", CalibrateInWorker},
+    {"gather", GatherInWorker},
+    {"explain-accuracy", ExplainAccuracyInWorker},
     {"verify", VerifyInWorker},
     {"bench", BenchInWorker},
     {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},
+    {"natural", NaturalInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
 });
@@ -59,7 +62,7 @@ class ChannelProgress final : public Progress {
   void Update(std::string_view step, std::int64_t done, std::int64_t total) override {
     SendLine(Json::MakeObject().Set("step", step).Set("done", done).Set("total", total));
   }
-  void Note(std::string_view) override {}
+  void Note(std::string_view line) override { SendLine(Json::MakeObject().Set("note", line)); }
 };
 
 Result<Json> Dispatch(const Json& request) {

@@ -1,6 +1,7 @@
 // One case of a study: what determines it, and doing it.
 #include "run/study_case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <system_error>
 
@@ -46,13 +47,12 @@ InputSource InputOf(const Study& study, const StudyModel& model) {
 
 Json VariantSettings(const Study& study, const StudyModel& model, const StudyVariant& variant) {
   const auto data = CalibrationData(study, model, variant);
+  Json calibrate = variant.calibration.ToJson();
+  calibrate.Set("data", data ? data->ToJson() : Json());
   return Json::MakeObject()
       .Set("id", variant.id)
       .Set("recipe", variant.recipe.ToJson())
-      .Set("calibrate", Json::MakeObject()
-                            .Set("data", data ? data->ToJson() : Json())
-                            .Set("samples", variant.calibrate_samples)
-                            .Set("observer", variant.observer));
+      .Set("calibrate", std::move(calibrate));
 }
 
 // The settings of the case; with the model's hash they determine its result.
@@ -60,7 +60,7 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
   Json settings = Json::MakeObject().Set("input", ToJson(InputOf(study, model)));
   Json variants = Json::Array{};
   for (const StudyVariant& variant : study.variants) {
-    const bool all_arms = work.kind == CaseKind::kMeasure;
+    const bool all_arms = work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural;
     if (!AppliesTo(variant, model) || !(all_arms || variant.id == work.arm)) continue;
     variants.Append(VariantSettings(study, model, variant));
   }
@@ -68,8 +68,14 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
   if (work.kind == CaseKind::kMeasure) {
     settings.Set("cell", work.cell.ToJson()).Set("latency", study.latency.ToJson());
   }
+  if (work.kind == CaseKind::kNatural) {
+    settings.Set("cell", work.cell.ToJson())
+        .Set("batches", study.natural_batches)
+        .Set("processes", study.latency.processes);
+  }
   if (work.kind == CaseKind::kEvaluate) {
     settings.Set("batch", study.evaluate.batch).Set("limit", study.evaluate.limit);
+    if (study.until_decided) settings.Set("until_decided", study.margin);
   }
   return settings;
 }
@@ -81,8 +87,7 @@ QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
   options.output = context.ArmPath(model, variant.id);
   options.recipe = variant.recipe;
   options.calibrate = CalibrationData(*context.study, model, variant);
-  options.calibrate_samples = variant.calibrate_samples;
-  options.observer = variant.observer;
+  options.calibration = variant.calibration;
   options.dims = model.dims;
   options.constants = model.constants;
   options.vocabulary = model.vocabulary;
@@ -187,10 +192,37 @@ CaseOutcome Evaluate(const StudyContext& context, const StudyModel& model, const
   if (!fs::exists(options.arm.path, ignored)) {
     return {Outcome::kSkipped, "the variant could not be made", ErrorCode::kNotFound, {}};
   }
+  if (work.arm != kOriginal) options.reference = model.path;
+  options.until_decided =
+      context.study->until_decided ? std::optional(context.study->margin) : std::nullopt;
   options.input = InputOf(*context.study, model);
+  if (options.until_decided && options.input.data) options.input.data->shuffle = true;
   options.evaluate = context.study->evaluate;
   options.threads = 0;
   return EvaluateArm(options, WorkerOf(context), progress);
+}
+
+CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const Case& work,
+                    Progress& progress) {
+  NaturalOptions options;
+  std::vector<std::string> missing;  // the measuring case names them
+  options.arms = ArmsOf(context, model, &missing);
+  options.input = InputOf(*context.study, model);
+  const bool stream =
+      std::any_of(options.input.data->inputs.begin(), options.input.data->inputs.end(),
+                  [](const auto& rule) { return !rule.second.feedback.empty(); });
+  options.batch = work.cell.batch;
+  const auto inputs = ReadInputs(model.path);
+  const auto fits = inputs.ok() ? ResolveInputs(inputs.value(), options.batch, {})
+                                : Result<std::vector<InputSpec>>(inputs.error());
+  if (!fits.ok()) return {Outcome::kSkipped, fits.error().message(), fits.error().code(), {}};
+  if (stream) {
+    return {Outcome::kSkipped, "the steps of a stream have one size", ErrorCode::kUnsupported, {}};
+  }
+  options.batches = context.study->natural_batches;
+  options.threads = work.cell.threads;
+  options.processes = context.study->latency.processes;
+  return MeasureNaturalSizes(options, WorkerOf(context), progress);
 }
 
 CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case& work,
@@ -199,6 +231,7 @@ CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case&
     case CaseKind::kQuantize: return Quantize(context, model, work, progress);
     case CaseKind::kMeasure: return Measure(context, model, work, progress);
     case CaseKind::kEvaluate: return Evaluate(context, model, work, progress);
+    case CaseKind::kNatural: return Natural(context, model, work, progress);
   }
   return {Outcome::kFailed, "unknown kind of case", ErrorCode::kInternal, {}};
 }

@@ -171,6 +171,8 @@ class Listener {
     if (message.value().Has("step")) {
       const Json& json = message.value();
       progress_.Update(json["step"].AsString(), json["done"].AsInt(), json["total"].AsInt());
+    } else if (message.value().Has("note")) {
+      progress_.Note(message.value()["note"].AsString());
     } else {
       heard_.answer = std::move(message).value();
     }

@@ -13,13 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 5> kDataKinds = {"image-folder", "npy", "npz", "idx",
-                                                        "synthetic"};
-
 // A string that must be one of a few.
-template <std::size_t N>
-void OneOf(Reader* reader, std::string_view key, const std::array<std::string_view, N>& known,
-           std::string* value) {
+template <typename Names>
+void OneOf(Reader* reader, std::string_view key, const Names& known, std::string* value) {
   const bool asked = reader->Find(key) != nullptr;
   reader->String(key, value);
   if (!asked) return;
@@ -33,6 +29,41 @@ void OneOf(Reader* reader, std::string_view key, const std::array<std::string_vi
   reader->Mistake(key, std::move(message));
 }
 
+void RequireFile(Reader* reader, std::string_view key, const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    reader->Mistake(key, Format("{} does not exist", path.string()));
+  }
+}
+
+// Reads each member of an options struct from the key of its name.
+struct ReadVisitor {
+  Reader* reader;
+  const fs::path* folder;
+  void operator()(std::string_view key, std::string& value) const { reader->String(key, &value); }
+  void operator()(std::string_view key, bool& value) const { reader->Bool(key, &value); }
+  void operator()(std::string_view key, std::int64_t& value) const { reader->Int(key, &value, 0); }
+  void operator()(std::string_view key, double& value) const { reader->Double(key, &value); }
+  void operator()(std::string_view key, std::vector<std::string>& values) const {
+    reader->Strings(key, &values);
+  }
+  void operator()(std::string_view key, fs::path& value) const {
+    std::string text;
+    reader->String(key, &text);
+    if (text.empty()) return;
+    value = Resolve(*folder, text);
+    RequireFile(reader, key, value);
+  }
+};
+
+template <typename Options>
+void ParseOptions(Reader* parent, std::string_view key, const fs::path& folder, Options* options) {
+  parent->Table(key, [&](const toml::table& table, std::string name) {
+    Reader reader(table, std::move(name), &parent->diagnostics());
+    Options::Visit(*options, ReadVisitor{&reader, &folder});
+  });
+}
+
 Preprocess ParsePreprocess(const toml::table& table, std::string name, Diagnostics* diagnostics) {
   Reader reader(table, std::move(name), diagnostics);
   Preprocess preprocess;
@@ -42,6 +73,11 @@ Preprocess ParsePreprocess(const toml::table& table, std::string name, Diagnosti
   reader.Int("crop", &crop, 1, 65536);
   preprocess.resize = static_cast<int>(resize);
   preprocess.crop = static_cast<int>(crop);
+  reader.Ints("size", &preprocess.size, 1);
+  if (!preprocess.size.empty() &&
+      (preprocess.size.size() != 2 || preprocess.size[0] > 65536 || preprocess.size[1] > 65536)) {
+    reader.Mistake("size", "size is [height, width], each at most 65536");
+  }
   if (reader.Find("scale") != nullptr) {
     double scale = 1;
     reader.Double("scale", &scale);
@@ -80,19 +116,14 @@ InputRule ParseInputRule(const toml::node& node, const std::string& input, Reade
   Reader reader(*table, Format("input \"{}\"", Printable(input)), &parent->diagnostics());
   reader.String("array", &rule.array);
   reader.String("nonzero_of", &rule.nonzero_of);
+  reader.String("feedback", &rule.feedback);
+  if (!rule.feedback.empty()) rule.constant = 0;  // before the first step
   if (reader.Find("constant") != nullptr) {
     double constant = 0;
     reader.Double("constant", &constant);
     rule.constant = constant;
   }
   return rule;
-}
-
-void RequireFile(Reader* reader, std::string_view key, const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) {
-    reader->Mistake(key, Format("{} does not exist", path.string()));
-  }
 }
 
 // The kind of a data set that is given as a path alone.
@@ -119,10 +150,21 @@ DataSpec ParseData(const toml::table& table, const std::string& id, const std::s
   std::string path;
   std::string labels;
   std::int64_t seed = 1;
-  OneOf(&reader, "kind", kDataKinds, &spec.kind);
+  OneOf(&reader, "kind", DataKinds(), &spec.kind);
   if (spec.kind.empty()) reader.Mistake("kind", Format("{} needs the key \"kind\"", name));
   reader.String("path", &path, spec.kind == "synthetic" ? Need::kOptional : Need::kRequired);
   reader.String("labels", &labels);
+  ParseOptions(&reader, "text", folder, &spec.text);
+  ParseOptions(&reader, "audio", folder, &spec.audio);
+  ParseOptions(&reader, "answer", folder, &spec.answer);
+  reader.String("task", &spec.task);
+  if (!spec.task.empty()) {
+    if (auto task = ParseTask(spec.task); !task.ok())
+      reader.Mistake("task", task.error().message());
+  }
+  std::string on_bad = "fail";
+  OneOf(&reader, "on_bad_sample", std::array<std::string_view, 2>{"fail", "skip"}, &on_bad);
+  spec.skip_bad = on_bad == "skip";
   reader.Int("limit", &spec.limit, 1);
   reader.Bool("shuffle", &spec.shuffle);
   reader.Int("seed", &seed, 0);

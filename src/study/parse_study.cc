@@ -41,6 +41,15 @@ class Parser {
       study_.data[id] =
           ParseData(*table, id, Format("[data.{}]", Printable(id)), folder_, diagnostics_);
     });
+    reader.Table("budget", [&](const toml::table& table, std::string name) {
+      Reader parts(table, std::move(name), diagnostics_);
+      for (const auto& [key, value] : {std::pair{"drop", &study_.budget.drop},
+                                       std::pair{"latency_ms", &study_.budget.latency_ms},
+                                       std::pair{"size_mb", &study_.budget.size_mb}}) {
+        parts.Double(key, value);
+        if (*value < 0) parts.Mistake(key, "a budget is not negative");
+      }
+    });
     ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
     ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
     reader.Table("sweep", [&](const toml::table& table, const std::string&) { ReadSweep(table); });
@@ -132,6 +141,12 @@ class Parser {
     reader.Int("timeout_s", &study_.timeout_s, 1);
     reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
     reader.Int("evaluate_batch", &study_.evaluate.batch, 1, 65536);
+    reader.Double("margin", &study_.margin);
+    if (!(study_.margin > 0 && study_.margin < 1)) {
+      reader.Mistake("margin", "margin is a share between 0 and 1, as 0.01");
+    }
+    reader.Bool("until_decided", &study_.until_decided);
+    reader.Int("natural_batches", &study_.natural_batches, 1, 100'000);
     std::string include;
     reader.String("include", &include);
     if (!include.empty() && include != "data-loading") {
@@ -150,6 +165,7 @@ class Parser {
     reader.String("why", &model.why);
     reader.String("data", &model.data);
     reader.String("calibrate", &model.calibrate);
+    reader.String("metric", &model.metric);
     reader.Int("vocabulary", &model.vocabulary, 1);
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
@@ -184,6 +200,20 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  void ReadRecovery(Reader* parts, Recovery* recovery) {
+    parts->Bool("act_order", &recovery->act_order);
+    parts->Double("damping", &recovery->damping);
+    if (!(recovery->damping >= 0 && recovery->damping <= 10)) {
+      parts->Mistake("damping", "\"damping\" must lie between 0 and 10");
+    }
+    if (parts->Find("steps") == nullptr) return;
+    std::vector<std::string> names;
+    parts->Strings("steps", &names);
+    auto steps = ParseSteps(names);
+    if (!steps.ok()) return parts->Mistake("steps", steps.error().message());
+    recovery->steps = std::move(steps).value();
+  }
+
   // What a recipe table changes about its base.
   void ReadRecipeParts(Reader* parts, Recipe* recipe) {
     bool per_channel = true;
@@ -200,6 +230,7 @@ class Parser {
     parts->Strings("rules", &rules);
     parts->Strings("keep_float", &recipe->keep_float);
     parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
+    ReadRecovery(parts, &recipe->recovery);
     for (const std::string& text : rules) {
       auto rule = ParseRule(text);
       if (!rule.ok()) return parts->Mistake("rules", rule.error().message());
@@ -242,6 +273,24 @@ class Parser {
     ReadRecipeParts(&parts, &variant->recipe);
   }
 
+  static void ReadCalibration(const toml::table& table, Reader* parts,
+                              CalibrationSettings* settings) {
+    parts->Int("samples", &settings->samples, 1);
+    parts->Bool("until_stable", &settings->until_stable);
+    if (settings->until_stable && !table.contains("samples")) {
+      settings->samples = CalibrationSettings::kMostSamples;
+    }
+    std::string name(Name(settings->observer.observer));
+    parts->String("observer", &name);
+    auto observer = ParseObserver(name);
+    if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
+    settings->observer.observer = observer.value();
+    parts->Double("percentile", &settings->observer.percentile);
+    if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
+      parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
+    }
+  }
+
   void ReadVariant(const toml::table& table) {
     Reader reader(table, "[[variant]]", diagnostics_);
     StudyVariant variant;
@@ -255,12 +304,7 @@ class Parser {
     reader.Table("calibrate", [&](const toml::table& calibrate, std::string name) {
       Reader parts(calibrate, std::move(name), diagnostics_);
       parts.String("data", &variant.calibrate_data);
-      parts.Int("samples", &variant.calibrate_samples, 1);
-      parts.String("observer", &variant.observer);
-      if (variant.observer != "minmax") {
-        parts.Mistake("observer", Format("unknown observer \"{}\"; known: \"minmax\"",
-                                         Printable(variant.observer)));
-      }
+      ReadCalibration(calibrate, &parts, &variant.calibration);
       if (!variant.calibrate_data.empty()) {
         CheckKnown(&parts, "data", variant.calibrate_data, DataIds(), "data set");
       }

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kMetrics = {
     "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
-constexpr std::array<std::string_view, 3> kCaseKinds = {"quantize", "measure", "evaluate"};
+constexpr std::array<std::string_view, 4> kCaseKinds = {"quantize", "measure", "evaluate",
+                                                        "natural"};
 
 template <typename Enum, std::size_t N>
 Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name,
@@ -190,6 +191,7 @@ std::string Cell::Describe() const {
 std::string Case::Describe() const {
   std::string text = Format("{} {}", Name(kind), model);
   if (!arm.empty()) text += Format(" {}", arm);
+  if (kind == CaseKind::kNatural) text += Format(", batch {}, natural sizes", cell.batch);
   if (kind == CaseKind::kMeasure) text += Format(", {}", cell.Describe());
   return text;
 }
@@ -214,6 +216,10 @@ std::vector<Case> Expand(const Study& study) {
     for (const Cell& cell : CellsOf(study)) {
       cases.push_back({CaseKind::kMeasure, model.id, "", cell});
     }
+  }
+  for (const StudyModel& model : study.models) {
+    if (study.natural_batches < 1 || model.data.empty()) continue;
+    cases.push_back({CaseKind::kNatural, model.id, "", CellsOf(study).front()});
   }
   return cases;
 }

@@ -27,8 +27,9 @@ Json Parsed(const Ran& ran) {
 }
 
 TEST_F(Quantize, EveryRecipeLoadsStaysNearAndSaysWhatItMade) {
-  for (const char* recipe : {"static-int8", "dynamic-int8", "weight-int8", "weight-int4", "float16",
-                             "bfloat16", "static-int16"}) {
+  for (const char* recipe :
+       {"static-int8", "static-int8-best", "w4a8", "dynamic-int8", "weight-int8", "weight-int4",
+        "weight-int4-best", "float16", "bfloat16", "static-int16"}) {
     for (const std::string& model : {kCnn, kMlp, kTransformer}) {
       const Json json =
           Parsed(Run("quantize " + model + " --recipe " + recipe +
@@ -72,6 +73,25 @@ TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
     floats += row["weights"].AsString() == "float32" ? 1 : 0;
   }
   EXPECT_EQ(floats, 1);
+}
+
+// Steps by name win back what rounding to nearest lost, on the same bytes.
+TEST_F(Quantize, StepsWinAccuracyBackAndUnknownOnesAreNamed) {
+  Put("intents.toml", "kind = \"npy\"\npath = \"" + kQuickstart +
+                          "data/intent-calibration-ids.npy\"\n[inputs]\ninput_ids = \"\"\n"
+                          "attention_mask = { nonzero_of = \"input_ids\" }\n");
+  const auto sqnr_with = [&](const std::string& flags) {
+    const Json json = Parsed(Run("quantize " + kTransformer + " --recipe weight-int4 " + flags +
+                                 " --calibrate intents.toml --samples 64 -o s.onnx --force"
+                                 " --print json"));
+    return std::atof(ValueOf(json, "Result", "output SQNR, worst output").c_str());
+  };
+  const double plain = sqnr_with("");
+  EXPECT_GT(sqnr_with("--step gptq,clip"), plain + 1);
+  const Ran unknown =
+      Run("quantize " + kTransformer + " --recipe weight-int4 --step gptqq -o t.onnx");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.err.find("did you mean \"gptq\""), std::string::npos) << unknown.err;
 }
 
 TEST_F(Quantize, ABadPlanIsRefusedAndNothingIsWritten) {

@@ -87,15 +87,27 @@ def vocabulary():
     return {word: index + 3 for index, word in enumerate(sorted(words))}
 
 
-def generate(seed, count):
-    """Token ids int64 [count, LENGTH], padded with 0, and labels."""
+def sentences(seed, count):
+    """Sentences as text, and labels."""
     rng = np.random.default_rng(seed)
-    vocab = vocabulary()
     names = list(INTENTS)
     labels = rng.permutation(np.arange(count) % len(names)).astype(np.int32)
+    return [" ".join(sentence(rng, names[label])) for label in labels], labels
+
+
+def generate(seed, count):
+    """Token ids int64 [count, LENGTH], padded with 0, and labels."""
+    vocab = vocabulary()
+    texts, labels = sentences(seed, count)
     ids = np.zeros((count, LENGTH), dtype=np.int64)
-    for row, label in enumerate(labels):
-        tokens = [2] + [vocab.get(word, 1) for word in sentence(rng, names[label])]
-        tokens = tokens[:LENGTH]
+    for row, text in enumerate(texts):
+        tokens = ([2] + [vocab.get(word, 1) for word in text.split()])[:LENGTH]
         ids[row, :len(tokens)] = tokens
     return ids, labels
+
+
+def write_tsv(path, seed, count):
+    """The same sentences as a file with a heading, as people keep them."""
+    texts, labels = sentences(seed, count)
+    lines = ["sentence\tlabel", *(f"{text}\t{label}" for text, label in zip(texts, labels))]
+    path.write_text("\n".join(lines) + "\n")

@@ -93,11 +93,9 @@ def make_glyphs():
 def make_intents():
     ids, labels = intents.generate(11, 24000)
     test_ids, test_labels = intents.generate(12, 3000)
-    calibration, _ = intents.generate(13, 252)
-    np.save(DATA / "intent-test-ids.npy", test_ids.astype(np.int16))
-    np.save(DATA / "intent-test-labels.npy", test_labels)
-    np.save(DATA / "intent-calibration-ids.npy", calibration.astype(np.int16))
-    words = "\n".join(["[pad]", "[unknown]", "[begin]", *intents.vocabulary()])
+    intents.write_tsv(DATA / "intent-test.tsv", 12, 3000)
+    intents.write_tsv(DATA / "intent-calibration.tsv", 13, 252)
+    words = "\n".join(["[PAD]", "[UNK]", "[CLS]", *intents.vocabulary()])
     (DATA / "intent-vocabulary.txt").write_text(words + "\n")
 
     def tensors(rows):

@@ -1,5 +1,5 @@
-// The engine's part of quantizing, in workers: watching activations, and comparing the result.
-#include "run/calibrate_verify.h"
+// Comparing a quantized model with its original, in a worker.
+#include "run/verify_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,21 +16,6 @@ namespace quantbench {
 namespace {
 
 constexpr std::int64_t kVerifySamples = 8;
-
-// Free dimensions that data cannot know are set; the batch is one sample.
-Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& path,
-                                                  const DimValues& dims) {
-  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(path));
-  std::int64_t batch = 1;
-  for (const InputSpec& input : inputs) {
-    if (!input.batched || input.dims.empty()) continue;
-    batch = input.dims.front() < 0 ? 1 : input.dims.front();
-    break;
-  }
-  QB_TRY(inputs, ResolveInputs(std::move(inputs), batch, {}));
-  QB_OK(CheckDims(inputs, dims));
-  return ResolveInputs(std::move(inputs), batch, dims);
-}
 
 // All values of one output over all samples.
 struct OutputValues {
@@ -93,40 +78,18 @@ Result<Json> Judge(const std::vector<OutputValues>& outputs) {
 
 }  // namespace
 
-Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& progress) {
-  QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
-  QB_TRY(const Recipe recipe, Recipe::FromJson(request["recipe"]));
-  const std::string path = request["path"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
-  QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
-  QB_TRY(Model model, LoadModel(path));
-  QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));
-  CalibrateOptions options;
-  options.samples = request["samples"].AsInt(options.samples);
-  options.observer = request["observer"].AsString();
-  options.session.threads = static_cast<int>(request["threads"].AsInt());
-  const std::vector<std::string> tensors = TensorsToObserve(prepared, recipe);
-  QB_TRY(CalibrationTable table,
-         Calibrate(prepared, engine, *opened.dataset, tensors, options, progress));
-  table.source = Format("{}, {} samples", opened.source, table.samples);
-  return Json::MakeObject().Set("table", table.ToJson());
-}
-
-Result<CalibrationTable> CalibrateByWorker(const QuantizeOptions& options,
-                                           const WorkerOptions& worker, Progress& progress) {
-  const Json request = Json::MakeObject()
-                           .Set("op", "calibrate")
-                           .Set("path", options.model.string())
-                           .Set("recipe", options.recipe.ToJson())
-                           .Set("input", ToJson(InputOf(options)))
-                           .Set("samples", options.calibrate_samples)
-                           .Set("observer", options.observer)
-                           .Set("threads", options.threads);
-  const WorkerResult result = RunWorker(request, worker, progress);
-  if (result.outcome != Outcome::kOk) {
-    return Error(result.code, Format("calibrating {}: {}", options.model.string(), result.reason));
+Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& path,
+                                                  const DimValues& dims) {
+  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(path));
+  std::int64_t batch = 1;
+  for (const InputSpec& input : inputs) {
+    if (!input.batched || input.dims.empty()) continue;
+    batch = input.dims.front() < 0 ? 1 : input.dims.front();
+    break;
   }
-  return CalibrationTable::FromJson(result.reply["table"]);
+  QB_TRY(inputs, ResolveInputs(std::move(inputs), batch, {}));
+  QB_OK(CheckDims(inputs, dims));
+  return ResolveInputs(std::move(inputs), batch, dims);
 }
 
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress) {

@@ -1,16 +1,14 @@
-// The engine's part of quantizing, seen from the parent.
+// Comparing a quantized model with its original, seen from the parent.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "quantbench/base/status.h"
 #include "quantbench/run.h"
 
 namespace quantbench {
-
-// Ranges of the activations that the recipe needs, watched in a worker.
-Result<CalibrationTable> CalibrateByWorker(const QuantizeOptions& options,
-                                           const WorkerOptions& worker, Progress& progress);
 
 struct Verification {
   double sqnr_db = 0;  // of the worst output; infinity when every output is equal
@@ -20,6 +18,11 @@ struct Verification {
 // or of another shape, or a model that does not load or run, is an error.
 Result<Verification> VerifyByWorker(const QuantizeOptions& options, const WorkerOptions& worker,
                                     Progress& progress);
+
+// The inputs of the model at `path` for one sample at a time: free dimensions that data cannot know
+// are set; the batch is 1, or the model's own. kInvalidArgument for a dimension it does not have.
+Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& path,
+                                                  const DimValues& dims);
 
 // What calibrating and verifying feed the model with.
 InputSource InputOf(const QuantizeOptions& options);

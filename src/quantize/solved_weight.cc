@@ -1,0 +1,126 @@
+// Solved weights: rows and layouts, and which layers of a plan the steps are for.
+#include "quantize/solved_weight.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace quantbench {
+namespace {
+
+// A Gram matrix beyond this many inputs would take more than 2 GB.
+constexpr std::int64_t kMostInputs = 16384;
+
+template <typename T>
+std::vector<T> TransposedValues(std::span<const T> values, std::int64_t rows,
+                                std::int64_t columns) {
+  std::vector<T> turned(values.size());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      turned[static_cast<std::size_t>(column * rows + row)] =
+          values[static_cast<std::size_t>(row * columns + column)];
+    }
+  }
+  return turned;
+}
+
+bool HasSteps(const LayerPlan& plan, const Recovery& recovery) {
+  if (plan.weight.empty()) return false;
+  const bool any = std::any_of(recovery.steps.begin(), recovery.steps.end(),
+                               [](Step step) { return step >= Step::kClip; });
+  if (plan.scheme == Scheme::kWeightOnly) return any;
+  if (plan.scheme != Scheme::kStaticInt8 || plan.weight_axis < 0) return false;
+  if (plan.op_type == "Gather") return false;
+  return any || plan.weight_type == DataType::kInt4;
+}
+
+// Some step after planning needs inputs.
+bool SolvesByInputs(const Recovery& recovery) {
+  return std::any_of(recovery.steps.begin(), recovery.steps.end(),
+                     [](Step step) { return step >= Step::kClip && NeedsInputs(step); });
+}
+
+std::int64_t Requested(InputRequest request, std::vector<InputRequest>* requests) {
+  for (std::size_t i = 0; i < requests->size(); ++i) {
+    const InputRequest& other = (*requests)[i];
+    if (other.tensor == request.tensor && other.reading == request.reading) {
+      return static_cast<std::int64_t>(i);
+    }
+  }
+  requests->push_back(std::move(request));
+  return static_cast<std::int64_t>(requests->size()) - 1;
+}
+
+}  // namespace
+
+Result<WeightMatrix> WeightMatrix::Of(const Initializer& weight, Channels outputs) {
+  QB_TRY(const FloatValues floats, FloatValues::Of(weight));
+  WeightMatrix matrix;
+  matrix.values = floats.All();
+  for (const float value : matrix.values) {
+    if (!std::isfinite(value)) return NotFinite(weight, value);
+  }
+  const auto count = static_cast<std::int64_t>(matrix.values.size());
+  matrix.rows = weight.dims[outputs == Channels::kColumns ? 1 : 0];
+  matrix.columns = matrix.rows == 0 ? 0 : count / matrix.rows;
+  if (outputs == Channels::kColumns) {
+    matrix.values =
+        TransposedValues(std::span<const float>(matrix.values), matrix.columns, matrix.rows);
+  }
+  return matrix;
+}
+
+WeightRows WeightMatrix::Part(std::int64_t begin, std::int64_t count) const {
+  return {std::span(values).subspan(static_cast<std::size_t>(begin * columns),
+                                    static_cast<std::size_t>(count * columns)),
+          count, columns};
+}
+
+Tensor CodesInLayout(const SolvedWeight& solved, int bits, const Shape& dims, Channels outputs) {
+  std::vector<std::int8_t> codes;
+  codes.reserve(solved.coded.codes.size());
+  const int middle = 1 << (bits - 1);
+  for (const std::uint8_t code : solved.coded.codes) {
+    codes.push_back(static_cast<std::int8_t>(code - middle));
+  }
+  if (outputs == Channels::kColumns) {
+    codes = TransposedValues(std::span<const std::int8_t>(codes), solved.rows, solved.columns);
+  }
+  return Tensor::Of(DataType::kInt8, dims, codes);
+}
+
+StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan) {
+  StepWork work;
+  std::map<std::string_view, const Node*> nodes;
+  for (const NodeRef& ref : ListNodes(prepared.graph)) {
+    if (ref.index >= 0) nodes.emplace(ref.name, ref.node);
+  }
+  for (const LayerPlan& line : plan.layers) {
+    const auto found = nodes.find(line.layer);
+    if (!HasSteps(line, plan.recovery) || found == nodes.end()) continue;
+    const Node& node = *found->second;
+    StepLayer step{&line, &node, InspectLayer(node, prepared.graph, index, {}), Channels::kRows,
+                   -1};
+    // ApplyPlan says what is wrong with a plan that does not fit.
+    const Initializer* weight = step.layer.weight;
+    if (!step.layer.reason.empty() || weight == nullptr || weight->name != line.weight) continue;
+    step.layer.per_channel = true;
+    if (!node.Is("Gather")) step.outputs = step.layer.channels;
+    const Shape& dims = weight->dims;
+    const std::int64_t outputs = dims[step.outputs == Channels::kColumns ? 1 : 0];
+    const bool is_known = SolvesByInputs(plan.recovery) && !node.Is("Gather") && outputs > 0 &&
+                          Elements(*weight) / outputs <= kMostInputs;
+    if (const auto reading = ReadingOf(node, dims); is_known && reading.ok()) {
+      step.request = Requested({node.inputs[0], reading.value(), true, {}}, &work.requests);
+    }
+    work.layers.push_back(std::move(step));
+  }
+  return work;
+}
+
+std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan) {
+  if (!SolvesByInputs(plan.recovery)) return {};
+  const GraphIndex index(prepared.graph);
+  return WorkOf(prepared, index, plan).requests;
+}
+
+}  // namespace quantbench
