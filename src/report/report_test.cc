@@ -88,11 +88,11 @@ Analysis OneModel() {
   cell.model = "m";
   ArmLatency original;
   original.arm = "original";
-  original.ms = {10, 2, 0.1, 2, 1.9, 2.1};
+  original.ms = {10, 2, 0.1, 2, 0.05, 1.9, 2.1};
   original.ratio = original.speedup = {1, 1, 1};
   ArmLatency quantized = original;
   quantized.arm = "q";
-  quantized.ms = {10, 1, 0.1, 1, 0.9, 1.1};
+  quantized.ms = {10, 1, 0.1, 1, 0.05, 0.9, 1.1};
   quantized.ratio = {0.5, 0.49, 0.51};
   quantized.speedup = {2, 1.96, 2.04};
   cell.arms = {original, quantized};
