@@ -19,7 +19,7 @@ std::string Number(double value) {
   return Format("{:.{}f}", value, std::clamp(digits, 0, 9));
 }
 
-std::string Range(const Interval& value) {
+std::string RangeText(const Interval& value) {
   if (!value.valid()) return "-";
   return Format("{:.2f} to {:.2f}", value.low, value.high);
 }
@@ -71,7 +71,7 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
   row.push_back(latency == nullptr ? "-" : Number(latency->ms.mean));
   row.push_back(latency == nullptr ? "-" : Number(latency->ms.stddev));
   row.push_back(latency == nullptr ? "-" : Number(latency->speedup.estimate));
-  row.push_back(latency == nullptr || arm == kOriginal ? "-" : Range(latency->speedup));
+  row.push_back(latency == nullptr || arm == kOriginal ? "-" : RangeText(latency->speedup));
   row.push_back(scored ? Percent(accuracy->top1.estimate) : "-");
   row.push_back(scored ? PercentRange(accuracy->difference, true) : "-");
   row.push_back(scored ? Percent(accuracy->agreement.estimate) : "-");
@@ -143,7 +143,7 @@ Table LatencyTable(const Analysis& analysis) {
       table.rows.push_back(
           {cell.model, cell.cell.Describe(), arm.arm, show(ms.mean), show(ms.stddev),
            show(ms.median), show(ms.min), fine ? Format("{}", ms.n) : "-", show(arm.samples_per_s),
-           show(arm.speedup.estimate), fine && arm.arm != kOriginal ? Range(arm.speedup) : "-",
+           show(arm.speedup.estimate), fine && arm.arm != kOriginal ? RangeText(arm.speedup) : "-",
            show(arm.load_ms), OutcomeText(arm.outcome, arm.reason)});
     }
   }

@@ -20,7 +20,7 @@ Result<std::optional<GatheredStatistics>> Gather(const QuantizeOptions& options,
                                                  QuantizeOutcome* outcome, Progress& progress) {
   if (requests.empty()) return std::optional<GatheredStatistics>();
   InputStatisticsOptions gather;
-  gather.samples = options.calibrate_samples;
+  gather.samples = options.calibration.samples;
   gather.threads = options.threads;
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(GatheredStatistics gathered, GatherByWorker(options, requests, gather, worker, progress));
