@@ -20,13 +20,13 @@ using testing::Sqnr;
 
 constexpr double kExact = 100;  // decibels: float arithmetic in another order
 
-// Normal numbers whose channels along `axis` of two are up to 100 times apart.
-Tensor UnevenMatrix(const Shape& shape, std::size_t axis, std::uint64_t seed) {
+// Normal numbers whose channels along `axis` of two are up to base^2 times apart.
+Tensor UnevenMatrix(const Shape& shape, std::size_t axis, double base, std::uint64_t seed) {
   Tensor tensor = RandomTensor(shape, seed, 0.1);
   const auto columns = static_cast<std::size_t>(shape[1]);
   for (std::size_t i = 0; i < tensor.As<float>().size(); ++i) {
     const std::size_t channel = axis == 0 ? i / columns : i % columns;
-    tensor.As<float>()[i] *= static_cast<float>(std::pow(10.0, static_cast<double>(channel % 3)));
+    tensor.As<float>()[i] *= static_cast<float>(std::pow(base, static_cast<double>(channel % 3)));
   }
   return tensor;
 }
@@ -65,11 +65,11 @@ Model Eased(const Model& model, const Recipe& recipe, std::int64_t channels) {
 TEST(Equalize, KeepsTheFunctionAndHelpsOneScaleForAll) {
   ModelBuilder builder(13);
   const std::string x = builder.Input("x", {-1, 8, 10, 10});
-  Tensor first = UnevenMatrix({12, 8}, 0, 1);
+  Tensor first = UnevenMatrix({12, 8}, 0, 10, 1);
   first.shape = {12, 8, 1, 1};
-  Tensor middle = UnevenMatrix({12, 9}, 0, 2);
+  Tensor middle = UnevenMatrix({12, 9}, 0, 2, 2);
   middle.shape = {12, 1, 3, 3};
-  Tensor last = UnevenMatrix({6, 12}, 1, 3);
+  Tensor last = UnevenMatrix({6, 12}, 1, 0.1, 3);
   last.shape = {6, 12, 1, 1};
   std::string value =
       builder.Add("Conv", "a", {x, builder.Constant("wa", first), builder.Weight("ba", {12}, 0.1)});
@@ -110,13 +110,14 @@ Model TwoProducts(const Make& make) {
   return builder.Output(a).Output(b).Build();
 }
 
-void ExpectSameFunction(const Model& model, std::size_t added_nodes) {
+// `groups`: activations that products alone read.
+void ExpectSameFunction(const Model& model, std::size_t groups, std::size_t added_nodes) {
   const Tensor input = RandomTensor({5, kWidth}, 6);
   const std::vector<Tensor> expected = RunModel(model, {{"x", input}});
   for (const auto& [base, step] :
        {std::pair{"static-int8", Step::kSmooth}, std::pair{"weight-int4", Step::kAwq}}) {
     const Recipe recipe = RecipeWithStep(base, step);
-    EXPECT_EQ(InputsToEase(model, recipe).size(), 1U);
+    EXPECT_EQ(InputsToEase(model, recipe).size(), groups);
     const Model eased = Eased(model, recipe, kWidth);
     EXPECT_EQ(eased.graph.nodes.size(), model.graph.nodes.size() + added_nodes);
     const std::vector<Tensor> got = RunModel(eased, {{"x", input}});
@@ -139,7 +140,7 @@ TEST(Ease, FoldsIntoANormalization) {
                                            {x, builder->Weight("gamma", {kWidth}),
                                             builder->Weight("beta", {kWidth})});
                      }),
-                     0);
+                     1, 0);
 }
 
 TEST(Ease, FoldsThroughReluAndBiasIntoAProduct) {
@@ -150,14 +151,14 @@ TEST(Ease, FoldsThroughReluAndBiasIntoAProduct) {
                            builder->Add("Add", "sum", {product, builder->Weight("bias", {kWidth})});
                        return builder->Add("Relu", "relu", {sum});
                      }),
-                     0);
+                     2, 1);  // the product's own input gets a Mul
 }
 
 TEST(Ease, PutsAMulWhereNothingFolds) {
   ExpectSameFunction(TwoProducts([](ModelBuilder* builder, const std::string& x) {
                        return builder->Add("Tanh", "tanh", {x});
                      }),
-                     1);
+                     1, 1);
 }
 
 TEST(Ease, LeavesAnActivationAloneThatOthersReadToo) {

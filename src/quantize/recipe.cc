@@ -35,7 +35,7 @@ constexpr std::array kIngredients = {
         {"w4a8", "4-bit weights, 8-bit integer arithmetic; needs calibration data; half of int8"},
         "w4a8 static-int8 dynamic-int8 stored-int8",
         "",
-        "clip gptq reconstruct bias"},
+        "clip gptq bias"},
     Ingredients{{"dynamic-int8",
                  "int8 weights, activations measured while running; no data; for transformers"},
                 "dynamic-int8 stored-int8",

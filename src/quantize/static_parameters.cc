@@ -85,6 +85,24 @@ Result<WeightParts> PartsOf(const PlannedNode& planned, const WeightedLayer& lay
   return parts;
 }
 
+// Channels whose scale had to grow for their bias, next to which their weights hardly count: their
+// codes on the new scale.
+std::shared_ptr<const SolvedWeight> OnWiderScales(const SolvedWeight& solved,
+                                                  std::span<const float> before,
+                                                  std::span<const float> after) {
+  auto wider = std::make_shared<SolvedWeight>(solved);
+  const auto columns = static_cast<std::size_t>(solved.columns);
+  for (std::size_t row = 0; row < before.size(); ++row) {
+    if (before[row] == after[row]) continue;
+    const double middle = solved.coded.scales[row].zero_point;
+    for (std::size_t k = row * columns; k < (row + 1) * columns; ++k) {
+      const double steps = (solved.coded.codes[k] - middle) * before[row] / after[row];
+      wider->coded.codes[k] = static_cast<std::uint8_t>(middle + std::nearbyint(steps));
+    }
+  }
+  return wider;
+}
+
 TensorMaker CodesOf(const WeightedLayer& layer, const WeightParts& parts, int bits, int threads) {
   const Initializer& weight = *layer.weight;
   if (parts.solved != nullptr) {
@@ -218,11 +236,10 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
   // A MatMul between codes has nowhere to put a bias.
   if (!node->Is("MatMul")) AddShift(emitter.BiasShift(planned), layer.weight_factor, &bias);
   QB_TRY(WeightParts parts, PartsOf(planned, layer, emitter));
-  bool widened = FitBias(bias, input_scale, &parts.scales);
-  if (widened && parts.solved != nullptr) {  // chosen codes belong to their scales
-    QB_TRY(parts, PlainParts(*planned.node, layer, emitter));
-    widened = true;
-    FitBias(bias, input_scale, &parts.scales);
+  const std::vector<float> chosen = parts.scales;
+  const bool widened = FitBias(bias, input_scale, &parts.scales);
+  if (widened && parts.solved != nullptr) {
+    parts.solved = OnWiderScales(*parts.solved, chosen, parts.scales);
   }
   QB_TRY(const Names weight,
          SharedWeight(planned, layer, parts, widened ? planned.name : std::string(), &emitter));
