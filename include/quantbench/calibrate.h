@@ -249,8 +249,9 @@ struct TensorError {
 };
 
 struct CompareOptions {
-  std::int64_t samples = 8;                  // at most the data set's size
-  std::uint64_t memory_bytes = 512U << 20U;  // of values held for one sample; else further passes
+  std::int64_t samples = 8;  // at most the data set's size
+  std::uint64_t memory_bytes =
+      512U << 20U;  // of values held for one sample; more pairs than 4 are split into passes
   SessionOptions session;
 };
 

@@ -222,10 +222,12 @@ TEST(CompareTensors, SumsSignalAndNoise) {
     SilentProgress silent;
     const auto errors = Must(
         CompareTensors(Chain(), builder.Build(), TestEngine(), Samples({{1, -2, 3}, {4, 0, 0}}),
-                       {{"relu_out", "relu_out"}, {"x", "x"}}, options, silent));
+                       {{"relu_out", "relu_out"}, {"x", "x"}, {"x", "x"}, {"x", "x"}, {"x", "x"}},
+                       options, silent));
     EXPECT_EQ(errors[0].signal, 26);
     EXPECT_EQ(errors[0].noise, 4);
     EXPECT_NEAR(errors[0].SqnrDb(), 10 * std::log10(6.5), 1e-9);
+    EXPECT_EQ(errors[4].signal, errors[1].signal);
     EXPECT_EQ(errors[1].noise, 0);
     EXPECT_TRUE(std::isinf(errors[1].SqnrDb()));
   }
