@@ -73,6 +73,15 @@ void JudgeMargin(const ArmAccuracy& row, double margin, ArmScore* score) {
   if (needed < 1e12) score->needed = static_cast<std::int64_t>(std::ceil(needed));
 }
 
+// Resamples of answers that hardly differ show less than is not known: no interval of a share is
+// narrower than Tango's where none of so many samples changed.
+void WidenToUnseen(std::int64_t samples, Interval* difference) {
+  if (!difference->valid()) return;
+  const Interval unseen = PairedDifference(0, 0, samples);
+  difference->low = std::min(difference->low, difference->estimate + unseen.low);
+  difference->high = std::max(difference->high, difference->estimate + unseen.high);
+}
+
 ArmScore ScoreArm(Score which, const Predictions& mine, const Predictions* original,
                   const ArmAccuracy& row) {
   ArmScore score;
@@ -91,6 +100,9 @@ ArmScore ScoreArm(Score which, const Predictions& mine, const Predictions* origi
   } else {
     const auto base = MakeScorer(which, *original);
     score.difference = Bootstrap(*scorer, base.get(), mine, ResamplesFor(mine, relative));
+    if (mine.task == Task::kClassify && Independent(mine)) {
+      WidenToUnseen(mine.samples, &score.difference);
+    }
   }
   return score;
 }

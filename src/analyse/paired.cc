@@ -35,12 +35,13 @@ double SolveTango(double gained, double lost, double n, double target, double lo
   return 0.5 * (low + high);
 }
 
-// Logarithm of the mean of exp(logs).
-double LogMean(std::span<const double> logs) {
+// Whether the mean of exp(logs) reaches exp(target).
+bool MeanReaches(std::span<const double> logs, double target) {
   const double most = *std::max_element(logs.begin(), logs.end());
+  if (most < target) return false;  // a mean is at most the largest
   double sum = 0;
   for (const double value : logs) sum += std::exp(value - most);
-  return most + std::log(sum / static_cast<double>(logs.size()));
+  return most + std::log(sum / static_cast<double>(logs.size())) >= target;
 }
 
 }  // namespace
@@ -81,8 +82,9 @@ void SequentialTest::Add(double difference) {
     log_above_[i] += std::log1p(share / (1 - margin_) * step);
     log_below_[i] += std::log1p(-share / (1 + margin_) * step);
   }
-  if (LogMean(log_above_) >= std::log(1 / kAlpha)) decision_ = Decision::kNotWorse;
-  if (LogMean(log_below_) >= std::log(1 / kAlpha)) decision_ = Decision::kWorse;
+  const double target = std::log(1 / kAlpha);
+  if (MeanReaches(log_above_, target)) decision_ = Decision::kNotWorse;
+  if (MeanReaches(log_below_, target)) decision_ = Decision::kWorse;
 }
 
 std::int64_t SamplesForDrop(double drop, double discordant) {

@@ -141,7 +141,10 @@ Result<Predictions> Predict(Session& session, Session* reference, const Dataset&
     QB_TRY(const std::vector<Sample> samples, loader.Next(options.batch));
     if (samples.empty()) break;
     const auto here = static_cast<std::int64_t>(samples.size());
-    QB_TRY(const std::vector<InputSpec> resolved, ResolveInputs(inputs, here, {}));
+    auto fitted = ResolveInputs(inputs, here, {});
+    // Bad samples can leave less than the batch that a model fixes: the rest is left out.
+    if (!fitted.ok() && done > 0 && here < options.batch) break;
+    QB_TRY(const std::vector<InputSpec> resolved, std::move(fitted));
     QB_OK(evaluation.Add(samples, resolved, &mine, beside ? &*beside : nullptr));
     done += here;
     progress.Update("evaluating", done, total);

@@ -25,13 +25,14 @@ std::string RatioRange(const Interval& ratio) {
   return Format("{:.3f} to {:.3f}", ratio.low, ratio.high);
 }
 
-// "2 of 302 samples left out, first: x.jpg: corrupt JPEG", "decided after 412 samples".
-std::string Remark(const ArmAccuracy& row, const ArmScore* score) {
+// "2 bad samples left out, first: x.jpg: corrupt JPEG; decided after 412 samples"; of further
+// scores only what concerns them.
+std::string Remark(const ArmAccuracy& row, const ArmScore* score, bool first) {
   if (row.outcome != Outcome::kOk) return Format("{}: {}", Name(row.outcome), row.reason);
   std::string remark;
   const auto add = [&](const std::string& part) { remark += (remark.empty() ? "" : "; ") + part; };
-  if (row.stopped) add(Format("decided after {} samples", row.samples));
-  if (!row.bad.empty()) {
+  if (first && row.stopped) add(Format("decided after {} samples", row.samples));
+  if (first && !row.bad.empty()) {
     add(Format("{} bad sample{} left out, first: {}", row.bad.size(),
                row.bad.size() == 1 ? "" : "s", Printable(row.bad.front().reason)));
   }
@@ -67,7 +68,7 @@ void AppendScores(const ArmAccuracy& row, Table* table) {
     line.insert(line.end(), flips.begin(), flips.end());
     line.push_back(i == 0 ? Decimal(row.sqnr_db, 1) : "");
     line.push_back(i == 0 ? (std::isnan(row.kl) ? "-" : Format("{:.3g}", row.kl)) : "");
-    line.push_back(i == 0 || score->needed > 0 ? Remark(row, score) : "");
+    line.push_back(Remark(row, score, i == 0));
     table->rows.push_back(std::move(line));
   }
 }

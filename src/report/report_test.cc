@@ -249,11 +249,12 @@ TEST(AccuracyTable, ShowsEveryScoreInItsUnitAndCountsBadSamples) {
   row.scores = {{Score::kPerplexity, {5.4321, 5, 6}, {0.012, 0.01, 0.02}, NAN, NotWorse::kNo, 0},
                 {Score::kTop1, {0.5, 0.4, 0.6}, {-0.02, -0.05, 0.01}, 0.25, NotWorse::kOpen, 900}};
   analysis.accuracies = {row};
-  const std::string shown = Render(AccuracyTable(analysis), OutputFormat::kCsv);
-  for (const char* part : {"perplexity,5.432,5 to 6,+1.00 to +2.00,-,worse,98.00,0,3,31.2,0.002",
-                           "1 bad sample left out, first: x.jpg: corrupt JPEG",
-                           "top-1 %,50.00,40.00 to 60.00,-5.00 to +1.00,0.25,open",
-                           "about 900 samples would decide"}) {
+  const std::string shown = Render(AccuracyTable(analysis), OutputFormat::kMarkdown);
+  for (const char* part :
+       {"| perplexity | 5.432 | 5 to 6 | +1.00 to +2.00 | - | worse | 98.00 | 0 | 3 | 31.2 |",
+        "1 bad sample left out, first: x.jpg: corrupt JPEG",
+        "| top-1 % | 50.00 | 40.00 to 60.00 | -5.00 to +1.00 | 0.25 | open |",
+        "about 900 samples would decide"}) {
     EXPECT_NE(shown.find(part), std::string::npos) << part << "\n" << shown;
   }
 }
