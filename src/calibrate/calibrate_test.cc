@@ -200,7 +200,8 @@ TEST(ObserveTensors, StopsWhenScalesHaveSettled) {
   EXPECT_EQ(all.drift, 0);
   // The range grows by a fifth from one look to the next, until 256.
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i][1] = static_cast<float>(std::pow(1.2, std::log2(std::min<double>(256, 1.0 + i))));
+    rows[i][1] = static_cast<float>(
+        std::pow(1.2, std::log2(std::min<double>(256, 1.0 + static_cast<double>(i)))));
   }
   all = Must(StatisticsOf(Samples(rows), options));
   EXPECT_EQ(all.samples, 500);  // 256 to 512 would be still

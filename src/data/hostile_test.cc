@@ -32,7 +32,8 @@ struct Hostile {
 
 std::string Little(std::uint64_t value, int width) {
   std::string bytes;
-  for (int i = 0; i < width; ++i) bytes += static_cast<char>((value >> (8U * i)) & 0xFFU);
+  for (int i = 0; i < width; ++i)
+    bytes += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
   return bytes;
 }
 
