@@ -90,7 +90,7 @@ Tensor CodesInLayout(const SolvedWeight& solved, int bits, const Shape& dims, Ch
 
 StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan) {
   StepWork work;
-  std::map<std::string_view, const Node*> nodes;
+  std::map<std::string, const Node*, std::less<>> nodes;
   for (const NodeRef& ref : ListNodes(prepared.graph)) {
     if (ref.index >= 0) nodes.emplace(ref.name, ref.node);
   }
