@@ -12,7 +12,9 @@ const std::string kTransformer = kQuickstart + "models/intent_transformer.onnx";
 const std::string kImages = kQuickstart + "data/glyph-calibration-images.idx3.gz";
 
 TEST_F(Calibrate, OneTableServesEveryObserver) {
-  ASSERT_EQ(Run("calibrate " + kCnn + " --data " + kImages + " --samples 40 -o t.json").code, 0);
+  ASSERT_EQ(
+      Run("calibrate " + kCnn + " --data " + kImages + " --samples 40 --threads 1 -o t.json").code,
+      0);
   for (const std::string observer : {"minmax", "average", "percentile", "entropy", "mse"}) {
     const std::string with = " --observer " + observer + " --no-verify --threads 1 --force";
     const Ran from_table = Run("quantize " + kCnn + " --calibration t.json" + with + " -o a.onnx");
