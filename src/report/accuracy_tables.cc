@@ -124,6 +124,7 @@ Table NaturalTable(const Analysis& analysis) {
   for (const NaturalLatency& row : analysis.natural) {
     const Interval& content = row.real_to_synthetic;
     const bool differs = content.valid() && (content.low > 1 || content.high < 1);
+    const bool itself = row.ratio.low == 1 && row.ratio.high == 1;  // the original
     const Interval faster{1 / row.ratio.estimate, 1 / row.ratio.high, 1 / row.ratio.low};
     const std::string sizes = row.size_from == row.size_to
                                   ? Format("{}", row.size_from)
@@ -134,7 +135,7 @@ Table NaturalTable(const Analysis& analysis) {
                           !content.valid() ? "not known"
                           : differs        ? "yes"
                                            : "not seen",
-                          row.arm == kOriginal ? "-" : RatioRange(faster)});
+                          itself ? "-" : RatioRange(faster)});
   }
   return table;
 }

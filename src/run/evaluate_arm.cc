@@ -26,7 +26,7 @@ void FitBatch(const std::vector<InputSpec>& inputs, std::int64_t samples,
 }
 
 // How the data set says its answers are read.
-EvaluateOptions OptionsOf(const DataSpec& data) {
+EvaluateOptions EvaluateOptionsOf(const DataSpec& data) {
   EvaluateOptions options;
   options.task = data.TaskOf();
   options.answer = data.answer;
@@ -77,7 +77,7 @@ Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& pro
   if (!original.empty()) paths.emplace_back(original);
   QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(paths.front()));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
-  EvaluateOptions options = OptionsOf(*source.data);
+  EvaluateOptions options = EvaluateOptionsOf(*source.data);
   options.batch = std::max<std::int64_t>(1, request["batch"].AsInt(16));
   options.limit = request["limit"].AsInt();
   if (!options.feedback.empty()) options.batch = 1;
