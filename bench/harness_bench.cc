@@ -29,7 +29,7 @@ std::unique_ptr<Session> TinySession(Engine& engine) {
   const std::vector<std::byte> bytes = Must(EncodeToBytes(ProductChain(1, 16, 1)));
   std::unique_ptr<Session> session = Must(engine.Load({bytes, {}}, {}));
   const std::vector<float> ones(16, 1.0F);
-  const std::vector<NamedTensor> inputs = {{"x", Tensor::OfFloats({1, 16}, ones)}};
+  const std::vector<NamedTensor> inputs = {{"x", Tensor::OfFloats({1, 1, 16}, ones)}};
   Must(session->Bind(inputs));
   return session;
 }

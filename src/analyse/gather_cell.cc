@@ -180,7 +180,9 @@ CellResult GatherCell(const Study& study, const Record& record) {
   cell.reason = record.reason;
   cell.input = record.results["input"].AsString();
   cell.stopped = record.results["stopped"].AsString();
-  cell.widening = std::clamp(record.results["widening"].AsDouble(1), 1.0, 10.0);
+  // A fixed number of processes has none; nothing else a record may say is believed.
+  const double widening = record.results["widening"].AsDouble();
+  cell.widening = widening >= 1 && widening <= 10 ? widening : 1;
   const Json::Array& arms = record.results["arms"].AsArray();
   std::vector<LatencySamples> original;
   for (const Json& arm : arms) {

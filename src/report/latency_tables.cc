@@ -58,7 +58,7 @@ Table LatencyTable(const Analysis& analysis) {
     if (cell.outcome != Outcome::kOk) table.rows.push_back(EmptyRow(table, cell));
     for (const ArmLatency& arm : cell.arms) {
       const bool fine = arm.outcome == Outcome::kOk;
-      const bool compared = fine && arm.arm != kOriginal;
+      const bool compared = fine && &arm != &cell.arms.front();  // the original is first
       const Summary& ms = arm.ms;
       const auto show = [&](double value) { return fine ? Number(value) : std::string("-"); };
       table.rows.push_back(

@@ -17,7 +17,7 @@ ValueInfo FloatValue(std::string name, std::int64_t rows, std::int64_t width) {
   value.is_tensor = true;
   value.type = DataType::kFloat32;
   value.has_shape = true;
-  value.dims = {{rows, ""}, {width, ""}};
+  value.dims = {{1, ""}, {rows, ""}, {width, ""}};  // a batch of one
   return value;
 }
 

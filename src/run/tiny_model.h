@@ -8,8 +8,8 @@
 
 namespace quantbench {
 
-// `layers` products of a [rows, width] input with [width, width] weights, seeded and normal, each
-// followed by Relu; float32.
+// `layers` products of a [1, rows, width] input with [width, width] weights, seeded and normal,
+// each followed by Relu; float32.
 Model ProductChain(std::int64_t rows, std::int64_t width, int layers);
 
 }  // namespace quantbench

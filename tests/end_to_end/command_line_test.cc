@@ -206,7 +206,7 @@ TEST_F(CommandLine, BenchSweepsSeveralValuesOfADimension) {
 }
 
 TEST_F(CommandLine, SelfTestFindsAgainWhatItPlanted) {
-  const Ran ran = Run("selftest " + kMlp + " --sessions 1 --processes 3 --planted 50 -o json");
+  const Ran ran = Run("selftest --sessions 1 --processes 3 --planted 50 -o json");
   EXPECT_TRUE(ran.code == 0 || ran.code == 1) << ran.err;  // one session may miss
   const auto json = Json::Parse(ran.out);
   ASSERT_TRUE(json.ok()) << ran.out;
