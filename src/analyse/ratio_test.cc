@@ -278,7 +278,7 @@ TEST(PatternOf, TellsHowTimesMove) {
   EXPECT_EQ(pattern([](int process, int) { return process < 4 ? 5 : 5.6; }), "slowdown");
   EXPECT_EQ(pattern([](int process, int) { return process % 2 == 0 ? 5 : 5.6; }), "two speeds");
   EXPECT_EQ(pattern([](int process, int) {
-              return std::array{5., 5.3, 5.9, 5.6}[process % 4];
+              return std::array{5., 5.3, 5.9, 5.6}[static_cast<std::size_t>(process % 4)];
             }),
             "no steady state");
 }

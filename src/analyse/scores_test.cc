@@ -277,7 +277,12 @@ TEST(Accuracy, ComparesAnEarlyEndOnWhatBothSaw) {
 
 Json SamplesJson(std::int64_t ns) {
   LatencySamples samples;
-  samples.wall_ns = samples.cpu_ns = {ns, ns + 1, ns - 1};
+  for (const std::int64_t wall : {ns, ns + 1, ns - 1}) {
+    Lap lap;
+    lap.cpu_ns = wall;
+    lap.run_ns = {wall};
+    samples.laps.push_back(std::move(lap));
+  }
   return samples.ToJson();
 }
 

@@ -78,7 +78,7 @@ expect = "<= 0.5"
   EXPECT_EQ(s.models[0].path, folder_ / "m.onnx");
   EXPECT_EQ(s.models[0].constants.at("sr"), 16000);
   EXPECT_FALSE(s.variants[0].recipe.choices.front().per_channel);
-  EXPECT_EQ(s.variants[0].calibrate_samples, 3);
+  EXPECT_EQ(s.variants[0].calibration.samples, 3);
   EXPECT_EQ(s.data.at("d").inputs.at("mask").nonzero_of, "ids");
   EXPECT_EQ(*s.data.at("d").inputs.at("sr").constant, 16000);
   EXPECT_EQ(s.data.at("d").preprocess.mean, (std::vector<double>{1, 2}));
