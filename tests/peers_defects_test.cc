@@ -12,6 +12,7 @@
 
 #include "model_builder.h"
 #include "quantize_model.h"
+#include "sanitized.h"
 
 namespace quantbench {
 namespace {
@@ -115,9 +116,7 @@ std::uint64_t PeakBytes() {
 
 // D3. Histogram calibrators keep every activation of every sample: 32 samples of BERT, 123 GB.
 TEST(PeersDefects, CalibrationDoesNotHoldActivations) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers keep freed memory";
-#endif
+  if (testing::kSanitized) GTEST_SKIP() << "sanitizers keep freed memory";
   const Model model = Relu({-1, LargeSamples::kNumbers});
   EXPECT_EQ(TableOf(model, LargeSamples(4), {}).ranges.at("relu_out").max, 4);
   const std::uint64_t of_four = PeakBytes();

@@ -9,6 +9,7 @@
 
 #include "model/onnx_oracle.h"
 #include "model/process_limits.h"
+#include "sanitized.h"
 
 namespace quantbench {
 namespace {
@@ -170,13 +171,6 @@ Answer InChild(const Work& work) {
   return answer;
 }
 
-// The sanitizer keeps freed memory aside, so there is no saying how much a program needs.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kMemoryIsTold = false;
-#else
-constexpr bool kMemoryIsTold = true;
-#endif
-
 template <typename T>
 void ExpectValues(const Initializer& tensor, std::size_t weight) {
   const auto payload = PayloadOf(tensor);
@@ -209,7 +203,7 @@ TEST(HugeModel, IsRewrittenInTheMemoryOfOneTensor) {
     return ErrorOf(SaveModel(model.value(), output));
   });
   ASSERT_EQ(answer.error, "");
-  if (kMemoryIsTold) {
+  if (!testing::kSanitized) {
     EXPECT_LT(answer.growth, kWeightBytes / sizeof(float) + 50'000'000);
   }
 
@@ -244,7 +238,7 @@ TEST(HugeModel, BeyondTwoGigabytesBringsAFileOfDataAlong) {
   const Answer answer =
       InChild([&] { return ErrorOf(SaveModel(ProductsOf(weights, Storage::kRaw), output)); });
   ASSERT_EQ(answer.error, "");
-  if (kMemoryIsTold) {
+  if (!testing::kSanitized) {
     EXPECT_LT(answer.growth, 50'000'000U);
   }
   EXPECT_LT(fs::file_size(output), 10'000U);

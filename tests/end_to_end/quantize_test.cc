@@ -77,9 +77,9 @@ TEST_F(Quantize, APlanIsWrittenEditedAndApplied) {
 
 // Steps by name win back what rounding to nearest lost, on the same bytes.
 TEST_F(Quantize, StepsWinAccuracyBackAndUnknownOnesAreNamed) {
-  Put("intents.toml", "kind = \"npy\"\npath = \"" + kQuickstart +
-                          "data/intent-calibration-ids.npy\"\n[inputs]\ninput_ids = \"\"\n"
-                          "attention_mask = { nonzero_of = \"input_ids\" }\n");
+  Put("intents.toml", "kind = \"text\"\npath = \"" + kQuickstart +
+                          "data/intent-calibration.tsv\"\n[text]\ntokenizer = \"" + kQuickstart +
+                          "data/intent-vocabulary.txt\"\nmodel = \"words\"\nmax_length = 32\n");
   const auto sqnr_with = [&](const std::string& flags) {
     const Json json = Parsed(Run("quantize " + kTransformer + " --recipe weight-int4 " + flags +
                                  " --calibrate intents.toml --samples 64 -o s.onnx --force"
