@@ -9,6 +9,7 @@
 #include "quantbench/study.h"
 
 #include "study/parse_data.h"
+#include "study/parse_parts.h"
 #include "study/reader.h"
 
 namespace quantbench {
@@ -109,35 +110,12 @@ class Parser {
     return ids;
   }
 
-  void ReadLatency(Reader* reader) {
-    LatencyPlan& plan = study_.latency;
-    std::int64_t repetitions = plan.repetitions;
-    std::int64_t processes = 0;
-    std::int64_t most = 0;
-    std::int64_t seed = 1;
-    double budget_s = static_cast<double>(plan.budget_ns) * 1e-9;
-    reader->Int("repetitions", &repetitions, 2, 100'000);
-    reader->Int("processes", &processes, 1, 1000);
-    reader->Int("max_processes", &most, 1, 1000);
-    reader->Int("seed", &seed, 0);
-    reader->Double("precision", &plan.precision);
-    reader->Double("budget_s", &budget_s);
-    if (!(plan.precision > 0)) reader->Mistake("precision", "precision must be above 0");
-    if (!(budget_s >= 0 && budget_s <= 1e6)) {
-      reader->Mistake("budget_s", "budget_s must be between 0 and 1000000");
-    }
-    plan.repetitions = static_cast<int>(repetitions);
-    plan.SetProcesses(static_cast<int>(processes), static_cast<int>(most));
-    plan.budget_ns = static_cast<std::int64_t>(budget_s * 1e9);
-    plan.seed = static_cast<std::uint64_t>(seed);
-  }
-
   void ReadHead(const toml::table& table) {
     Reader reader(table, "[study]", diagnostics_);
     reader.String("title", &study_.title, Need::kRequired);
     reader.Strings("authors", &study_.authors);
     reader.String("text", &study_.text);
-    ReadLatency(&reader);
+    ReadLatency(&reader, &study_.latency);
     reader.Int("timeout_s", &study_.timeout_s, 1);
     reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
     reader.Int("evaluate_batch", &study_.evaluate.batch, 1, 65536);
@@ -200,103 +178,12 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
-  void ReadRecovery(Reader* parts, Recovery* recovery) {
-    parts->Bool("act_order", &recovery->act_order);
-    parts->Double("damping", &recovery->damping);
-    if (!(recovery->damping >= 0 && recovery->damping <= 10)) {
-      parts->Mistake("damping", "\"damping\" must lie between 0 and 10");
-    }
-    if (parts->Find("steps") == nullptr) return;
-    std::vector<std::string> names;
-    parts->Strings("steps", &names);
-    auto steps = ParseSteps(names);
-    if (!steps.ok()) return parts->Mistake("steps", steps.error().message());
-    recovery->steps = std::move(steps).value();
-  }
-
-  // What a recipe table changes about its base.
-  void ReadRecipeParts(Reader* parts, Recipe* recipe) {
-    bool per_channel = true;
-    bool symmetric = true;
-    std::int64_t block = 0;
-    std::string format;
-    std::string target;
-    std::vector<std::string> rules;
-    parts->Bool("per_channel", &per_channel);
-    parts->Bool("symmetric", &symmetric);
-    parts->Int("block", &block, 16, 256);
-    parts->String("format", &format);
-    parts->String("target", &target);
-    parts->Strings("rules", &rules);
-    parts->Strings("keep_float", &recipe->keep_float);
-    parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
-    ReadRecovery(parts, &recipe->recovery);
-    for (const std::string& text : rules) {
-      auto rule = ParseRule(text);
-      if (!rule.ok()) return parts->Mistake("rules", rule.error().message());
-      recipe->rules.push_back(std::move(rule).value());
-    }
-    if (!per_channel) recipe->SetPerChannel(false);
-    if (!symmetric) recipe->SetSymmetric(false);
-    if (block > 0) recipe->SetBlock(block);
-    if (!format.empty()) {
-      const auto parsed = ParseQuantFormat(format);
-      if (!parsed.ok()) return parts->Mistake("format", parsed.error().message());
-      recipe->SetFormat(parsed.value());
-    }
-    if (!target.empty()) {
-      const auto parsed = ParseTarget(target);
-      if (!parsed.ok()) return parts->Mistake("target", parsed.error().message());
-      recipe->target = parsed.value();
-    }
-  }
-
-  void ReadRecipe(Reader* reader, StudyVariant* variant) {
-    const toml::node* node = reader->Find("recipe");
-    if (node == nullptr) {
-      return reader->Mistake("recipe", "[[variant]] needs the key \"recipe\"");
-    }
-    if (const auto name = node->value_exact<std::string>()) {
-      auto recipe = FindRecipe(*name);
-      if (!recipe.ok()) return reader->Mistake("recipe", recipe.error().message());
-      variant->recipe = std::move(recipe).value();
-      return;
-    }
-    const toml::table* table = node->as_table();
-    if (table == nullptr) return reader->Mistake("recipe", "\"recipe\" must be a name or a table");
-    Reader parts(*table, "\"recipe\"", diagnostics_);
-    std::string base;
-    parts.String("base", &base, Need::kRequired);
-    auto recipe = FindRecipe(base);
-    if (!recipe.ok() && !base.empty()) return parts.Mistake("base", recipe.error().message());
-    if (recipe.ok()) variant->recipe = std::move(recipe).value();
-    ReadRecipeParts(&parts, &variant->recipe);
-  }
-
-  static void ReadCalibration(const toml::table& table, Reader* parts,
-                              CalibrationSettings* settings) {
-    parts->Int("samples", &settings->samples, 1);
-    parts->Bool("until_stable", &settings->until_stable);
-    if (settings->until_stable && !table.contains("samples")) {
-      settings->samples = CalibrationSettings::kMostSamples;
-    }
-    std::string name(Name(settings->observer.observer));
-    parts->String("observer", &name);
-    auto observer = ParseObserver(name);
-    if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
-    settings->observer.observer = observer.value();
-    parts->Double("percentile", &settings->observer.percentile);
-    if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
-      parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
-    }
-  }
-
   void ReadVariant(const toml::table& table) {
     Reader reader(table, "[[variant]]", diagnostics_);
     StudyVariant variant;
     reader.String("id", &variant.id, Need::kRequired);
     reader.String("why", &variant.why);
-    ReadRecipe(&reader, &variant);
+    ReadRecipe(&reader, &variant.recipe);
     reader.Strings("models", &variant.models);
     for (const std::string& model : variant.models) {
       CheckKnown(&reader, "models", model, ModelIds(), "model");

@@ -1,0 +1,124 @@
+// Parsing of what a study shares with command lines.
+#include "study/parse_parts.h"
+
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+void ReadRecovery(Reader* parts, Recovery* recovery) {
+  parts->Bool("act_order", &recovery->act_order);
+  parts->Double("damping", &recovery->damping);
+  if (!(recovery->damping >= 0 && recovery->damping <= 10)) {
+    parts->Mistake("damping", "\"damping\" must lie between 0 and 10");
+  }
+  if (parts->Find("steps") == nullptr) return;
+  std::vector<std::string> names;
+  parts->Strings("steps", &names);
+  auto steps = ParseSteps(names);
+  if (!steps.ok()) return parts->Mistake("steps", steps.error().message());
+  recovery->steps = std::move(steps).value();
+}
+
+// What a recipe table changes about its base.
+void ReadRecipeParts(Reader* parts, Recipe* recipe) {
+  bool per_channel = true;
+  bool symmetric = true;
+  std::int64_t block = 0;
+  std::string format;
+  std::string target;
+  std::vector<std::string> rules;
+  parts->Bool("per_channel", &per_channel);
+  parts->Bool("symmetric", &symmetric);
+  parts->Int("block", &block, 16, 256);
+  parts->String("format", &format);
+  parts->String("target", &target);
+  parts->Strings("rules", &rules);
+  parts->Strings("keep_float", &recipe->keep_float);
+  parts->Bool("quantize_embeddings", &recipe->quantize_embeddings);
+  ReadRecovery(parts, &recipe->recovery);
+  for (const std::string& text : rules) {
+    auto rule = ParseRule(text);
+    if (!rule.ok()) return parts->Mistake("rules", rule.error().message());
+    recipe->rules.push_back(std::move(rule).value());
+  }
+  if (!per_channel) recipe->SetPerChannel(false);
+  if (!symmetric) recipe->SetSymmetric(false);
+  if (block > 0) recipe->SetBlock(block);
+  if (!format.empty()) {
+    const auto parsed = ParseQuantFormat(format);
+    if (!parsed.ok()) return parts->Mistake("format", parsed.error().message());
+    recipe->SetFormat(parsed.value());
+  }
+  if (!target.empty()) {
+    const auto parsed = ParseTarget(target);
+    if (!parsed.ok()) return parts->Mistake("target", parsed.error().message());
+    recipe->target = parsed.value();
+  }
+}
+
+}  // namespace
+
+void ReadRecipe(Reader* reader, Recipe* result) {
+  const toml::node* node = reader->Find("recipe");
+  if (node == nullptr) {
+    return reader->Mistake("recipe", "[[variant]] needs the key \"recipe\"");
+  }
+  if (const auto name = node->value_exact<std::string>()) {
+    auto recipe = FindRecipe(*name);
+    if (!recipe.ok()) return reader->Mistake("recipe", recipe.error().message());
+    *result = std::move(recipe).value();
+    return;
+  }
+  const toml::table* table = node->as_table();
+  if (table == nullptr) return reader->Mistake("recipe", "\"recipe\" must be a name or a table");
+  Reader parts(*table, "\"recipe\"", &reader->diagnostics());
+  std::string base;
+  parts.String("base", &base, Need::kRequired);
+  auto recipe = FindRecipe(base);
+  if (!recipe.ok() && !base.empty()) return parts.Mistake("base", recipe.error().message());
+  if (recipe.ok()) *result = std::move(recipe).value();
+  ReadRecipeParts(&parts, result);
+}
+
+void ReadCalibration(const toml::table& table, Reader* parts, CalibrationSettings* settings) {
+  parts->Int("samples", &settings->samples, 1);
+  parts->Bool("until_stable", &settings->until_stable);
+  if (settings->until_stable && !table.contains("samples")) {
+    settings->samples = CalibrationSettings::kMostSamples;
+  }
+  std::string name(Name(settings->observer.observer));
+  parts->String("observer", &name);
+  auto observer = ParseObserver(name);
+  if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
+  settings->observer.observer = observer.value();
+  parts->Double("percentile", &settings->observer.percentile);
+  if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
+    parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
+  }
+}
+
+void ReadLatency(Reader* reader, LatencyPlan* latency) {
+  LatencyPlan& plan = *latency;
+  std::int64_t repetitions = plan.repetitions;
+  std::int64_t processes = 0;
+  std::int64_t most = 0;
+  std::int64_t seed = 1;
+  double budget_s = static_cast<double>(plan.budget_ns) * 1e-9;
+  reader->Int("repetitions", &repetitions, 2, 100'000);
+  reader->Int("processes", &processes, 1, 1000);
+  reader->Int("max_processes", &most, 1, 1000);
+  reader->Int("seed", &seed, 0);
+  reader->Double("precision", &plan.precision);
+  reader->Double("budget_s", &budget_s);
+  if (!(plan.precision > 0)) reader->Mistake("precision", "precision must be above 0");
+  if (!(budget_s >= 0 && budget_s <= 1e6)) {
+    reader->Mistake("budget_s", "budget_s must be between 0 and 1000000");
+  }
+  plan.repetitions = static_cast<int>(repetitions);
+  plan.SetProcesses(static_cast<int>(processes), static_cast<int>(most));
+  plan.budget_ns = static_cast<std::int64_t>(budget_s * 1e9);
+  plan.seed = static_cast<std::uint64_t>(seed);
+}
+
+}  // namespace quantbench
