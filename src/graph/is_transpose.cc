@@ -39,24 +39,30 @@ bool AgreesSomewhere(const TransposedPair& pair) {
   return true;
 }
 
-// In blocks, which stay in the cache.
-bool AgreesEverywhere(const TransposedPair& pair) {
+// The rows [begin, end) of a, in blocks that stay in the cache.
+bool AgreesInRows(const TransposedPair& pair, std::int64_t begin, std::int64_t end) {
   constexpr std::int64_t kBlock = 16;
-  const auto same_row = [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t column = begin; column < end; ++column) {
-      if (!pair.AgreesAt(row, column)) return false;
+  const auto block_agrees = [&](std::int64_t top, std::int64_t left) {
+    const std::int64_t right = std::min(left + kBlock, pair.columns);
+    for (std::int64_t row = top; row < std::min(top + kBlock, end); ++row) {
+      for (std::int64_t column = left; column < right; ++column) {
+        if (!pair.AgreesAt(row, column)) return false;
+      }
     }
     return true;
   };
-  for (std::int64_t r = 0; r < pair.rows; r += kBlock) {
-    for (std::int64_t c = 0; c < pair.columns; c += kBlock) {
-      const std::int64_t end = std::min(c + kBlock, pair.columns);
-      for (std::int64_t i = r; i < std::min(r + kBlock, pair.rows); ++i) {
-        if (!same_row(i, c, end)) return false;
-      }
+  for (std::int64_t row = begin; row < end; row += kBlock) {
+    for (std::int64_t column = 0; column < pair.columns; column += kBlock) {
+      if (!block_agrees(row, column)) return false;
     }
   }
   return true;
+}
+
+// Rows of a that are compared before pages go back: some 16 MB.
+std::int64_t RowsTogether(const TransposedPair& pair) {
+  constexpr std::int64_t kElements = 4 << 20;
+  return std::max<std::int64_t>(16, kElements / pair.columns);
 }
 
 }  // namespace
@@ -68,9 +74,13 @@ Result<bool> IsTranspose(const Initializer& a, const Initializer& b) {
   QB_TRY(const Bytes of_b, PayloadOf(b));
   const TransposedPair pair{of_a.view, of_b.view, a.dims[0], a.dims[1]};
   if (Elements(a) == 0) return true;
-  const bool same = AgreesSomewhere(pair) && AgreesEverywhere(pair);
-  of_a.Release(of_a.view);
-  of_b.Release(of_b.view);
+  bool same = AgreesSomewhere(pair);
+  const std::int64_t together = RowsTogether(pair);
+  for (std::int64_t row = 0; same && row < pair.rows; row += together) {
+    same = AgreesInRows(pair, row, std::min(row + together, pair.rows));
+    of_a.Release(of_a.view);
+    of_b.Release(of_b.view);
+  }
   return same;
 }
 
