@@ -12,6 +12,8 @@ test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev strace"
 figure_packages="gnuplot-nox fonts-dejavu-core"
 # Benchmarks; only ./dev bench needs them.
 bench_packages="libbenchmark-dev"
+# The sanitizers; only ./dev asan needs them.
+sanitizer_packages="clang libclang-rt-dev llvm"
 # Checks of the source text; only ./dev tidy and ./dev format need them.
 check_packages="clang clang-tidy clang-format"
 
