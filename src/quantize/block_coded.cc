@@ -5,6 +5,7 @@
 
 #include "quantize/block_matrix.h"
 #include "quantize/kernels.h"
+#include "quantize/turned.h"
 
 namespace quantbench {
 namespace {
@@ -49,19 +50,6 @@ BlockWeights WithGrids(const SolvedWeight& solved, const BlockShapes& shapes, Te
         PackRows(ZeroPointsOf(solved.coded), solved.rows, spec, shapes.zero_points);
   }
   return blocks;
-}
-
-// [rows, columns] the other way round.
-template <typename T>
-std::vector<T> Turned(std::span<const T> values, std::int64_t rows, std::int64_t columns) {
-  std::vector<T> turned(values.size());
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t column = 0; column < columns; ++column) {
-      turned[static_cast<std::size_t>(column * rows + row)] =
-          values[static_cast<std::size_t>(row * columns + column)];
-    }
-  }
-  return turned;
 }
 
 // One long vector of codes as a tensor of ONNX's own types, signed ones around their middle.
@@ -131,9 +119,9 @@ BlockWeights CodedForDequantize(const SolvedWeight& solved, const Shape& dims, C
   std::vector<float> scales;
   for (const CodeScale& scale : solved.coded.scales) scales.push_back(scale.scale);
   if (outputs == Channels::kColumns) {
-    codes = Turned(std::span<const std::uint8_t>(codes), solved.rows, solved.columns);
-    zero_points = Turned(std::span<const std::uint8_t>(zero_points), solved.rows, blocks);
-    scales = Turned(std::span<const float>(scales), solved.rows, blocks);
+    codes = TurnedRows(std::span<const std::uint8_t>(codes), solved.rows, solved.columns);
+    zero_points = TurnedRows(std::span<const std::uint8_t>(zero_points), solved.rows, blocks);
+    scales = TurnedRows(std::span<const float>(scales), solved.rows, blocks);
   }
   BlockWeights result{TensorOfCodes(std::move(codes), shapes, shapes.codes, spec),
                       Tensor::OfFloats(shapes.scales, scales), std::nullopt};

@@ -4,24 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/turned.h"
+
 namespace quantbench {
 namespace {
 
 // A Gram matrix beyond this many inputs would take more than 2 GB.
 constexpr std::int64_t kMostInputs = 16384;
-
-template <typename T>
-std::vector<T> TransposedValues(std::span<const T> values, std::int64_t rows,
-                                std::int64_t columns) {
-  std::vector<T> turned(values.size());
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t column = 0; column < columns; ++column) {
-      turned[static_cast<std::size_t>(column * rows + row)] =
-          values[static_cast<std::size_t>(row * columns + column)];
-    }
-  }
-  return turned;
-}
 
 bool HasSteps(const LayerPlan& plan, const Recovery& recovery) {
   if (plan.weight.empty()) return false;
@@ -63,8 +52,7 @@ Result<WeightMatrix> WeightMatrix::Of(const Initializer& weight, Channels output
   matrix.rows = weight.dims[outputs == Channels::kColumns ? 1 : 0];
   matrix.columns = matrix.rows == 0 ? 0 : count / matrix.rows;
   if (outputs == Channels::kColumns) {
-    matrix.values =
-        TransposedValues(std::span<const float>(matrix.values), matrix.columns, matrix.rows);
+    matrix.values = TurnedRows(std::span<const float>(matrix.values), matrix.columns, matrix.rows);
   }
   return matrix;
 }
@@ -83,7 +71,7 @@ Tensor CodesInLayout(const SolvedWeight& solved, int bits, const Shape& dims, Ch
     codes.push_back(static_cast<std::int8_t>(code - middle));
   }
   if (outputs == Channels::kColumns) {
-    codes = TransposedValues(std::span<const std::int8_t>(codes), solved.rows, solved.columns);
+    codes = TurnedRows(std::span<const std::int8_t>(codes), solved.rows, solved.columns);
   }
   return Tensor::Of(DataType::kInt8, dims, codes);
 }

@@ -11,6 +11,7 @@
 #include "quantbench/base/format.h"
 
 #include "run/arms.h"
+#include "run/calibrate_request.h"
 #include "run/protocol.h"
 #include "run/verify_model.h"
 
@@ -157,32 +158,17 @@ Result<CalibrationStatistics> ReadCalibrationTable(const fs::path& path, const f
 }
 
 Result<Json> CalibrateInWorker(const Json& request, Engine& engine, Progress& progress) {
-  QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
-  QB_TRY(const Recipe recipe, Recipe::FromJson(request["recipe"]));
-  QB_TRY(const CalibrationSettings settings, CalibrationSettings::FromJson(request["settings"]));
-  const std::string path = request["path"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
-  QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
-  QB_TRY(Model model, LoadModel(path));
-  QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));
+  QB_TRY(const CalibrateRequest work, CalibrateRequest::Of(request));
   Checkpoints checkpoints(request["checkpoint"].AsString(), request["key"].AsString());
   const std::optional<CalibrationStatistics> before = checkpoints.Find();
-  CalibrateOptions options;
-  options.samples = settings.samples;
-  options.until_stable = settings.until_stable;
-  options.observer = settings.observer;
+  CalibrateOptions options = work.Options();
   options.histograms = request["histograms"].AsBool();
-  options.memory_bytes = settings.memory_bytes;
-  options.session.threads = static_cast<int>(request["threads"].AsInt());
   options.resume = before ? &*before : nullptr;
   options.checkpoint = [&](const CalibrationStatistics& seen) { return checkpoints.Keep(seen); };
-  QB_TRY(CalibrationStatistics seen,
-         ObserveTensors(prepared, engine, *opened.dataset, TensorsToObserve(prepared, recipe),
-                        options, progress));
-  seen.source = Format("{}, {} samples", opened.source, seen.samples);
+  QB_TRY(const CalibrationStatistics seen, work.Observe(options, engine, progress));
   Json reply = Json::MakeObject().Set("resumed", before ? before->samples : 0);
   if (options.histograms) return reply.Set("statistics", seen.ToJson());
-  QB_TRY(const CalibrationTable table, ChooseRanges(seen, settings.observer));
+  QB_TRY(const CalibrationTable table, ChooseRanges(seen, work.settings.observer));
   return reply.Set("table", table.ToJson());
 }
 

@@ -11,6 +11,7 @@
 
 #include "run/arms.h"
 #include "run/calibrate_model.h"
+#include "run/calibrate_request.h"
 #include "run/protocol.h"
 #include "run/verify_model.h"
 
@@ -260,47 +261,29 @@ class LayerProgress final : public Progress {
   Progress& progress_;
 };
 
-Result<CalibrationStatistics> StatisticsFor(const Json& request, const Model& prepared,
-                                            const Recipe& recipe, const OpenedInput& opened,
+Result<CalibrationStatistics> StatisticsFor(const Json& request, const CalibrateRequest& work,
                                             Engine& engine, Progress& progress) {
   if (const std::string table = request["table"].AsString(); !table.empty()) {
     return ReadCalibrationTable(table, request["path"].AsString());
   }
-  QB_TRY(const CalibrationSettings settings, CalibrationSettings::FromJson(request["settings"]));
-  CalibrateOptions options;
-  options.samples = settings.samples;
-  options.until_stable = settings.until_stable;
-  options.observer = settings.observer;
+  CalibrateOptions options = work.Options();
   options.histograms = true;
-  options.memory_bytes = settings.memory_bytes;
-  options.session.threads = static_cast<int>(request["threads"].AsInt());
-  QB_TRY(CalibrationStatistics seen,
-         ObserveTensors(prepared, engine, *opened.dataset, TensorsToObserve(prepared, recipe),
-                        options, progress));
-  seen.source = Format("{}, {} samples", opened.source, seen.samples);
-  return seen;
+  return work.Observe(options, engine, progress);
 }
 
 }  // namespace
 
 Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progress& progress) {
-  QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
-  QB_TRY(const Recipe recipe, Recipe::FromJson(request["recipe"]));
-  QB_TRY(const CalibrationSettings settings, CalibrationSettings::FromJson(request["settings"]));
-  const std::string path = request["path"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
-  QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
-  QB_TRY(Model model, LoadModel(path));
-  QB_OK(CheckModel(model));
-  QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));
+  QB_TRY(const CalibrateRequest work, CalibrateRequest::Of(request));
+  const auto& [recipe, settings, opened, prepared, threads] = work;
   CompareOptions options;
   options.samples = request["samples"].AsInt();
   options.memory_bytes = settings.memory_bytes;
-  options.session.threads = static_cast<int>(request["threads"].AsInt());
+  options.session.threads = threads;
   AccuracyExplainer explainer(prepared, recipe, engine, *opened.dataset, options);
   std::optional<CalibrationStatistics> seen;
   if (recipe.needs_calibration()) {
-    QB_TRY(seen, StatisticsFor(request, prepared, recipe, opened, engine, progress));
+    QB_TRY(seen, StatisticsFor(request, work, engine, progress));
   }
   QB_OK(explainer.Start(seen ? &*seen : nullptr, settings.observer));
   LayerProgress quiet(progress);

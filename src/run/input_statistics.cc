@@ -110,7 +110,8 @@ class TemporaryName {
   [[nodiscard]] static Result<TemporaryName> Make() {
     std::error_code error;
     const fs::path folder = fs::temp_directory_path(error);
-    std::string path = (error ? fs::path("/tmp") : folder) / "quantbench-XXXXXX";
+    if (error) return Error(ErrorCode::kIo, "no folder for temporary files: set TMPDIR");
+    std::string path = folder / "quantbench-XXXXXX";
     const int fd = mkstemp(path.data());
     if (fd < 0) {
       return Error(ErrorCode::kIo, Format("{}: {}", path, std::strerror(errno)));
