@@ -8,7 +8,8 @@ For each model all recipes are made with --no-verify, counted as the engine runs
 --loaded`) and measured together with the original in fresh processes (`bench`, batch 1, 1 thread); the
 output SQNR comes from `quantize` once more with verification. --set gives a free dimension of one
 model ("clip:sequence=77"), or of all ("*:sequence=128"), or with --input of quantbench a constant
-input ("silero*:input:sr=16000")."""
+input ("silero*:input:sr=16000"). What was measured is kept in DIR/rows.json: a run that was cut goes on
+where it was; remove a model there, or the file, to measure again."""
 import argparse
 import fnmatch
 import json
@@ -19,7 +20,7 @@ import time
 
 
 def run(command):
-    """Exit status, parsed standard output, last line of standard error, peak memory in MB, seconds."""
+    """Exit status, parsed standard output, last line of standard error, seconds."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = process.communicate()
@@ -73,6 +74,38 @@ def measure(options, path, files, flags):
     return {os.path.basename(row["arm"]): row for row in data["Latency"]} if data else {"error": error}
 
 
+def rows_of(options, path):
+    """What the table tells of one model: a list of dicts, one a recipe."""
+    name = os.path.basename(path).removesuffix(".onnx")
+    before = os.path.getsize(path)
+    flags = settings(options, name)
+    made = {}
+    for recipe in options.recipes.split(","):
+        out = os.path.join(options.work, f"{name}.{recipe}.onnx")
+        made[recipe] = (out, quantize(options, path, recipe, out, flags))
+    times = measure(options, path, [out for out, result in made.values() if "error" not in result], flags)
+    rows = []
+    for recipe, (out, result) in made.items():
+        row = {"model": name, "recipe": recipe, "before": before}
+        if "error" in result:
+            rows.append({**row, "error": result["error"]})
+            continue
+        time_of = times.get(os.path.basename(out), {})
+        rows.append({**row, "after": os.path.getsize(out), "sqnr": result["sqnr"], "kernels": census(options, out),
+                     "faster": time_of.get("times faster"), "interval": time_of.get("95 %"), "by": time_of.get("by")})
+        os.remove(out)
+    return rows
+
+
+def print_row(row):
+    if "error" in row:
+        print(f"| {row['model']} | {row['recipe']} | - | - | - | {row['error']} | - | - |", flush=True)
+        return
+    faster = "-" if row["faster"] is None else f"{row['faster']:.3g}" + (" (CPU)" if row["by"] == "CPU" else "")
+    print(f"| {row['model']} | {row['recipe']} | {row['after'] / 1e6:.3g} | {row['before'] / row['after']:.2f} | "
+          f"{faster} | {row['interval'] or '-'} | {row['sqnr']} | {row['kernels']} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
@@ -85,26 +118,20 @@ def main():
     parser.add_argument("--processes", type=int, default=5)
     options = parser.parse_args()
     os.makedirs(options.work, exist_ok=True)
+    kept = os.path.join(options.work, "rows.json")  # a model that is in it is not measured again
+    known = {}
+    if os.path.exists(kept):
+        with open(kept, encoding="utf-8") as file:
+            known = json.load(file)
     print("| model | recipe | MB | times smaller | times faster | 95 % | SQNR | integer kernels |")
     print("| --- | --- | ---: | ---: | ---: | --- | ---: | --- |", flush=True)
     for path in options.models:
-        name = os.path.basename(path).removesuffix(".onnx")
-        before = os.path.getsize(path)
-        flags = settings(options, name)
-        made = {}
-        for recipe in options.recipes.split(","):
-            out = os.path.join(options.work, f"{name}.{recipe}.onnx")
-            made[recipe] = (out, quantize(options, path, recipe, out, flags))
-        files = [out for out, result in made.values() if "error" not in result]
-        times = measure(options, path, files, flags)
-        for recipe, (out, result) in made.items():
-            if "error" in result:
-                print(f"| {name} | {recipe} | - | - | - | {result['error']} | - | - |", flush=True)
-                continue
-            after = os.path.getsize(out)
-            row = times.get(os.path.basename(out), {})
-            print(f"| {name} | {recipe} | {after / 1e6:.3g} | {before / after:.2f} | {row.get('times faster', '-')} | "
-                  f"{row.get('95 %') or '-'} | {result['sqnr']} | {census(options, out)} |", flush=True)
+        if path not in known:
+            known[path] = rows_of(options, path)
+            with open(kept, "w", encoding="utf-8") as file:
+                json.dump(known, file, indent=1)
+        for row in known[path]:
+            print_row(row)
     return 0
 
 

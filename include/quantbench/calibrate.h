@@ -197,6 +197,7 @@ struct CalibrationSettings {
   std::int64_t samples = 128;
   bool until_stable = false;  // "auto"; `samples` is the most
   ObserverOptions observer;
+  bool observer_asked = false;  // else the observer is the recipe's
   std::uint64_t memory_bytes = 512U << 20U;
 
   static constexpr std::int64_t kMostSamples = 1024;  // of "auto"

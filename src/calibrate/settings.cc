@@ -8,6 +8,7 @@ Json CalibrationSettings::ToJson() const {
       .Set("samples", samples)
       .Set("until_stable", until_stable)
       .Set("observer", Name(observer.observer))
+      .Set("observer_asked", observer_asked)
       .Set("percentile", observer.percentile)
       .Set("levels", observer.levels)
       .Set("memory", memory_bytes);
@@ -22,6 +23,7 @@ Result<CalibrationSettings> CalibrationSettings::FromJson(const Json& json) {
   QB_TRY(const std::int64_t memory, json.RequireInt("memory", "calibration settings"));
   settings.memory_bytes = static_cast<std::uint64_t>(memory);
   settings.until_stable = json["until_stable"].AsBool();
+  settings.observer_asked = json["observer_asked"].AsBool();
   return settings;
 }
 

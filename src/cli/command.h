@@ -72,7 +72,7 @@ struct InputFlags {
 struct CalibrationFlags {
   std::string data;
   std::string samples = "128";
-  std::string observer = "minmax";
+  std::string observer;  // empty: the recipe's
   double percentile = ObserverOptions().percentile;
   std::uint64_t memory_bytes = CalibrationSettings().memory_bytes;
   // `data_flag`: "--calibrate" or "--data".

@@ -115,9 +115,9 @@ void CalibrationFlags::Add(CLI::App& app, const std::string& data_flag) {
                  "how many samples to observe, or auto: until the scales have settled")
       ->capture_default_str();
   app.add_option("--observer", observer,
-                 "what range follows: minmax, average, percentile, entropy or mse")
-      ->check(CLI::IsMember({"minmax", "average", "percentile", "entropy", "mse"}))
-      ->capture_default_str();
+                 "what range follows: minmax, average, percentile, entropy or mse (default: the "
+                 "recipe's)")
+      ->check(CLI::IsMember({"minmax", "average", "percentile", "entropy", "mse"}));
   app.add_option("--percentile", percentile, "of the values that fit, for that observer")
       ->check(CLI::Range(50.1, 100.0))
       ->capture_default_str();
@@ -129,7 +129,10 @@ void CalibrationFlags::Add(CLI::App& app, const std::string& data_flag) {
 
 Result<CalibrationSettings> CalibrationFlags::Settings() const {
   CalibrationSettings settings;
-  QB_TRY(settings.observer.observer, ParseObserver(observer));
+  settings.observer_asked = !observer.empty();
+  if (settings.observer_asked) {
+    QB_TRY(settings.observer.observer, ParseObserver(observer));
+  }
   settings.observer.percentile = percentile;
   settings.memory_bytes = memory_bytes;
   if (samples == "auto") {

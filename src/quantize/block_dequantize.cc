@@ -5,6 +5,7 @@
 
 #include "quantbench/base/parallel.h"
 
+#include "quantize/block_clip.h"
 #include "quantize/block_matrix.h"
 #include "quantize/kernels.h"
 
@@ -79,6 +80,7 @@ void RowWriter::WriteOutputs(std::int64_t first, std::span<const float> values) 
     const std::span<float> scales = Part(scales_.As<float>(), place, matrix_.blocks);
     const auto zero_points = Part(std::span(zero_points_), place, matrix_.blocks);
     kernels::BlockRanges(inputs, block, lows, highs);
+    if (spec_.clip) ClipRowRanges(inputs, spec_, lows, highs);
     chooser_.Choose(lows, highs, scales, zero_points);
     kernels::QuantizeBlocks(inputs, block, {scales, zero_points, HighestCode(spec_)},
                             Part(std::span(codes), row % 2 * columns, columns));

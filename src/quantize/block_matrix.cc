@@ -8,6 +8,8 @@
 
 #include "quantbench/base/format.h"
 
+#include "quantize/block_clip.h"
+
 namespace quantbench {
 namespace {
 
@@ -95,6 +97,7 @@ ColumnGrids::ColumnGrids(std::span<const float> values, std::int64_t columns, st
   for (std::int64_t row = 1; row < rows; ++row) {
     kernels::RangesInto(Part(values, row * columns + left, width), lows, highs);
   }
+  if (chooser->spec().clip) ClipColumnRanges(values, columns, left, chooser->spec(), lows, highs);
   chooser->Choose(lows, highs, scales_, zero_points_);
 }
 

@@ -36,6 +36,7 @@ struct BlockMatrix {
 class GridChooser {
  public:
   explicit GridChooser(const BlockSpec& spec) : spec_(spec) {}
+  [[nodiscard]] const BlockSpec& spec() const { return spec_; }
   // Same lengths.
   void Choose(std::span<const float> lows, std::span<const float> highs, std::span<float> scales,
               std::span<std::uint8_t> zero_points);

@@ -8,6 +8,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"
 
+#include "quantize/block_clip.h"
 #include "quantize/block_matrix.h"
 #include "quantize/kernels.h"
 
@@ -78,6 +79,7 @@ void OutputWriter::WriteOutput(std::int64_t output, std::span<const float> value
   scratch->lows.resize(blocks);
   scratch->highs.resize(blocks);
   kernels::BlockRanges(values, block, scratch->lows, scratch->highs);
+  if (spec_.clip) ClipRowRanges(values, spec_, scratch->lows, scratch->highs);
   chooser_.Choose(scratch->lows, scratch->highs, scales, zero_points);
 
   // What lies beyond K is 0, whose code is the zero point of the last block.

@@ -19,6 +19,8 @@ struct BlockSpec {
   // ONNX Runtime takes negative scales, which spend the 16th code of symmetric 4-bit blocks on
   // whichever end is larger; other engines may want positive ones.
   bool positive_scales = false;
+  // Ranges that leave the least squared error (block_clip.h) instead of all that there is.
+  bool clip = false;
 
   friend bool operator==(const BlockSpec&, const BlockSpec&) = default;
 };
@@ -26,8 +28,8 @@ struct BlockSpec {
 [[nodiscard]] Status CheckBlockSpec(const BlockSpec& spec);
 
 // The scale and the zero point of a block whose values lie in [low, high]; both finite.
-// real = scale * (code - zero_point), codes [0, 2^bits). No value is off by more than half a step
-// and 0 is exact.
+// real = scale * (code - zero_point), codes [0, 2^bits). No value in the range is off by more than
+// half a step and 0 is exact.
 struct BlockGrid {
   float scale = 1;              // finite, normal; negative only for symmetric 4 bits
   std::uint8_t zero_point = 0;  // symmetric: 2^(bits - 1)

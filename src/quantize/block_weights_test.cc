@@ -5,13 +5,16 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "quantbench/base/random.h"
+#include "quantbench/recover.h"
 
 #include "model_builder.h"
+#include "quantize/block_coded.h"
 #include "quantize/block_decode.h"
 
 namespace quantbench {
@@ -263,6 +266,45 @@ INSTANTIATE_TEST_SUITE_P(Specs, EveryBlockSpec, ::testing::ValuesIn(EverySpec())
                                   (test.param.symmetric ? "Symmetric" : "Asymmetric") +
                                   (test.param.positive_scales ? "Positive" : "");
                          });
+
+double SquaredError(const std::vector<float>& original, std::span<const double> decoded) {
+  double sum = 0;
+  for (std::size_t i = 0; i < original.size(); ++i) {
+    sum += (decoded[i] - original[i]) * (decoded[i] - original[i]);
+  }
+  return sum;
+}
+
+TEST(ClippedBlocks, LoseWhatTheSearchInDoublesLosesInEveryLayout) {
+  const Initializer weight = Weight(24, 200);
+  const std::vector<float> values = Floats(weight);
+  for (BlockSpec spec : EverySpec()) {
+    SCOPED_TRACE(Describe(spec));
+    const BlockWeights plain = QuantizeForMatMulNBits(weight, Channels::kRows, spec, 1).value();
+    spec.clip = true;
+    const BlockWeights rows = QuantizeForMatMulNBits(weight, Channels::kRows, spec, 2).value();
+    const BlockWeights columns =
+        QuantizeForMatMulNBits(Transposed(weight), Channels::kColumns, spec, 1).value();
+    EXPECT_EQ(rows.codes.bytes, columns.codes.bytes);
+    EXPECT_EQ(rows.scales.bytes, columns.scales.bytes);
+    const BlockWeights in_place =
+        QuantizeForBlockDequantize(weight, Channels::kRows, spec, 1).value();
+    const std::vector<double> decoded = DecodeOutputs(rows, spec, 200);
+    EXPECT_EQ(DecodeInPlace(in_place, spec, 1), decoded);
+
+    const CodeGrid grid = GridOfBlocks(spec);
+    const WeightRows matrix{values, 24, 200};
+    const CodedRows searched = RoundToNearest(matrix, grid, ClipByMse(matrix, grid, {}, 1), 1);
+    const std::vector<float> best = DecodeRows(searched, 200, grid);
+    const double least = SquaredError(values, std::vector<double>(best.begin(), best.end()));
+    // Less where 8 bits are symmetric: the lowest of 256 codes may be used, if only by clipping.
+    EXPECT_LT(SquaredError(values, decoded), 1.001 * least);
+    EXPECT_GT(SquaredError(values, decoded), 0.99 * least);
+    if (spec.bits == 4) {
+      EXPECT_LT(least, 0.97 * SquaredError(values, DecodeOutputs(plain, spec, 200)));
+    }
+  }
+}
 
 TEST(BlockWeights, LayOutKnownCodesByteByByte) {
   // Two outputs of 18 inputs, blocks of 16; the larger end is -8 of the first, 4 of the second.

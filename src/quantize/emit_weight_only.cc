@@ -48,6 +48,13 @@ std::string KeyOf(std::string_view form, const Initializer& weight, const BlockS
                 factor);
 }
 
+// Of weights that no step has solved.
+BlockSpec SpecFor(const PlannedNode& planned, const Emitter& emitter) {
+  BlockSpec spec = BlockSpecOf(*planned.plan);
+  spec.clip = emitter.plan().recovery.Has(Step::kClip);
+  return spec;
+}
+
 // Of the rows of a matrix as MatMulNBits reads them.
 Result<Names> RowBlocks(const Initializer& weight, Channels channels, double factor,
                         const BlockSpec& spec, Emitter* emitter) {
@@ -67,7 +74,7 @@ Result<Names> RowBlocks(const Initializer& weight, Channels channels, double fac
 
 Result<Names> ProductBlocks(const PlannedNode& planned, const WeightedLayer& layer,
                             Emitter* emitter) {
-  const BlockSpec spec = BlockSpecOf(*planned.plan);
+  const BlockSpec spec = SpecFor(planned, *emitter);
   const std::string& table = planned.plan->tied_to;
   if (table.empty() || emitter->Solved(layer.weight->name) != nullptr) {
     return RowBlocks(*layer.weight, layer.channels, layer.weight_factor, spec, emitter);
@@ -99,7 +106,7 @@ Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitt
 }
 
 Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = BlockSpecOf(*planned.plan);
+  const BlockSpec spec = SpecFor(planned, *emitter);
   const std::int64_t inputs = layer.weight->dims[layer.transposed ? 1 : 0];
   QB_TRY(const Names names, ProductBlocks(planned, layer, emitter));
   QB_TRY(const std::string bias,
@@ -119,7 +126,7 @@ Status EmitMatMulNBits(const PlannedNode& planned, const WeightedLayer& layer, E
 }
 
 Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = BlockSpecOf(*planned.plan);
+  const BlockSpec spec = SpecFor(planned, *emitter);
   QB_TRY(const Names names, TableBlocks(*layer.weight, spec, emitter));
   Node node =
       MakeNode("GatherBlockQuantized", planned.name, {names[0], planned.node->inputs[1], names[1]},
@@ -133,7 +140,7 @@ Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitte
 
 // The weight decoded by DequantizeLinear; the product as it was.
 Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = BlockSpecOf(*planned.plan);
+  const BlockSpec spec = SpecFor(planned, *emitter);
   QB_TRY(
       const Names names,
       emitter->Once(KeyOf("blocks", *layer.weight, spec, 1), [&]() -> Result<Names> {

@@ -56,6 +56,10 @@ void QuantizeBlocks(std::span<const float> row, std::size_t block, const AffineB
 void QuantizeColumns(std::span<const float> row, const AffineBlocks& columns,
                      std::span<std::uint8_t> codes);
 
+// errors[j] += (row[j] - what its code by QuantizeColumns stands for)^2, in float32.
+void AddColumnErrors(std::span<const float> row, const AffineBlocks& columns,
+                     std::span<float> errors);
+
 // Two 4-bit codes a byte, the first in its low half: packed[i] = codes[2i] | codes[2i + 1] << 4.
 // An odd last code shares its byte with 0. Codes are at most 15; packed: half as many, rounded up.
 // [ONNX IR, 4-bit tensors]

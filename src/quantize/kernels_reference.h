@@ -100,6 +100,17 @@ inline void QuantizeColumns(std::span<const float> row, const AffineBlocks& colu
   reference::QuantizeBlocks(row, 1, columns, codes);
 }
 
+inline void AddColumnErrors(std::span<const float> row, const AffineBlocks& columns,
+                            std::span<float> errors) {
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    const float scale = columns.scales[j];
+    const int zero_point = columns.zero_points[j];
+    const int steps = QuantizeUnsigned(row[j], scale, zero_point, columns.highest) - zero_point;
+    const float error = row[j] - static_cast<float>(steps) * scale;
+    errors[j] += error * error;
+  }
+}
+
 inline void PackNibbles(std::span<const std::uint8_t> codes, std::span<std::uint8_t> packed) {
   for (std::size_t i = 0; i < codes.size(); i += 2) {
     const unsigned second = i + 1 < codes.size() ? codes[i + 1] : 0U;

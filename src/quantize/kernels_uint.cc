@@ -1,5 +1,8 @@
 // Unsigned codes with zero points, and 4-bit ones packed, with Highway: compiled once per
 // instruction set, chosen when first called.
+#include <algorithm>
+#include <array>
+
 #include "quantize/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -68,6 +71,47 @@ void QuantizeColumns(std::span<const float> row, const AffineBlocks& columns,
                              reference::Tail(codes, j));
 }
 
+// A vector of columns.
+HWY_INLINE void AddErrors(const float* row, const float* scales, const std::uint8_t* zero_points,
+                          FloatVec highest, float* errors) {
+  const FloatTag floats;
+  const hn::RebindToSigned<FloatTag> ints;
+  const FloatVec values = hn::LoadU(floats, row);
+  const FloatVec scale = hn::LoadU(floats, scales);
+  const FloatVec zero_point =
+      hn::ConvertTo(floats, hn::PromoteTo(ints, hn::LoadU(ByteTag(), zero_points)));
+  const FloatVec steps =
+      hn::Min(hn::Max(hn::Div(values, scale), hn::Neg(zero_point)), hn::Sub(highest, zero_point));
+  const FloatVec error = hn::NegMulAdd(hn::Round(steps), scale, values);
+  hn::StoreU(hn::MulAdd(error, error, hn::LoadU(floats, errors)), floats, errors);
+}
+
+// The last columns go through the same instructions as the others: the sum of a column does not
+// depend on where it lies.
+void AddColumnErrors(std::span<const float> row, const AffineBlocks& columns,
+                     std::span<float> errors) {
+  const FloatTag floats;
+  const std::size_t lanes = hn::Lanes(floats);
+  const FloatVec highest = hn::Set(floats, static_cast<float>(columns.highest));
+  std::size_t j = 0;
+  for (; j + lanes <= row.size(); j += lanes) {
+    AddErrors(row.data() + j, columns.scales.data() + j, columns.zero_points.data() + j, highest,
+              errors.data() + j);
+  }
+  if (j == row.size()) return;
+  std::array<float, hn::MaxLanes(floats)> values{};
+  std::array<float, hn::MaxLanes(floats)> sums{};
+  std::array<float, hn::MaxLanes(floats)> scales;
+  std::array<std::uint8_t, hn::MaxLanes(floats)> zero_points{};
+  scales.fill(1);
+  std::ranges::copy(reference::Tail(row, j), values.begin());
+  std::ranges::copy(reference::Tail(columns.scales, j), scales.begin());
+  std::ranges::copy(reference::Tail(columns.zero_points, j), zero_points.begin());
+  std::ranges::copy(reference::Tail(errors, j), sums.begin());
+  AddErrors(values.data(), scales.data(), zero_points.data(), highest, sums.data());
+  std::copy_n(sums.begin(), row.size() - j, errors.begin() + static_cast<std::ptrdiff_t>(j));
+}
+
 // Two codes are one 16-bit lane, the first in its low byte: shifting the lane right by 4 puts the
 // second beside the first.
 void PackNibbles(std::span<const std::uint8_t> codes, std::span<std::uint8_t> packed) {
@@ -96,6 +140,7 @@ namespace quantbench::kernels {
 
 HWY_EXPORT(QuantizeBlocks);
 HWY_EXPORT(QuantizeColumns);
+HWY_EXPORT(AddColumnErrors);
 HWY_EXPORT(PackNibbles);
 
 void QuantizeBlocks(std::span<const float> row, std::size_t block, const AffineBlocks& blocks,
@@ -106,6 +151,11 @@ void QuantizeBlocks(std::span<const float> row, std::size_t block, const AffineB
 void QuantizeColumns(std::span<const float> row, const AffineBlocks& columns,
                      std::span<std::uint8_t> codes) {
   HWY_DYNAMIC_DISPATCH(QuantizeColumns)(row, columns, codes);
+}
+
+void AddColumnErrors(std::span<const float> row, const AffineBlocks& columns,
+                     std::span<float> errors) {
+  HWY_DYNAMIC_DISPATCH(AddColumnErrors)(row, columns, errors);
 }
 
 void PackNibbles(std::span<const std::uint8_t> codes, std::span<std::uint8_t> packed) {

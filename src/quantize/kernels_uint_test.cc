@@ -79,6 +79,33 @@ TEST(QuantizeColumns, EqualsTheReferenceAtEveryLength) {
   });
 }
 
+TEST(AddColumnErrors, IsNearTheReferenceAtEveryLengthAndEqualWhereverAColumnLies) {
+  ForEachTarget([] {
+    Random random(14);
+    for (std::size_t length = 1; length <= 67; ++length) {
+      const std::vector<float> row = Values(length, &random);
+      const Parameters parameters(length, 15, &random);
+      std::vector<float> errors(length, 1.5F);
+      std::vector<float> expected = errors;
+      kernels::AddColumnErrors(row, parameters.blocks(), errors);
+      kernels::reference::AddColumnErrors(row, parameters.blocks(), expected);
+      for (std::size_t j = 0; j < length; ++j) {
+        // What stands beside 1.5 may be rounded once more: of the value's square, or of 1.5.
+        const float limit = 1e-6F * (1.5F + row[j] * row[j]);
+        if (!std::isfinite(expected[j])) continue;
+        EXPECT_NEAR(errors[j], expected[j], limit) << length;
+      }
+      float alone = 1.5F;
+      const std::size_t last = length - 1;
+      kernels::AddColumnErrors(std::span(row).subspan(last),
+                               {std::span(parameters.scales).subspan(last),
+                                std::span(parameters.zero_points).subspan(last), 15},
+                               {&alone, 1});
+      EXPECT_TRUE(alone == errors[last] || std::isnan(alone));
+    }
+  });
+}
+
 TEST(PackNibbles, EqualsTheReferenceAtEveryLength) {
   ForEachTarget([] {
     Random random(13);

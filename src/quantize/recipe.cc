@@ -13,6 +13,7 @@ struct Ingredients {
   std::string_view choices;
   std::string_view embeddings;
   std::string_view steps;
+  Observer observer = Observer::kMinMax;
 };
 
 constexpr std::string_view kStatic = "static-int8 dynamic-int8 stored-int8";
@@ -22,20 +23,24 @@ constexpr std::array kIngredients = {
                  "int8 weights and activations; needs calibration data; fastest for convolutions"},
                 kStatic,
                 "",
-                "reconstruct bias"},
-    Ingredients{{"static-int8-fast", "the same without steps: one pass over the data, min-max"},
+                "reconstruct bias",
+                Observer::kMse},
+    Ingredients{{"static-int8-fast", "the same without steps: one pass over the data"},
                 kStatic,
                 "",
-                ""},
+                "",
+                Observer::kMse},
     Ingredients{{"static-int8-best", "the same, slower: scales and codes chosen by what they cost"},
                 kStatic,
                 "",
-                "clip gptq reconstruct bias"},
+                "clip gptq reconstruct bias",
+                Observer::kMse},
     Ingredients{
         {"w4a8", "4-bit weights, 8-bit integer arithmetic; needs calibration data; half of int8"},
         "w4a8 static-int8 dynamic-int8 stored-int8",
         "",
-        "clip gptq bias"},
+        "clip gptq bias",
+        Observer::kMse},
     Ingredients{{"dynamic-int8",
                  "int8 weights, activations measured while running; no data; for transformers"},
                 "dynamic-int8 stored-int8",
@@ -50,7 +55,7 @@ constexpr std::array kIngredients = {
         {"weight-int4", "4-bit weights in blocks; smallest; no data; for one token at a time"},
         "weight-int4 stored-int8",
         "weight-int4",
-        ""},
+        "clip"},
     Ingredients{{"weight-int4-best",
                  "the same size, codes chosen by what the outputs lose; needs calibration data"},
                 "weight-int4 stored-int8",
@@ -153,6 +158,7 @@ Result<Recipe> FindRecipe(std::string_view name) {
     recipe.choices = ParseChoices(kIngredients[i].choices);
     recipe.embeddings = ParseChoices(kIngredients[i].embeddings);
     recipe.recovery.steps = StepsNamed(kIngredients[i].steps);
+    recipe.observer = kIngredients[i].observer;
     return recipe;
   }
   const std::string_view nearest = Nearest(name, names);
@@ -249,6 +255,7 @@ Json Recipe::ToJson() const {
       .Set("keep_float", Json::List(keep_float))
       .Set("quantize_embeddings", quantize_embeddings)
       .Set("target", Name(target))
+      .Set("observer", Name(observer))
       .Set("recovery", recovery.ToJson());
 }
 
@@ -268,6 +275,7 @@ Result<Recipe> Recipe::FromJson(const Json& json) {
   if (json.Has("target")) {
     QB_TRY(recipe.target, ParseTarget(json["target"].AsString()));
   }
+  QB_TRY(recipe.observer, ParseObserver(json["observer"].AsString()));
   QB_TRY(recipe.recovery, Recovery::FromJson(json["recovery"]));
   return recipe;
 }

@@ -12,11 +12,15 @@ namespace {
 // A Gram matrix beyond this many inputs would take more than 2 GB.
 constexpr std::int64_t kMostInputs = 16384;
 
+// Blocks that are only clipped are so while they are written (block_clip.h): nothing is solved.
 bool HasSteps(const LayerPlan& plan, const Recovery& recovery) {
   if (plan.weight.empty()) return false;
-  const bool any = std::any_of(recovery.steps.begin(), recovery.steps.end(),
-                               [](Step step) { return step >= Step::kClip; });
-  if (plan.scheme == Scheme::kWeightOnly) return any;
+  const auto has_beyond = [&](Step first) {
+    return std::any_of(recovery.steps.begin(), recovery.steps.end(),
+                       [&](Step step) { return step >= first; });
+  };
+  if (plan.scheme == Scheme::kWeightOnly) return has_beyond(Step::kHqq);
+  const bool any = has_beyond(Step::kClip);
   if (plan.scheme != Scheme::kStaticInt8 || plan.weight_axis < 0) return false;
   if (plan.op_type == "Gather") return false;
   return any || plan.weight_type == DataType::kInt4;

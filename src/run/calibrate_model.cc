@@ -128,10 +128,12 @@ Status CheckOutput(const QuantizeOptions& options) {
 
 }  // namespace
 
-// Observers that look at codes look at those that the recipe makes.
+// The recipe's observer, unless one was asked for; those that look at codes look at those that the
+// recipe makes.
 CalibrationSettings SettingsFor(const QuantizeOptions& options) {
   CalibrationSettings settings = options.calibration;
   const Recipe& recipe = options.recipe;
+  if (!settings.observer_asked) settings.observer.observer = recipe.observer;
   const bool wide = HasWideCodes(recipe.choices) ||
                     std::any_of(recipe.rules.begin(), recipe.rules.end(),
                                 [](const RecipeRule& rule) { return HasWideCodes(rule.choices); });

@@ -3,6 +3,8 @@
 
 #include "quantbench/base/format.h"
 
+#include "run/verify_model.h"
+
 namespace quantbench {
 
 Result<CalibrateRequest> CalibrateRequest::Of(const Json& request) {

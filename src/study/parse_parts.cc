@@ -87,11 +87,14 @@ void ReadCalibration(const toml::table& table, Reader* parts, CalibrationSetting
   if (settings->until_stable && !table.contains("samples")) {
     settings->samples = CalibrationSettings::kMostSamples;
   }
-  std::string name(Name(settings->observer.observer));
+  std::string name;
   parts->String("observer", &name);
-  auto observer = ParseObserver(name);
-  if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
-  settings->observer.observer = observer.value();
+  settings->observer_asked = !name.empty();
+  if (settings->observer_asked) {
+    const auto observer = ParseObserver(name);
+    if (!observer.ok()) return parts->Mistake("observer", observer.error().message());
+    settings->observer.observer = observer.value();
+  }
   parts->Double("percentile", &settings->observer.percentile);
   if (!(settings->observer.percentile > 50 && settings->observer.percentile <= 100)) {
     parts->Mistake("percentile", "the percentile lies above 50 and up to 100");
