@@ -256,10 +256,16 @@ struct CompareOptions {
   SessionOptions session;
 };
 
+// What runs models, and the samples that they run over.
+struct EngineAndData {
+  Engine& engine;
+  const Dataset& dataset;
+};
+
 // Runs both models over the first samples and compares pairs of tensors of equal shapes, in the
 // order given. kMalformed when the shapes of a pair differ; else as ObserveTensors.
 [[nodiscard]] Result<std::vector<TensorError>> CompareTensors(
-    const Model& reference, const Model& other, Engine& engine, const Dataset& dataset,
+    const Model& reference, const Model& other, const EngineAndData& over,
     const std::vector<TensorPair>& pairs, const CompareOptions& options, Progress& progress);
 
 // --- statistics of layer inputs, for the algorithms that choose weights by them ---
@@ -327,8 +333,7 @@ using InputStatisticsSink = std::function<Status(InputStatistics)>;
 // Streams the first samples through the model and hands out what was asked for, pass by pass: as
 // many requests at a time as their accumulators fit the budget, always at least one. The bits of
 // the sums depend on model, samples and requests only. Errors: as Calibrate.
-[[nodiscard]] Status StreamInputStatistics(const Model& model, Engine& engine,
-                                           const Dataset& dataset,
+[[nodiscard]] Status StreamInputStatistics(const Model& model, const EngineAndData& over,
                                            const std::vector<InputRequest>& requests,
                                            const InputStatisticsOptions& options,
                                            const InputStatisticsSink& sink, Progress& progress);

@@ -285,7 +285,16 @@ class Loader {
 // Text to token ids as the reference tokenizers do it. One Tokenizer may serve several threads.
 class Tokenizer {
  public:
-  Tokenizer() = default;
+  // Special tokens and what else a vocabulary fixes.
+  struct Frame {
+    std::vector<std::int32_t> before;   // special tokens before the first text,
+    std::vector<std::int32_t> between;  // after it when a second follows,
+    std::vector<std::int32_t> after;    // and at the end
+    std::int32_t second_type = 1;       // type of the second text
+    std::int32_t pad = 0;
+    std::int64_t vocabulary = 0;  // ids lie below this
+  };
+  explicit Tokenizer(Frame frame) : frame_(std::move(frame)) {}
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
   Tokenizer(Tokenizer&&) = delete;
@@ -302,16 +311,11 @@ class Tokenizer {
                                         std::int64_t max_length) const;
   // Ids of the text alone, without special tokens.
   [[nodiscard]] virtual Result<std::vector<std::int32_t>> Ids(std::string_view text) const = 0;
-  [[nodiscard]] std::int32_t pad() const { return pad_; }
-  [[nodiscard]] std::int64_t vocabulary() const { return vocabulary_; }
+  [[nodiscard]] std::int32_t pad() const { return frame_.pad; }
+  [[nodiscard]] std::int64_t vocabulary() const { return frame_.vocabulary; }
 
- protected:
-  std::vector<std::int32_t> before_;   // special tokens before the first text,
-  std::vector<std::int32_t> between_;  // after it when a second follows,
-  std::vector<std::int32_t> after_;    // and at the end
-  std::int32_t second_type_ = 0;       // type of the second text
-  std::int32_t pad_ = 0;
-  std::int64_t vocabulary_ = 0;
+ private:
+  Frame frame_;
 };
 // tokenizer.json (WordPiece or byte-level BPE) or a vocab.txt. kUnsupported names the part of a
 // tokenizer.json that is not understood: it is never left out in silence.

@@ -37,25 +37,32 @@ struct Curve {
   std::map<std::size_t, double> truth_counts;  // objects, crowds apart, by sample
 };
 
+// The free object that a detection overlaps most, `overlap` at least; objects.size(): none. A crowd
+// may be taken many times, but only where nothing else matches.
+std::size_t BestObject(const Box& found, const std::vector<const Box*>& objects,
+                       const std::vector<bool>& taken, double overlap) {
+  std::size_t best = objects.size();
+  double most = overlap;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (taken[i] && !objects[i]->crowd) continue;
+    if (best < objects.size() && !objects[best]->crowd && objects[i]->crowd) continue;
+    const double here = OverlapOf(found, *objects[i]);
+    const bool better =
+        here >= most || (here >= overlap && objects[best]->crowd && !objects[i]->crowd);
+    if (!better) continue;
+    best = i;
+    most = here;
+  }
+  return best;
+}
+
 // Matches one image's detections of a class, best first.
 void MatchImage(const std::vector<const Detection*>& detections,
                 const std::vector<const Box*>& objects, double overlap, std::size_t sample,
                 std::vector<Judged>* judged) {
   std::vector<bool> taken(objects.size());
   for (const Detection* detection : detections) {
-    std::size_t best = objects.size();
-    double most = overlap;
-    for (std::size_t i = 0; i < objects.size(); ++i) {
-      if (taken[i] && !objects[i]->crowd) continue;
-      // A crowd is taken only where nothing else matches.
-      if (best < objects.size() && !objects[best]->crowd && objects[i]->crowd) continue;
-      const double here = OverlapOf(detection->box, *objects[i]);
-      const bool better =
-          here >= most || (here >= overlap && objects[best]->crowd && !objects[i]->crowd);
-      if (!better) continue;
-      best = i;
-      most = here;
-    }
+    const std::size_t best = BestObject(detection->box, objects, taken, overlap);
     Match match = Match::kFalse;
     if (best < objects.size()) {
       taken[best] = true;

@@ -62,7 +62,8 @@ Interval Bootstrap(const Scorer& scorer, const Scorer* reference, const Predicti
   }
   std::sort(values.begin(), values.end());
   const auto at = [&](double share) {
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+    const double place = share * static_cast<double>(values.size() - 1);
+    return values[static_cast<std::size_t>(std::lround(place))];
   };
   return {interval.estimate, at(0.025), at(0.975)};
 }

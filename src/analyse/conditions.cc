@@ -117,25 +117,55 @@ const std::array<Trouble, 6>& Troubles() {
   return troubles;
 }
 
+// The measured cells of a model, and those among them that a trouble befell.
+struct Befallen {
+  std::int64_t cells = 0;
+  std::int64_t all = 0;
+  double most = 0;
+  std::string where;  // the amount was largest
+};
+
+Befallen CellsWith(const Trouble& trouble, const StudyModel& model,
+                   const std::vector<const Record*>& records) {
+  Befallen befallen;
+  for (const Record* record : records) {
+    if (record->what.kind != CaseKind::kMeasure || record->what.model != model.id) continue;
+    ++befallen.all;
+    const double amount = trouble.amount(*record, MomentsOf(*record));
+    if (amount <= trouble.above) continue;
+    ++befallen.cells;
+    if (amount > befallen.most) befallen.where = record->what.cell.Describe();
+    befallen.most = std::max(befallen.most, amount);
+  }
+  return befallen;
+}
+
+// How often a pattern was seen, and where first.
+struct Seen {
+  std::int64_t count = 0;
+  std::string first;
+};
+
+// The patterns of a cell's times; the return is the number of arms that have times.
+std::int64_t CountPatterns(const CellResult& cell, std::map<Pattern, Seen>* patterns) {
+  std::int64_t arms = 0;
+  for (const ArmLatency& arm : cell.arms) {
+    if (arm.outcome != Outcome::kOk || arm.ms.n == 0) continue;
+    ++arms;
+    if (arm.pattern == Pattern::kFlat) continue;
+    Seen& seen = (*patterns)[arm.pattern];
+    if (seen.count++ == 0) seen.first = Format("{} at {}", arm.arm, cell.cell.Describe());
+  }
+  return arms;
+}
+
 }  // namespace
 
 void AddConditions(const Analysis& analysis, const std::vector<const Record*>& records,
                    std::vector<Finding>* findings) {
   for (const StudyModel& model : analysis.study.models) {
     for (const Trouble& trouble : Troubles()) {
-      std::int64_t cells = 0;
-      std::int64_t all = 0;
-      double most = 0;
-      std::string where;
-      for (const Record* record : records) {
-        if (record->what.kind != CaseKind::kMeasure || record->what.model != model.id) continue;
-        ++all;
-        const double amount = trouble.amount(*record, MomentsOf(*record));
-        if (amount <= trouble.above) continue;
-        ++cells;
-        if (amount > most) where = record->what.cell.Describe();
-        most = std::max(most, amount);
-      }
+      const auto [cells, all, most, where] = CellsWith(trouble, model, records);
       if (cells == 0) continue;
       const std::string figure = Format("{:.3g}", trouble.percent ? most * 100 : most);
       const std::string said = fmt::format(fmt::runtime(trouble.says), figure);
@@ -152,29 +182,18 @@ void AddPatterns(const Analysis& analysis, std::vector<Finding>* findings) {
       "times rose while measuring: heat, or memory that fills up; measure again when it is cool",
       "times jump between two levels: cores of two kinds, a clock that steps, or a neighbour",
       "times have no steady level: milliseconds depend on when they were taken, ratios do not"};
-  struct Told {
-    std::int64_t count = 0;
-    std::string first;
-  };
   for (const StudyModel& model : analysis.study.models) {
-    std::map<Pattern, Told> told;
+    std::map<Pattern, Seen> patterns;
     std::int64_t all = 0;
     for (const CellResult& cell : analysis.cells) {
       if (cell.model != model.id || cell.contention > kContended) continue;  // already told
-      for (const ArmLatency& arm : cell.arms) {
-        if (arm.outcome != Outcome::kOk || arm.ms.n == 0) continue;
-        ++all;
-        if (arm.pattern == Pattern::kFlat) continue;
-        if (told[arm.pattern].count++ == 0) {
-          told[arm.pattern].first = Format("{} at {}", arm.arm, cell.cell.Describe());
-        }
-      }
+      all += CountPatterns(cell, &patterns);
     }
-    for (const auto& [pattern, what] : told) {
+    for (const auto& [pattern, seen] : patterns) {
       findings->push_back(
           {Finding::Level::kNote,
            Format("{}: {} ({} of {} measurements, first {})", model.id,
-                  kMeanings[static_cast<std::size_t>(pattern)], what.count, all, what.first)});
+                  kMeanings[static_cast<std::size_t>(pattern)], seen.count, all, seen.first)});
     }
   }
 }

@@ -107,40 +107,63 @@ ArmScore ScoreArm(Score which, const Predictions& mine, const Predictions* origi
   return score;
 }
 
-// What two arms answered to the same rows.
-void CompareAnswers(const Predictions& original, const Predictions& other, ArmAccuracy* row) {
-  std::int64_t same = 0;
-  std::map<std::int32_t, std::array<std::int64_t, 3>> classes;  // rows, gained, lost
-  std::map<std::int32_t, std::int64_t> right;
+// The rows of one class before and after.
+struct ClassCounts {
+  std::int64_t rows = 0;
+  std::int64_t right = 0;  // before
+  std::int64_t gained = 0;
+  std::int64_t lost = 0;
+};
+
+std::map<std::int32_t, ClassCounts> CountClasses(const Predictions& original,
+                                                 const Predictions& other) {
+  std::map<std::int32_t, ClassCounts> classes;
   for (std::size_t i = 0; i < other.classes.size(); ++i) {
-    const bool equal = other.classes[i] == original.classes[i];
-    same += equal ? 1 : 0;
-    if (!row->labelled) {
-      row->gained += equal ? 0 : 1;
-      continue;
-    }
     const bool before = original.classes[i] == original.labels[i];
     const bool after = other.classes[i] == other.labels[i];
-    row->gained += !before && after ? 1 : 0;
-    row->lost += before && !after ? 1 : 0;
-    auto& counts = classes[other.labels[i]];
-    ++counts[0];
-    counts[1] += !before && after ? 1 : 0;
-    counts[2] += before && !after ? 1 : 0;
-    right[other.labels[i]] += before ? 1 : 0;
+    ClassCounts& counts = classes[other.labels[i]];
+    ++counts.rows;
+    counts.right += before ? 1 : 0;
+    counts.gained += !before && after ? 1 : 0;
+    counts.lost += before && !after ? 1 : 0;
   }
-  if (!other.classes.empty()) row->agreement = WilsonInterval(same, other.rows);
+  return classes;
+}
+
+// The classes that changed most.
+std::vector<ClassChange> LargestChanges(const std::map<std::int32_t, ClassCounts>& classes) {
+  std::vector<ClassChange> changes;
   for (const auto& [label, counts] : classes) {
-    if (counts[1] == counts[2]) continue;
-    const double p = McNemarP(counts[1], counts[2]) * static_cast<double>(classes.size());
-    row->classes.push_back(
-        {label, counts[0], right[label], right[label] + counts[1] - counts[2], std::min(1.0, p)});
+    if (counts.gained == counts.lost) continue;
+    const double p = McNemarP(counts.gained, counts.lost) * static_cast<double>(classes.size());
+    changes.push_back({label, counts.rows, counts.right, counts.right + counts.gained - counts.lost,
+                       std::min(1.0, p)});
   }
-  std::stable_sort(row->classes.begin(), row->classes.end(),
-                   [](const ClassChange& a, const ClassChange& b) {
-                     return std::llabs(a.after - a.before) > std::llabs(b.after - b.before);
-                   });
-  if (row->classes.size() > kMostClasses) row->classes.resize(kMostClasses);
+  std::stable_sort(changes.begin(), changes.end(), [](const ClassChange& a, const ClassChange& b) {
+    return std::llabs(a.after - a.before) > std::llabs(b.after - b.before);
+  });
+  if (changes.size() > kMostClasses) changes.resize(kMostClasses);
+  return changes;
+}
+
+// What two arms answered to the same rows.
+void CompareAnswers(const Predictions& original, const Predictions& other, ArmAccuracy* row) {
+  if (other.classes.empty()) return;
+  std::int64_t same = 0;
+  for (std::size_t i = 0; i < other.classes.size(); ++i) {
+    same += other.classes[i] == original.classes[i] ? 1 : 0;
+  }
+  row->agreement = WilsonInterval(same, other.rows);
+  if (!row->labelled) {
+    row->gained = static_cast<std::int64_t>(other.classes.size()) - same;
+    return;
+  }
+  const auto classes = CountClasses(original, other);
+  for (const auto& [label, counts] : classes) {
+    row->gained += counts.gained;
+    row->lost += counts.lost;
+  }
+  row->classes = LargestChanges(classes);
 }
 
 // The scores that are defined for these answers, the model's main one first.
@@ -183,7 +206,7 @@ void FillAnswers(const Study& study, const Predictions& mine, const Predictions*
     ArmScore score = ScoreArm(which, mine, compared, *row);
     if (std::isnan(score.value.estimate)) continue;
     JudgeMargin(*row, study.margin, &score);
-    row->scores.push_back(std::move(score));
+    row->scores.push_back(score);
   }
   if (const ArmScore* main = row->main()) {
     row->top1 = main->value;

@@ -44,9 +44,7 @@ class ObservingPass {
     while (all_->position < limit && !is_stable) {
       const std::int64_t sample = all_->position;
       sample_ = Format("sample {}", sample);
-      if (const auto ran = RunOne(*watched, sample); !ran.ok()) {
-        QB_OK(Skip(sample, ran.error(), limit));
-      }
+      QB_OK(RunOrSkip(*watched, sample, limit));
       all_->position = sample + watched->batch();
       all_->samples = std::max(all_->samples, std::min(limit, all_->position) -
                                                   static_cast<std::int64_t>(all_->skipped.size()));
@@ -58,6 +56,12 @@ class ObservingPass {
   }
 
  private:
+  // A sample that does not run is left out, unless that are too many of `limit`.
+  Status RunOrSkip(WatchedModel& watched, std::int64_t sample, std::int64_t limit) {
+    const auto ran = RunOne(watched, sample);
+    return ran.ok() ? Ok() : Skip(sample, ran.error(), limit);
+  }
+
   // A sample that fails half-way must not have been counted: its statistics are kept apart until
   // it is through.
   Status RunOne(WatchedModel& watched, std::int64_t sample) {
@@ -105,8 +109,11 @@ class ObservingPass {
       if (seen == all_->tensors.end()) continue;
       const Range range = ChooseRange(seen->second, options_.observer);
       const auto [before, is_first] = all_->looked.try_emplace(name, range.low, range.high);
-      drift = std::max(
-          drift, is_first ? std::numeric_limits<double>::infinity() : Drift(before->second, range));
+      if (is_first) {
+        drift = std::numeric_limits<double>::infinity();
+      } else {
+        drift = std::max(drift, Drift(before->second, range));
+      }
       before->second = {range.low, range.high};
     }
     all_->drift = drift;
@@ -130,7 +137,7 @@ Status CheckResumable(const CalibrationStatistics& from, bool histograms) {
 }  // namespace
 
 std::uint64_t StatisticsBytes(bool histograms) {
-  const std::uint64_t bins = 2 * Histogram::kBins * sizeof(std::int64_t);
+  const std::uint64_t bins = std::uint64_t{2} * Histogram::kBins * sizeof(std::int64_t);
   // Once in all, once of the sample that runs.
   return 2 * (sizeof(TensorStatistics) + (histograms ? bins : 0));
 }

@@ -221,8 +221,9 @@ TEST(CompareTensors, SumsSignalAndNoise) {
     CompareOptions options;
     options.memory_bytes = budget;
     SilentProgress silent;
+    const auto data = Samples({{1, -2, 3}, {4, 0, 0}});
     const auto errors = Must(
-        CompareTensors(Chain(), builder.Build(), TestEngine(), Samples({{1, -2, 3}, {4, 0, 0}}),
+        CompareTensors(Chain(), builder.Build(), {TestEngine(), data},
                        {{"relu_out", "relu_out"}, {"x", "x"}, {"x", "x"}, {"x", "x"}, {"x", "x"}},
                        options, silent));
     EXPECT_EQ(errors[0].signal, 26);

@@ -133,6 +133,7 @@ constexpr std::size_t kFewPairs = 4;
 Result<std::vector<std::uint64_t>> BytesHeld(const WatchContext& reference,
                                              const std::vector<TensorPair>& pairs) {
   std::vector<std::string> names;
+  names.reserve(pairs.size());
   for (const TensorPair& pair : pairs) names.push_back(pair.reference);
   std::vector<std::uint64_t> bytes(pairs.size(), 0);
   QB_TRY(const auto watched,
@@ -153,16 +154,16 @@ double TensorError::SqnrDb() const {
 }
 
 Result<std::vector<TensorError>> CompareTensors(const Model& reference, const Model& other,
-                                                Engine& engine, const Dataset& dataset,
+                                                const EngineAndData& over,
                                                 const std::vector<TensorPair>& pairs,
                                                 const CompareOptions& options, Progress& progress) {
-  const std::int64_t samples = std::min(options.samples, dataset.size());
+  const std::int64_t samples = std::min(options.samples, over.dataset.size());
   if (samples <= 0) {
     return Error(ErrorCode::kInvalidArgument, "comparing needs at least one sample");
   }
   std::vector<TensorError> errors(pairs.size());
-  const WatchContext expected{reference, engine, dataset, options.session};
-  const WatchContext got{other, engine, dataset, options.session};
+  const WatchContext expected{reference, over.engine, over.dataset, options.session};
+  const WatchContext got{other, over.engine, over.dataset, options.session};
   std::vector<std::uint64_t> bytes(pairs.size(), 0);
   if (pairs.size() > kFewPairs) {
     QB_TRY(bytes, BytesHeld(expected, pairs));

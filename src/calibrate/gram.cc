@@ -66,6 +66,15 @@ MultiplyTileFunction BestMultiplyTile() {
 }
 #endif
 
+// Adds a tile to rows of `stride` numbers.
+void AddTile(const TileSums& tile, std::int64_t stride, double* to) {
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    for (std::int64_t j = 0; j < kPanel; ++j) {
+      to[i * stride + j] += static_cast<double>(tile[static_cast<std::size_t>(i * kPanel + j)]);
+    }
+  }
+}
+
 std::int64_t PanelsOf(std::int64_t depth) {
   return (depth + kPanel - 1) / kPanel;
 }
@@ -103,18 +112,13 @@ void GramMatrix::Add(std::span<const float> values, std::int64_t rows, int threa
 // The rows [16 panel, 16 panel + 16) of the matrix, from the diagonal on.
 void GramMatrix::AddPanel(std::int64_t panel, std::int64_t rows) {
   static const MultiplyTileFunction multiply = BestMultiplyTile();
+  const std::int64_t stride = panels_ * kPanel;
   TileSums tile;
   for (std::int64_t other = panel; other < panels_; ++other) {
     for (std::int64_t first = 0; first < kPanel; first += kTile) {
       multiply(packed_.data() + panel * kPanel * kRows + first,
                packed_.data() + other * kPanel * kRows, rows, &tile);
-      for (std::int64_t i = 0; i < kTile; ++i) {
-        double* to =
-            sums_.data() + (panel * kPanel + first + i) * panels_ * kPanel + other * kPanel;
-        for (std::int64_t j = 0; j < kPanel; ++j) {
-          to[j] += static_cast<double>(tile[static_cast<std::size_t>(i * kPanel + j)]);
-        }
-      }
+      AddTile(tile, stride, sums_.data() + (panel * kPanel + first) * stride + other * kPanel);
     }
   }
 }

@@ -17,7 +17,7 @@ constexpr int kBinBits = 11;
 static_assert(kBins == 1 << kBinBits);
 constexpr int kSmallestExponent = -126;  // so that 1 / width is a float32
 // A place behind the bins of both signs, for what is not counted.
-constexpr std::size_t kNoBin = 2 * kBins;
+constexpr std::size_t kNoBin = std::size_t{2} * kBins;
 constexpr std::size_t kTables = 4;
 constexpr std::size_t kBlock = 1024;
 // From that many values on, tables of their own pay.
@@ -97,6 +97,17 @@ void JoinPairs(int times, std::vector<std::int64_t>* bins) {
   *bins = std::move(joined);
 }
 
+// Counts few places one by one.
+void CountPlaces(std::span<const std::int32_t> places, Histogram* histogram) {
+  for (const std::int32_t place : places) {
+    const auto bin = static_cast<std::size_t>(place);
+    if (bin == kNoBin) continue;
+    std::vector<std::int64_t>& bins = bin < kBins ? histogram->positive : histogram->negative;
+    if (bins.empty()) bins.resize(kBins, 0);
+    ++bins[bin % kBins];
+  }
+}
+
 }  // namespace
 
 double Histogram::width() const {
@@ -129,14 +140,8 @@ void Histogram::AddUpTo(float largest, std::span<const float> values) {
     const std::span<const std::int32_t> used = std::span(places).first(block.size());
     if (tables != nullptr) {
       tables->Count(used);
-      continue;
-    }
-    for (const std::int32_t place : used) {
-      const auto bin = static_cast<std::size_t>(place);
-      if (bin == kNoBin) continue;
-      std::vector<std::int64_t>& bins = bin < kBins ? positive : negative;
-      if (bins.empty()) bins.resize(kBins, 0);
-      ++bins[bin % kBins];
+    } else {
+      CountPlaces(used, this);
     }
   }
   if (tables == nullptr) return;

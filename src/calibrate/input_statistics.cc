@@ -279,6 +279,7 @@ std::uint64_t BytesOf(const InputRequest& request, const RowLayout& layout) {
 Result<std::vector<std::uint64_t>> Sizes(const WatchContext& context,
                                          const std::vector<InputRequest>& requests) {
   std::vector<std::string> tensors;
+  tensors.reserve(requests.size());
   for (const InputRequest& request : requests) tensors.push_back(request.tensor);
   std::vector<std::uint64_t> sizes(requests.size(), 0);
   QB_TRY(
@@ -292,18 +293,31 @@ Result<std::vector<std::uint64_t>> Sizes(const WatchContext& context,
   return sizes;
 }
 
+// Shows a pass all samples.
+Status RunPass(const WatchContext& context, std::int64_t samples, Pass* pass, Progress& progress) {
+  QB_TRY(const auto watched, WatchedModel::Load(context, pass->tensors(),
+                                                [&](std::size_t tensor, const TensorView& value) {
+                                                  return pass->See(tensor, value);
+                                                }));
+  for (std::int64_t sample = 0; sample < samples; sample += watched->batch()) {
+    QB_OK(watched->Run(sample));
+    progress.Update("gathering", std::min(samples, sample + watched->batch()), samples);
+  }
+  return Ok();
+}
+
 }  // namespace
 
-Status StreamInputStatistics(const Model& model, Engine& engine, const Dataset& dataset,
+Status StreamInputStatistics(const Model& model, const EngineAndData& over,
                              const std::vector<InputRequest>& requests,
                              const InputStatisticsOptions& options, const InputStatisticsSink& sink,
                              Progress& progress) {
-  const std::int64_t samples = std::min(options.samples, dataset.size());
+  const std::int64_t samples = std::min(options.samples, over.dataset.size());
   if (samples <= 0) {
     return Error(ErrorCode::kInvalidArgument, "calibration needs at least one sample");
   }
   if (requests.empty()) return Ok();
-  const WatchContext context{model, engine, dataset, Unfused(options.session)};
+  const WatchContext context{model, over.engine, over.dataset, Unfused(options.session)};
   QB_TRY(const std::vector<std::uint64_t> sizes, Sizes(context, requests));
   for (std::size_t begin = 0; begin < requests.size();) {
     std::size_t end = begin;
@@ -313,14 +327,7 @@ Status StreamInputStatistics(const Model& model, Engine& engine, const Dataset& 
     }
     const std::span<const InputRequest> some = std::span(requests).subspan(begin, end - begin);
     Pass pass(some, options);
-    QB_TRY(const auto watched, WatchedModel::Load(context, pass.tensors(),
-                                                  [&](std::size_t tensor, const TensorView& value) {
-                                                    return pass.See(tensor, value);
-                                                  }));
-    for (std::int64_t sample = 0; sample < samples; sample += watched->batch()) {
-      QB_OK(watched->Run(sample));
-      progress.Update("gathering", std::min(samples, sample + watched->batch()), samples);
-    }
+    QB_OK(RunPass(context, samples, &pass, progress));
     QB_OK(pass.HandOut(sink));
     begin = end;
   }

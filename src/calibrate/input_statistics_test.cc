@@ -78,7 +78,7 @@ std::vector<InputStatistics> Gather(const Model& model, const Dataset& data,
     all.push_back(std::move(one));
     return Ok();
   };
-  Must(StreamInputStatistics(model, TestEngine(), data, requests, options, sink, silent));
+  Must(StreamInputStatistics(model, {TestEngine(), data}, requests, options, sink, silent));
   return all;
 }
 
@@ -259,8 +259,9 @@ TEST(InputStatistics, RefuseWhatCannotBeRead) {
   EXPECT_FALSE(LayOut(conv, std::vector<std::int64_t>{1, 3, 7, 6}).ok());
   EXPECT_FALSE(LayOut(conv, std::vector<std::int64_t>{1, 4, 0, 6}).ok());
   SilentProgress silent;
+  const auto data = NormalSamples({5, 6}, 1);
   const auto status = StreamInputStatistics(
-      Product(), TestEngine(), NormalSamples({5, 6}, 1), {{"nothing", {}, true, {}}}, {},
+      Product(), {TestEngine(), data}, {{"nothing", {}, true, {}}}, {},
       [](InputStatistics) -> Status { return Ok(); }, silent);
   EXPECT_THAT(status.error().message(), HasSubstr("no tensor \"nothing\""));
 }

@@ -50,11 +50,10 @@ Range LeastSquares(const TensorStatistics& seen, std::int64_t levels) {
     least = error;
     best = range;
   };
-  for (int i = 1; i <= 16; ++i) {
-    for (int j = 1; j <= 16; ++j) {
-      const bool repeats = (low == 0 && i > 1) || (high == 0 && j > 1);
-      if (!repeats) attempt(i / 16.0, j / 16.0);
-    }
+  const int low_shares = low == 0 ? 1 : 16;  // all shares of nothing are one
+  const int high_shares = high == 0 ? 1 : 16;
+  for (int i = 1; i <= low_shares; ++i) {
+    for (int j = 1; j <= high_shares; ++j) attempt(i / 16.0, j / 16.0);
   }
   for (const double step : {1.0 / 64, 1.0 / 256}) {
     const double low_share = low == 0 ? 0 : best.low / low;

@@ -73,7 +73,7 @@ Result<std::map<std::string, std::vector<std::int64_t>>> InputFlags::DimLists() 
   for (const std::string& word : dims) {
     // The parser splits at commas: "seq=16,32" comes as "seq=16" and "32".
     const bool more = !name.empty() && word.find('=') == std::string::npos;
-    QB_TRY(const auto parsed, ParsePair(more ? name + "=" + word : word));
+    QB_TRY(const auto parsed, ParsePair(more ? Format("{}={}", name, word) : word));
     const auto size = static_cast<std::int64_t>(parsed.second);
     if (static_cast<double>(size) != parsed.second || size < 1) {
       return Error(ErrorCode::kInvalidArgument,

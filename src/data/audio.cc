@@ -130,7 +130,7 @@ class AudioDataset final : public Dataset {
     return Tensor::OfFloats(bands_first ? Shape{height, time} : Shape{time, height}, values);
   }
 
-  Status FillInputs(Tensor signal, Sample* sample) const {
+  Status FillInputs(const Tensor& signal, Sample* sample) const {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const InputSpec& input = inputs_[i];
       if (i == signal_) {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPixelBytes = 3 * 32 * 32;
+constexpr std::size_t kPixelBytes = std::size_t{3} * 32 * 32;
 
 class CifarDataset final : public Dataset {
  public:

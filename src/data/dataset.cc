@@ -146,6 +146,7 @@ Result<std::unique_ptr<Dataset>> OpenDataset(const DataSpec& spec,
 
 std::vector<std::string_view> DataKinds() {
   std::vector<std::string_view> names;
+  names.reserve(kKinds.size());
   for (const KindEntry& entry : kKinds) names.push_back(entry.kind);
   return names;
 }

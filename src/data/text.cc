@@ -69,6 +69,14 @@ bool IsNumberText(std::string_view text) {
                                       [](unsigned char c) { return c >= '0' && c <= '9'; });
 }
 
+// The first of the usual names that a heading has; empty: none.
+std::string UsualColumn(const std::vector<std::string_view>& heading) {
+  for (const char* usual : {"sentence", "text"}) {
+    if (std::find(heading.begin(), heading.end(), usual) != heading.end()) return usual;
+  }
+  return "";
+}
+
 // Finds the columns of a .tsv in its heading, or takes numbers as they are.
 Status PlaceColumns(const TextLines& lines, const TextOptions& options, TextColumns* columns) {
   QB_TRY(const std::string_view first, lines.Line(0));
@@ -84,12 +92,9 @@ Status PlaceColumns(const TextLines& lines, const TextOptions& options, TextColu
     return static_cast<std::size_t>(found - heading.begin());
   };
   if (columns->names.empty()) {
-    for (const char* usual : {"sentence", "text"}) {
-      if (std::find(heading.begin(), heading.end(), usual) == heading.end()) continue;
-      columns->names = {usual};
-      break;
-    }
-    if (columns->names.empty()) return Missing("sentence").Within("the heading");
+    const std::string usual = UsualColumn(heading);
+    if (usual.empty()) return Missing("sentence").Within("the heading");
+    columns->names = {usual};
   }
   for (const std::string& name : columns->names) {
     QB_TRY(const std::size_t at, place(name));

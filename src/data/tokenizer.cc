@@ -14,14 +14,8 @@ constexpr std::uint64_t kMostTokenizerBytes = 256U << 20U;
 
 class AssembledTokenizer final : public Tokenizer {
  public:
-  explicit AssembledTokenizer(TokenizerParts parts) : parts_(std::move(parts)) {
-    before_ = parts_.before;
-    between_ = parts_.between;
-    after_ = parts_.after;
-    second_type_ = parts_.second_type;
-    pad_ = parts_.pad;
-    vocabulary_ = parts_.vocabulary;
-  }
+  explicit AssembledTokenizer(TokenizerParts parts)
+      : Tokenizer(parts.frame), parts_(std::move(parts)) {}
 
   [[nodiscard]] Result<std::vector<std::int32_t>> Ids(std::string_view text) const override {
     QB_TRY(const std::u32string decoded, DecodeUtf8(text));
@@ -87,10 +81,10 @@ Result<TokenizerParts> ReadVocabulary(std::string_view text, const TextOptions& 
   settings.unknown = find("[UNK]");
   if (settings.unknown < 0) return Error(ErrorCode::kMalformed, "no line is [UNK]");
   TokenizerParts parts;
-  parts.vocabulary = id;
-  parts.pad = std::max(0, find("[PAD]"));
-  if (find("[CLS]") >= 0) parts.before = {find("[CLS]")};
-  if (find("[SEP]") >= 0) parts.between = parts.after = {find("[SEP]")};
+  parts.frame.vocabulary = id;
+  parts.frame.pad = std::max(0, find("[PAD]"));
+  if (find("[CLS]") >= 0) parts.frame.before = {find("[CLS]")};
+  if (find("[SEP]") >= 0) parts.frame.between = parts.frame.after = {find("[SEP]")};
   for (const char* special : {"[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]"}) {
     if (settings.whole_words || find(special) < 0) continue;
     QB_TRY(const std::u32string decoded, DecodeUtf8(special));
@@ -136,7 +130,7 @@ Result<Tokenizer::Encoding> Tokenizer::Encode(std::string_view text, const std::
     QB_TRY(second, Ids(*pair));
   }
   const std::size_t special =
-      before_.size() + after_.size() + (pair == nullptr ? 0 : between_.size());
+      frame_.before.size() + frame_.after.size() + (pair == nullptr ? 0 : frame_.between.size());
   if (max_length > 0) {
     const auto most = static_cast<std::size_t>(max_length);
     std::size_t keep_first = first.size();
@@ -150,13 +144,13 @@ Result<Tokenizer::Encoding> Tokenizer::Encode(std::string_view text, const std::
     encoding.ids.insert(encoding.ids.end(), ids.begin(), ids.end());
     encoding.types.resize(encoding.ids.size(), type);
   };
-  add(before_, 0);
+  add(frame_.before, 0);
   add(first, 0);
   if (pair != nullptr) {
-    add(between_, 0);
-    add(second, second_type_);
+    add(frame_.between, 0);
+    add(second, frame_.second_type);
   }
-  add(after_, pair == nullptr ? 0 : second_type_);
+  add(frame_.after, pair == nullptr ? 0 : frame_.second_type);
   return encoding;
 }
 

@@ -179,9 +179,10 @@ Status ReadAdded(const Json& json, TokenizerParts* parts) {
     }
     parts->added.push_back(
         {std::move(text), id, token["lstrip"].AsBool(), token["rstrip"].AsBool()});
-    parts->vocabulary = std::max<std::int64_t>(parts->vocabulary, id + 1);
+    parts->frame.vocabulary = std::max<std::int64_t>(parts->frame.vocabulary, id + 1);
     for (const std::string_view name : {"[PAD]", "<pad>", "<|endoftext|>"}) {
-      if (content == name && (parts->pad < 0 || name != "<|endoftext|>")) parts->pad = id;
+      if (content == name && (parts->frame.pad < 0 || name != "<|endoftext|>"))
+        parts->frame.pad = id;
     }
   }
   return Ok();
@@ -222,14 +223,14 @@ Status ReadTemplateProcessing(const Json& json, TokenizerParts* parts) {
   const bool plain = one.around.size() == 2 && two.around.size() == 3 &&
                      one.around[0] == two.around[0] && one.around[1] == two.around[2];
   if (!plain) return Unknown("template of the post_processor", json);
-  parts->before = one.around[0];
-  parts->between = two.around[1];
-  parts->after = one.around[1];
+  parts->frame.before = one.around[0];
+  parts->frame.between = two.around[1];
+  parts->frame.after = one.around[1];
   // Everything up to the second text has type 0, the second text and what follows one type.
   std::size_t texts = 0;
   for (std::size_t i = 0; i < two.types.size(); ++i) {
-    if (two.is_text[i] && ++texts == 2) parts->second_type = two.types[i];
-    const std::int32_t expected = texts < 2 ? 0 : parts->second_type;
+    if (two.is_text[i] && ++texts == 2) parts->frame.second_type = two.types[i];
+    const std::int32_t expected = texts < 2 ? 0 : parts->frame.second_type;
     if (two.types[i] != expected) return Unknown("type_ids of the post_processor", json);
   }
   return Ok();
@@ -254,10 +255,10 @@ Status ReadPostProcessor(const Json& json, TokenizerParts* parts) {
   QB_TRY(const std::int32_t separator, id("sep"));
   QB_TRY(const std::int32_t start, id("cls"));
   const bool bert = type == "BertProcessing";
-  parts->before = {start};
-  parts->after = {separator};
-  parts->between = bert ? TokenIds{separator} : TokenIds{separator, separator};
-  parts->second_type = bert ? 1 : 0;
+  parts->frame.before = {start};
+  parts->frame.after = {separator};
+  parts->frame.between = bert ? TokenIds{separator} : TokenIds{separator, separator};
+  parts->frame.second_type = bert ? 1 : 0;
   return Ok();
 }
 
@@ -270,16 +271,16 @@ Result<TokenizerParts> ReadTokenizerJson(const Json& json) {
   const bool pieces = model["type"].AsString() == "WordPiece";
   if (!pieces && model["type"].AsString() != "BPE") return Unknown("model", model);
   for (const auto& [token, id] : model["vocab"].AsObject()) {
-    parts.vocabulary = std::max(parts.vocabulary, id.AsInt() + 1);
+    parts.frame.vocabulary = std::max(parts.frame.vocabulary, id.AsInt() + 1);
   }
   if (pieces) {
     QB_TRY(parts.model, ReadWordPiece(json));
   } else {
     QB_TRY(parts.model, ReadByteBpe(json));
   }
-  parts.pad = -1;
+  parts.frame.pad = -1;
   QB_OK(ReadAdded(json, &parts));
-  parts.pad = std::max(parts.pad, 0);
+  parts.frame.pad = std::max(parts.frame.pad, 0);
   QB_OK(ReadPostProcessor(json["post_processor"], &parts));
   return parts;
 }

@@ -90,12 +90,7 @@ struct TokenizerParts {
   std::vector<NormalizeStep> normalize;
   std::vector<AddedToken> added;
   std::unique_ptr<TokenModel> model;
-  TokenIds before;
-  TokenIds between;
-  TokenIds after;
-  std::int32_t second_type = 1;  // type of the second text
-  std::int32_t pad = 0;
-  std::int64_t vocabulary = 0;
+  Tokenizer::Frame frame;
 };
 std::unique_ptr<Tokenizer> Assemble(TokenizerParts parts);
 

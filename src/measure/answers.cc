@@ -127,46 +127,61 @@ Status AnswerReader::Read(const AnsweredBatch& batch, Predictions* predictions) 
 
 Status AnswerReader::ReadRows(const AnsweredBatch& batch, Predictions* predictions) const {
   const auto count = static_cast<std::int64_t>(batch.samples->size());
-  const NamedTensor& output = batch.outputs->front();
-  QB_TRY(const AnswerRows answer, RowsOfOutput(output, count));
+  QB_TRY(const AnswerRows answer, RowsOfOutput(batch.outputs->front(), count));
+  for (std::int64_t i = 0; i < count; ++i) QB_OK(ReadSample(batch, answer, i, predictions));
+  return Ok();
+}
+
+Status AnswerReader::ReadSample(const AnsweredBatch& batch, const AnswerRows& answer,
+                                std::int64_t i, Predictions* predictions) const {
+  const Sample& sample = (*batch.samples)[static_cast<std::size_t>(i)];
   const bool single_probability = answer.width == 1 && task_ == Task::kClassify;
   const std::size_t classes = single_probability ? 2 : answer.width;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Sample& sample = (*batch.samples)[static_cast<std::size_t>(i)];
-    const std::size_t before = predictions->classes.size();
-    QB_TRY(const std::vector<std::int32_t> labels,
-           RowLabels(sample, task_, batch.labelled, answer.rows_per_sample));
-    std::int64_t rows = answer.rows_per_sample;
-    if (!labels.empty()) rows = std::min(rows, static_cast<std::int64_t>(labels.size()));
-    double nll = 0;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::span<const double> row(
-          answer.values.data() +
-              static_cast<std::size_t>(i * answer.rows_per_sample + r) * answer.width,
-          answer.width);
-      QB_OK(CheckNumbers(row, output.name));
-      const auto largest = std::max_element(row.begin(), row.end()) - row.begin();
-      const bool yes = single_probability && row[0] >= options_.threshold;
-      predictions->classes.push_back(single_probability ? static_cast<std::int32_t>(yes)
-                                                        : static_cast<std::int32_t>(largest));
-      if (labels.empty()) continue;
-      const std::int32_t label = labels[static_cast<std::size_t>(r)];
-      QB_OK(CheckLabel(sample, label, classes));
-      predictions->labels.push_back(label);
-      predictions->ranks.push_back(
-          single_probability ? static_cast<std::int32_t>(yes != (label == 1)) : RankOf(row, label));
-      if (task_ != Task::kLanguageModel) continue;
-      nll -= LogProbabilities(row)[static_cast<std::size_t>(label)];
-    }
-    EndSample(before, rows == 1, predictions);
-    if (task_ == Task::kLanguageModel) predictions->nll.push_back(nll);
-    if (sample.stream >= 0) predictions->streams.push_back(sample.stream);
+  const std::size_t before = predictions->classes.size();
+  QB_TRY(const std::vector<std::int32_t> labels,
+         RowLabels(sample, task_, batch.labelled, answer.rows_per_sample));
+  std::int64_t rows = answer.rows_per_sample;
+  if (!labels.empty()) rows = std::min(rows, static_cast<std::int64_t>(labels.size()));
+  double nll = 0;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::span<const double> row = answer.Row(i, r);
+    QB_OK(CheckNumbers(row, batch.outputs->front().name));
+    const auto largest = std::max_element(row.begin(), row.end()) - row.begin();
+    const bool yes = single_probability && row[0] >= options_.threshold;
+    predictions->classes.push_back(single_probability ? static_cast<std::int32_t>(yes)
+                                                      : static_cast<std::int32_t>(largest));
+    if (labels.empty()) continue;
+    const std::int32_t label = labels[static_cast<std::size_t>(r)];
+    QB_OK(CheckLabel(sample, label, classes));
+    predictions->labels.push_back(label);
+    predictions->ranks.push_back(single_probability ? static_cast<std::int32_t>(yes != (label == 1))
+                                                    : RankOf(row, label));
+    if (task_ != Task::kLanguageModel) continue;
+    nll -= LogProbabilities(row)[static_cast<std::size_t>(label)];
   }
+  EndSample(before, rows == 1, predictions);
+  if (task_ == Task::kLanguageModel) predictions->nll.push_back(nll);
+  if (sample.stream >= 0) predictions->streams.push_back(sample.stream);
   return Ok();
 }
 
 // Greedy reading of connectionist temporal classification: the best symbol of every step, repeats
 // made one, blanks dropped [Graves et al. 2006]. "|" is the space of word boundaries.
+std::string AnswerReader::Transcript(const AnswerRows& answer, std::int64_t i) const {
+  std::string text;
+  std::int64_t last = options_.blank;
+  for (std::int64_t r = 0; r < answer.rows_per_sample; ++r) {
+    const std::span<const double> row = answer.Row(i, r);
+    const std::int64_t best = std::max_element(row.begin(), row.end()) - row.begin();
+    if (best != last && best != options_.blank) {
+      const std::string& symbol = vocabulary_[static_cast<std::size_t>(best)];
+      text += symbol == "|" ? " " : symbol;
+    }
+    last = best;
+  }
+  return text;
+}
+
 Status AnswerReader::ReadWords(const AnsweredBatch& batch, Predictions* predictions) const {
   const auto count = static_cast<std::int64_t>(batch.samples->size());
   QB_TRY(const AnswerRows answer, RowsOfOutput(batch.outputs->front(), count));
@@ -175,20 +190,9 @@ Status AnswerReader::ReadWords(const AnsweredBatch& batch, Predictions* predicti
                  Format("the model has {} symbols, {} names {}", answer.width,
                         options_.vocabulary.string(), vocabulary_.size()));
   }
+  QB_OK(CheckNumbers(answer.values, batch.outputs->front().name));
   for (std::int64_t i = 0; i < count; ++i) {
-    std::string text;
-    std::int64_t last = options_.blank;
-    for (std::int64_t r = 0; r < answer.rows_per_sample; ++r) {
-      const double* row = answer.values.data() +
-                          static_cast<std::size_t>(i * answer.rows_per_sample + r) * answer.width;
-      QB_OK(CheckNumbers({row, answer.width}, batch.outputs->front().name));
-      const std::int64_t best = std::max_element(row, row + answer.width) - row;
-      if (best != last && best != options_.blank) {
-        const std::string& symbol = vocabulary_[static_cast<std::size_t>(best)];
-        text += symbol == "|" ? " " : symbol;
-      }
-      last = best;
-    }
+    const std::string text = Transcript(answer, i);
     std::int64_t words = 0;
     const Sample& sample = (*batch.samples)[static_cast<std::size_t>(i)];
     predictions->edits.push_back(static_cast<double>(WordEdits(sample.transcript, text, &words)));

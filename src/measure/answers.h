@@ -1,6 +1,7 @@
 // Reading answers: what a batch of outputs says about its samples.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,18 @@ struct AnsweredBatch {
   double input_width = 1;
 };
 
+// The output's values with a batch axis first and classes last.
+struct AnswerRows {
+  std::vector<double> values;
+  std::size_t width = 0;  // classes
+  std::int64_t rows_per_sample = 0;
+
+  [[nodiscard]] std::span<const double> Row(std::int64_t sample, std::int64_t row) const {
+    const auto index = static_cast<std::size_t>(sample * rows_per_sample + row);
+    return std::span(values).subspan(index * width, width);
+  }
+};
+
 class AnswerReader {
  public:
   // kNotFound or kMalformed: the vocabulary of a transcriber.
@@ -27,19 +40,18 @@ class AnswerReader {
 
  private:
   Status ReadRows(const AnsweredBatch& batch, Predictions* predictions) const;
+  // The rows of the batch's sample i.
+  Status ReadSample(const AnsweredBatch& batch, const AnswerRows& answer, std::int64_t i,
+                    Predictions* predictions) const;
   Status ReadWords(const AnsweredBatch& batch, Predictions* predictions) const;
+  // What sample i says.
+  [[nodiscard]] std::string Transcript(const AnswerRows& answer, std::int64_t i) const;
 
   Task task_ = Task::kClassify;
   AnswerOptions options_;
   std::vector<std::string> vocabulary_;
 };
 
-// The output's values with a batch axis first and classes last.
-struct AnswerRows {
-  std::vector<double> values;
-  std::size_t width = 0;  // classes
-  std::int64_t rows_per_sample = 0;
-};
 Result<AnswerRows> RowsOfOutput(const NamedTensor& output, std::int64_t batch);
 
 // Natural logarithms of the probabilities of a row: log softmax of scores, or the logarithm of a

@@ -78,10 +78,12 @@ std::vector<Detection> ReadFastestDet(const Plane& plane, std::size_t classes, s
     if (!(score >= least)) continue;
     const double width = Sigmoid(plane.At(3, place));
     const double height = Sigmoid(plane.At(4, place));
-    const double x = (static_cast<double>(place % columns) + std::tanh(plane.At(1, place))) /
+    const std::size_t column = place % columns;
+    const std::size_t row = place / columns;
+    const double x = (static_cast<double>(column) + std::tanh(plane.At(1, place))) /
                      static_cast<double>(columns);
-    const double y = (static_cast<double>(place / columns) + std::tanh(plane.At(2, place))) /
-                     static_cast<double>(rows);
+    const double y =
+        (static_cast<double>(row) + std::tanh(plane.At(2, place))) / static_cast<double>(rows);
     found.push_back({{label, x - width / 2, y - height / 2, width, height, false}, score});
   }
   return found;

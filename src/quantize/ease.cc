@@ -78,12 +78,12 @@ class Folder {
         return AtProduct(*producer, std::move(fold));
       }
       if (!producer->Is("Add") && !producer->Is("Mul")) return std::nullopt;
-      const std::size_t constant = IsVector(producer->inputs[0]) ? 0 : 1;
-      const std::string& name = producer->inputs[constant];
-      if (!IsVector(name)) return std::nullopt;
+      const auto constant = VectorInput(*producer);
+      if (!constant) return std::nullopt;
+      const std::string& name = producer->inputs[*constant];
       fold.targets.emplace_back(name, LastAxis(name));
       if (producer->Is("Mul")) return fold;
-      value = producer->inputs[1 - constant];
+      value = producer->inputs[1 - *constant];
     }
     return std::nullopt;
   }
@@ -97,6 +97,13 @@ class Folder {
     const Initializer* found = eased_.index().FindInitializer(name);
     return found != nullptr && eased_.IsOwned(name) && !found->dims.empty() &&
            found->dims.back() == channels_ && Elements(*found) == channels_;
+  }
+  // The first of a node's two inputs that is such a vector; none: neither is.
+  [[nodiscard]] std::optional<std::size_t> VectorInput(const Node& node) const {
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (IsVector(node.inputs[i])) return i;
+    }
+    return std::nullopt;
   }
   [[nodiscard]] std::int64_t LastAxis(const std::string& name) const {
     return static_cast<std::int64_t>(eased_.index().FindInitializer(name)->dims.size()) - 1;
@@ -177,6 +184,7 @@ Result<std::vector<double>> AwqFactorsOf(const InputGroup& group, const InputSta
     matrices.push_back(std::move(matrix));
   }
   std::vector<SharedInput> consumers;
+  consumers.reserve(matrices.size());
   for (const WeightMatrix& matrix : matrices) consumers.push_back({matrix.view(), &grid});
   const AwqResult found = SearchAwqFactors(consumers, seen.gram, seen.abs_mean, threads);
   return found.exponent == 0 ? std::vector<double>() : found.factors;

@@ -152,7 +152,7 @@ Result<bool> StaticEmitter::EmitMover(const PlannedNode& planned) {
     mover.inputs[2] = names[2];  // zeros are the zero point
   }
   for (std::string& output : mover.outputs) {
-    if (!output.empty()) output = emitter_->Fresh(output + "_quantized");
+    if (!output.empty()) output = emitter_->Fresh(Format("{}_quantized", output));
   }
   const Names codes = mover.outputs;
   emitter_->Add(std::move(mover));

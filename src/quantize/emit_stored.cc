@@ -43,14 +43,15 @@ class Storer {
   Storer(const Model& model, NameSource* names, int threads)
       : model_(model), names_(*names), threads_(threads) {}
 
+  // A weight that is tied is not stored: it becomes the transpose of a table that is.
   [[nodiscard]] Status Store(const Storage& storage, Initializer* weight) {
+    if (!storage.tied_to.empty()) {
+      tied_.push_back(MakeNode("Transpose", "", {storage.tied_to}, {weight->name},
+                               {Attribute::Ints("perm", {1, 0})}));
+      return Ok();
+    }
     if (storage.type == DataType::kInt8) return StoreIntegers(storage.axis, weight);
     return StoreHalves(storage.type, weight);
-  }
-  // Nothing is stored: the weight is the transpose of a table that is.
-  void Tie(const std::string& weight, const std::string& table) {
-    tied_.push_back(
-        MakeNode("Transpose", "", {table}, {weight}, {Attribute::Ints("perm", {1, 0})}));
   }
   // Tables before what is tied to them.
   [[nodiscard]] std::vector<Node> TakeNodes() {
@@ -143,12 +144,8 @@ Status StoreWeightsOf(const Wanted& wanted, const Model& model, Graph* graph, Na
     const auto found = wanted.find(tensor.name);
     if (found == wanted.end() || tensor.type != DataType::kFloat32) continue;
     const std::string name = tensor.name;
-    if (const std::string& table = found->second.tied_to; !table.empty()) {
-      storer.Tie(name, table);
-      gone.insert(name);
-    } else {
-      QB_OK(storer.Store(found->second, &tensor));
-    }
+    QB_OK(storer.Store(found->second, &tensor));
+    if (!found->second.tied_to.empty()) gone.insert(name);
     std::erase_if(graph->inputs, [&](const ValueInfo& input) { return input.name == name; });
   }
   std::erase_if(graph->initializers,

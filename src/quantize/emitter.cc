@@ -4,6 +4,17 @@
 #include "quantbench/base/format.h"
 
 namespace quantbench {
+namespace {
+
+// What a body and the bodies inside it read: views of its names.
+void AddReadsOfBody(const Graph& body, std::unordered_set<std::string_view>* read) {
+  ForEachGraph(body, [&](const Graph& graph) {
+    for (const ValueInfo& output : graph.outputs) read->insert(output.name);
+    for (const Node& node : graph.nodes) read->insert(node.inputs.begin(), node.inputs.end());
+  });
+}
+
+}  // namespace
 
 Emitter::Emitter(const Model& model, const Plan& plan, const Solutions* solutions, int threads)
     : model_(&model),
@@ -135,20 +146,12 @@ std::string Emitter::Fresh(std::string_view wanted) {
 void Emitter::RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs) {
   std::unordered_set<std::string_view> read;
   for (const ValueInfo& output : outputs) read.insert(output.name);
-  const auto add_reads = [&](const Node& node) {
+  for (const Node& node : nodes_) {
     read.insert(node.inputs.begin(), node.inputs.end());
     for (const Attribute& attribute : node.attributes) {
-      for (const Graph& body : attribute.graphs) {
-        ForEachGraph(body, [&](const Graph& graph) {
-          for (const ValueInfo& output : graph.outputs) read.insert(output.name);
-          for (const Node& inner : graph.nodes) {
-            read.insert(inner.inputs.begin(), inner.inputs.end());
-          }
-        });
-      }
+      for (const Graph& body : attribute.graphs) AddReadsOfBody(body, &read);
     }
-  };
-  for (const Node& node : nodes_) add_reads(node);
+  }
   std::erase_if(nodes_, [&](const Node& node) {
     return node.op_type == "DequantizeLinear" && !read.contains(node.outputs[0]);
   });

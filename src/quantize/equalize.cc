@@ -94,6 +94,19 @@ std::vector<double> Inverse(std::vector<double> factors) {
   return factors;
 }
 
+// Multiplies what enters `to` by the factors and divides what leaves `from`.
+Status EqualizePair(const ChainLayer& from, const ChainLayer& to,
+                    const std::vector<double>& factors, EasedGraph* eased) {
+  const std::vector<double> inverse = Inverse(factors);
+  QB_OK(eased->Multiply(from.layer.weight->name, OutputAxis(*from.node, from.layer), inverse));
+  if (from.layer.bias != nullptr) {
+    const auto axis = static_cast<std::int64_t>(from.layer.bias->dims.size()) - 1;
+    QB_OK(eased->Multiply(from.layer.bias->name, axis, inverse));
+  }
+  const std::int64_t axis = to.is_depthwise ? 0 : InputAxis(*to.node, to.layer);
+  return eased->Multiply(to.layer.weight->name, axis, factors);
+}
+
 Status EqualizeChain(const Chain& chain, EasedGraph* eased) {
   std::vector<std::vector<double>> ranges;
   for (std::size_t i = 0; i < chain.size(); ++i) {
@@ -106,16 +119,7 @@ Status EqualizeChain(const Chain& chain, EasedGraph* eased) {
   }
   const std::vector<std::vector<double>> factors = EqualizingFactors(ranges);
   for (std::size_t gap = 0; gap < factors.size(); ++gap) {
-    const ChainLayer& from = chain[gap];
-    const ChainLayer& to = chain[gap + 1];
-    const std::vector<double> inverse = Inverse(factors[gap]);
-    QB_OK(eased->Multiply(from.layer.weight->name, OutputAxis(*from.node, from.layer), inverse));
-    if (from.layer.bias != nullptr) {
-      const auto axis = static_cast<std::int64_t>(from.layer.bias->dims.size()) - 1;
-      QB_OK(eased->Multiply(from.layer.bias->name, axis, inverse));
-    }
-    const std::int64_t axis = to.is_depthwise ? 0 : InputAxis(*to.node, to.layer);
-    QB_OK(eased->Multiply(to.layer.weight->name, axis, factors[gap]));
+    QB_OK(EqualizePair(chain[gap], chain[gap + 1], factors[gap], eased));
   }
   return Ok();
 }

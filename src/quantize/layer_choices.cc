@@ -78,31 +78,33 @@ std::int64_t LayerChoices::Dissenter(std::int64_t node) const {
   return -1;
 }
 
+void LayerChoices::MoveReadersOn(std::int64_t node, std::int64_t dissenter) {
+  const ChosenLayer* other = Find(dissenter);
+  const bool is_float = other == nullptr || !other->is_coded();
+  const std::string& weight = layers_.at(node).layer.weight->name;
+  for (const std::int64_t reader : context_->index().Consumers(weight)) {
+    const auto found = layers_.find(reader);
+    if (found == layers_.end() || !found->second.is_coded()) continue;
+    ChosenLayer& member = found->second;
+    if (member.reason.empty()) {
+      const std::int64_t named = reader == dissenter ? node : dissenter;
+      member.reason =
+          Format("its weight is also read by \"{}\"{}", Printable(context_->OuterNode(named).name),
+                 is_float ? ", which does not take codes" : " in another layout");
+    }
+    ++member.position;
+    Settle(reader, &member);
+  }
+}
+
 void LayerChoices::AgreeOnShared() {
   for (bool changed = true; changed;) {
     changed = false;
-    for (auto& entry : layers_) {
-      const std::int64_t node = entry.first;
-      ChosenLayer& chosen = entry.second;
+    for (const auto& [node, chosen] : layers_) {
       if (!chosen.is_coded()) continue;
       const std::int64_t dissenter = Dissenter(node);
       if (dissenter < 0) continue;
-      const ChosenLayer* other = Find(dissenter);
-      const bool is_float = other == nullptr || !other->is_coded();
-      const auto reason_for = [&](std::int64_t member) {
-        const std::int64_t named = member == dissenter ? node : dissenter;
-        return Format("its weight is also read by \"{}\"{}",
-                      Printable(context_->OuterNode(named).name),
-                      is_float ? ", which does not take codes" : " in another layout");
-      };
-      // The whole family moves on together.
-      for (const std::int64_t reader : context_->index().Consumers(chosen.layer.weight->name)) {
-        const auto member = layers_.find(reader);
-        if (member == layers_.end() || !member->second.is_coded()) continue;
-        if (member->second.reason.empty()) member->second.reason = reason_for(reader);
-        ++member->second.position;
-        Settle(reader, &member->second);
-      }
+      MoveReadersOn(node, dissenter);
       changed = true;
     }
   }

@@ -43,6 +43,8 @@ class LayerChoices {
   // Moves on to the first choice from `position` that the layer can take.
   void Settle(std::int64_t node, ChosenLayer* chosen) const;
   void AgreeOnShared();
+  // All coded readers of the node's weight move on together, as one of them wants other codes.
+  void MoveReadersOn(std::int64_t node, std::int64_t dissenter);
   // A reader of the layer's weight that does not want its codes, -1: all do.
   [[nodiscard]] std::int64_t Dissenter(std::int64_t node) const;
 

@@ -45,6 +45,7 @@ Result<std::vector<ActivationPlan>> PlanFloat8(const PlanContext& context,
   }
   for (const auto& [node, reason] : misfits) choices->Demote(node, reason);
   std::vector<ActivationPlan> list;
+  list.reserve(activations.size());
   for (auto& [tensor, activation] : activations) list.push_back(std::move(activation));
   return list;
 }

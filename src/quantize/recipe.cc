@@ -121,8 +121,8 @@ Json ToJson(const std::vector<Treatment>& choices) {
 Result<std::vector<Treatment>> ChoicesFromJson(const Json& json) {
   std::vector<Treatment> choices;
   for (const Json& entry : json.AsArray()) {
-    QB_TRY(Treatment treatment, Treatment::FromJson(entry));
-    choices.push_back(std::move(treatment));
+    QB_TRY(const Treatment treatment, Treatment::FromJson(entry));
+    choices.push_back(treatment);
   }
   return choices;
 }

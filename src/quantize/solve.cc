@@ -29,6 +29,13 @@ CodeGrid GridOfChannels(int bits) {
   return grid;
 }
 
+std::vector<float> FactorsOf(const std::vector<CodeScale>& scales) {
+  std::vector<float> factors;
+  factors.reserve(scales.size());
+  for (const CodeScale& scale : scales) factors.push_back(scale.scale);
+  return factors;
+}
+
 bool AllFinite(std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
@@ -115,10 +122,8 @@ Result<std::vector<CodeScale>> LayerSolver::FixedScales(const std::vector<RowGro
     scales.insert(scales.end(), part.begin(), part.end());
   }
   if (bits_ < 8) return scales;  // two products of such codes never overflow 16 bits
-  std::vector<float> numbers;
-  for (const CodeScale& scale : scales) numbers.push_back(scale.scale);
   QB_TRY(const WeightScales widened,
-         WidenWeightScales(*step_.node, step_.layer, numbers, plan_.target, threads_));
+         WidenWeightScales(*step_.node, step_.layer, FactorsOf(scales), plan_.target, threads_));
   for (std::size_t i = 0; i < scales.size(); ++i) scales[i].scale = widened.scales[i];
   return scales;
 }
@@ -151,9 +156,8 @@ Result<CodedRows> LayerSolver::Round(const RowGroup& group, std::vector<CodeScal
 // last digit, are what the scales were proven for.
 Status LayerSolver::KeepSafe(const std::vector<CodeScale>& scales, SolvedWeight* solved) const {
   const Initializer& weight = *step_.layer.weight;
-  std::vector<float> numbers;
-  for (const CodeScale& scale : scales) numbers.push_back(scale.scale);
-  QB_TRY(const Tensor nearest, QuantizeWeights(weight, numbers, {step_.layer.channels}, threads_));
+  QB_TRY(const Tensor nearest,
+         QuantizeWeights(weight, FactorsOf(scales), {step_.layer.channels}, threads_));
   Tensor codes = CodesInLayout(*solved, bits_, weight.dims, step_.outputs);
   QB_OK(KeepPairsSafe(*step_.node, step_.layer, plan_.target, nearest, &codes));
   // The way back to rows is that of the weight itself.

@@ -44,6 +44,16 @@ std::vector<LayerPlan*> LayersReading(const GraphIndex& index, const std::string
   return layers;
 }
 
+// Whether each product can read the codes of each embedding of so many columns.
+bool AllAlike(const std::vector<LayerPlan*>& products, const std::vector<LayerPlan*>& gathers,
+              std::int64_t columns) {
+  return std::all_of(products.begin(), products.end(), [&](const LayerPlan* product) {
+    return std::all_of(gathers.begin(), gathers.end(), [&](const LayerPlan* gather) {
+      return AlikeAs(*product, *gather, columns);
+    });
+  });
+}
+
 std::string ReasonNotTied(const Model& model, const LayerPlan& layer) {
   const GraphIndex index(model.graph);
   const Initializer* table = index.FindInitializer(layer.tied_to);
@@ -65,13 +75,7 @@ Status TieWeights(const Model& prepared, Plan* plan) {
     for (const Initializer& weight : prepared.graph.initializers) {
       if (weight.dims != Shape{table.dims[1], table.dims[0]}) continue;
       const auto products = LayersReading(index, weight.name, "MatMul", plan);
-      const bool alike =
-          std::all_of(products.begin(), products.end(), [&](const LayerPlan* product) {
-            return std::all_of(gathers.begin(), gathers.end(), [&](const LayerPlan* gather) {
-              return AlikeAs(*product, *gather, table.dims[1]);
-            });
-          });
-      if (products.empty() || !alike) continue;
+      if (products.empty() || !AllAlike(products, gathers, table.dims[1])) continue;
       QB_TRY(const bool same, IsTranspose(table, weight));
       if (!same) continue;
       for (LayerPlan* product : products) {

@@ -36,29 +36,33 @@ bool IsAnyQuantizer(const Node& node) {
   return IsQuantizer(node, "QuantizeLinear") || IsQuantizer(node, "DequantizeLinear");
 }
 
-// Quantizers whose result nothing reads, and then those that only such a one read. `parameters`
-// receives what they read.
+bool IsIdleQuantizer(const GraphIndex& index, const Node& node) {
+  return IsAnyQuantizer(node) &&
+         std::all_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& output) {
+           return index.Consumers(output).empty() && !index.IsGraphOutput(output);
+         });
+}
+
+// The nodes without quantizers whose result nothing reads. `parameters` receives what those read.
+std::vector<Node> WithoutIdleQuantizers(const Graph& graph,
+                                        std::unordered_set<std::string>* parameters) {
+  const GraphIndex index(graph);
+  std::vector<Node> kept;
+  for (const Node& node : graph.nodes) {
+    if (IsIdleQuantizer(index, node)) {
+      parameters->insert(node.inputs.begin(), node.inputs.end());
+    } else {
+      kept.push_back(node);
+    }
+  }
+  return kept;
+}
+
+// Quantizers whose result nothing reads, and then those that only such a one read.
 void RemoveIdleQuantizers(Graph* graph, std::unordered_set<std::string>* parameters) {
-  const auto is_idle = [](const GraphIndex& index, const Node& node) {
-    return IsAnyQuantizer(node) &&
-           std::all_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& output) {
-             return index.Consumers(output).empty() && !index.IsGraphOutput(output);
-           });
-  };
   for (std::size_t before = 0; before != graph->nodes.size();) {
     before = graph->nodes.size();
-    std::vector<Node> kept;
-    {
-      const GraphIndex index(*graph);
-      for (const Node& node : graph->nodes) {
-        if (!is_idle(index, node)) {
-          kept.push_back(node);
-        } else {
-          parameters->insert(node.inputs.begin(), node.inputs.end());
-        }
-      }
-    }
-    graph->nodes = std::move(kept);
+    graph->nodes = WithoutIdleQuantizers(*graph, parameters);
   }
 }
 

@@ -97,9 +97,11 @@ WeightedLayer InspectMatMul(const Node& node, const GraphIndex& index) {
   WeightedLayer layer;
   layer.channels = Channels::kColumns;
   FindWeight(node, 1, index, &layer);
-  if (layer.weight == nullptr && !node.inputs.empty() &&
-      index.FindInitializer(node.inputs[0]) != nullptr) {
-    layer.reason = "its weight is the left factor: integer kernels want it on the right";
+  if (layer.weight == nullptr) {
+    if (!node.inputs.empty() && index.FindInitializer(node.inputs[0]) != nullptr) {
+      layer.reason = "its weight is the left factor: integer kernels want it on the right";
+    }
+    return layer;
   }
   if (layer.reason.empty() && layer.weight->dims.size() != 2) {
     layer.reason = Format("its weight has shape {}: only two-dimensional weights are quantized",

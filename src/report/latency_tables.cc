@@ -35,6 +35,23 @@ std::string RemarkOf(const CellResult& cell, const ArmLatency& arm) {
   return "";
 }
 
+// Rows end in "-" where nothing was measured.
+std::vector<std::string> MemoryRow(const Table& table, const CellResult& cell,
+                                   const ArmMemory& arm) {
+  std::vector<std::string> row = {cell.model, cell.cell.Describe(), arm.arm};
+  if (arm.outcome == Outcome::kOk) {
+    for (const std::uint64_t bytes :
+         {arm.loaded, arm.steady, arm.anonymous, arm.file_backed, arm.peak}) {
+      row.push_back(Format("{:.1f}", static_cast<double>(bytes) * 1e-6));
+    }
+    row.push_back(Number(arm.cold_load_ms));
+    row.push_back(Number(arm.warm_load_ms));
+  }
+  row.resize(table.columns.size() - 1, "-");
+  row.push_back(OutcomeText(arm.outcome, arm.reason));
+  return row;
+}
+
 }  // namespace
 
 Table LatencyTable(const Analysis& analysis) {
@@ -114,23 +131,9 @@ Table MemoryTable(const Analysis& analysis) {
   table.columns = {{"model", false}, {"cell", false},   {"arm", false},         {"loaded MB"},
                    {"running MB"},   {"of it heap MB"}, {"of it files MB"},     {"peak MB"},
                    {"cold load ms"}, {"warm load ms"},  {"remark", false, true}};
-  const auto mb = [](std::uint64_t bytes) {
-    return Format("{:.1f}", static_cast<double>(bytes) * 1e-6);
-  };
   for (const CellResult& cell : analysis.cells) {
     for (const ArmMemory& arm : cell.memory) {
-      std::vector<std::string> row = {cell.model, cell.cell.Describe(), arm.arm};
-      if (arm.outcome == Outcome::kOk) {
-        for (const std::uint64_t bytes :
-             {arm.loaded, arm.steady, arm.anonymous, arm.file_backed, arm.peak}) {
-          row.push_back(mb(bytes));
-        }
-        row.push_back(Number(arm.cold_load_ms));
-        row.push_back(Number(arm.warm_load_ms));
-      }
-      row.resize(table.columns.size() - 1, "-");
-      row.push_back(OutcomeText(arm.outcome, arm.reason));
-      table.rows.push_back(std::move(row));
+      table.rows.push_back(MemoryRow(table, cell, arm));
     }
   }
   return table;

@@ -134,7 +134,7 @@ class AccuracyExplainer {
                                                          Progress& progress) const {
     CompareOptions options = options_;
     options.session.config = EngineOptionsOf(model);
-    return CompareTensors(prepared_, model, engine_, dataset_, pairs, options, progress);
+    return CompareTensors(prepared_, model, {engine_, dataset_}, pairs, options, progress);
   }
 
   // The model with these layers left as they are.
@@ -271,6 +271,21 @@ Result<CalibrationStatistics> StatisticsFor(const Json& request, const Calibrate
   return work.Observe(options, engine, progress);
 }
 
+// What each layer's figures are in the reply; those of a layer by itself are measured on the way
+// where they are asked for.
+Result<Json> ExplainLayers(AccuracyExplainer& explainer, bool one_by_one,
+                           std::vector<LayerAccuracy>& layers, Progress& progress) {
+  LayerProgress quiet(progress);
+  const auto count = static_cast<std::int64_t>(layers.size());
+  Json list = Json::Array{};
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    QB_OK(one_by_one ? explainer.ExplainOne(i, &layers[i], quiet) : Ok());
+    progress.Update("explaining", static_cast<std::int64_t>(i) + 1, count);
+    list.Append(LayerToJson(layers[i]));
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progress& progress) {
@@ -288,16 +303,8 @@ Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progre
   QB_OK(explainer.Start(seen ? &*seen : nullptr, settings.observer));
   LayerProgress quiet(progress);
   QB_TRY(AccuracyExplanation all, explainer.ExplainAll(quiet));
-  const auto count = static_cast<std::int64_t>(all.layers.size());
-  Json layers = Json::Array{};
-  for (std::int64_t i = 0; i < count; ++i) {
-    LayerAccuracy& layer = all.layers[static_cast<std::size_t>(i)];
-    if (request["one_by_one"].AsBool()) {
-      QB_OK(explainer.ExplainOne(static_cast<std::size_t>(i), &layer, quiet));
-    }
-    progress.Update("explaining", i + 1, count);
-    layers.Append(LayerToJson(layer));
-  }
+  QB_TRY(Json layers,
+         ExplainLayers(explainer, request["one_by_one"].AsBool(), all.layers, progress));
   const std::int64_t used = std::min(options.samples, opened.dataset->size());
   return Json::MakeObject()
       .Set("source", Format("{}, {} samples", opened.source, used))

@@ -191,13 +191,13 @@ Result<Json> GatherInWorker(const Json& request, Engine& engine, Progress& progr
   QB_TRY(AtomicFile file, AtomicFile::Create(request["file"].AsString()));
   Numbers numbers(&file);
   Json entries = Json::Array{};
-  const InputStatisticsSink sink = [&](InputStatistics one) -> Status {
+  const InputStatisticsSink sink = [&](const InputStatistics& one) -> Status {
     QB_TRY(Json entry, WriteOne(one, &numbers));
     entries.Append(std::move(entry));
     return Ok();
   };
-  QB_OK(
-      StreamInputStatistics(prepared, engine, *opened.dataset, requests, options, sink, progress));
+  QB_OK(StreamInputStatistics(prepared, {engine, *opened.dataset}, requests, options, sink,
+                              progress));
   QB_OK(file.Commit());
   return Json::MakeObject()
       .Set("entries", std::move(entries))

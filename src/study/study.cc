@@ -82,6 +82,14 @@ Result<double> TakeNumber(std::string_view* text) {
   return value;
 }
 
+// One case for each variant that applies to the model.
+void AddVariants(const Study& study, CaseKind kind, const StudyModel& model,
+                 std::vector<Case>* cases) {
+  for (const StudyVariant& variant : study.variants) {
+    if (AppliesTo(variant, model)) cases->push_back({kind, model.id, variant.id, {}});
+  }
+}
+
 }  // namespace
 
 std::string_view Name(Metric metric) {
@@ -199,18 +207,12 @@ std::string Case::Describe() const {
 std::vector<Case> Expand(const Study& study) {
   std::vector<Case> cases;
   for (const StudyModel& model : study.models) {
-    for (const StudyVariant& variant : study.variants) {
-      if (AppliesTo(variant, model))
-        cases.push_back({CaseKind::kQuantize, model.id, variant.id, {}});
-    }
+    AddVariants(study, CaseKind::kQuantize, model, &cases);
   }
   for (const StudyModel& model : study.models) {
     if (model.data.empty()) continue;
     cases.push_back({CaseKind::kEvaluate, model.id, std::string(kOriginal), {}});
-    for (const StudyVariant& variant : study.variants) {
-      if (AppliesTo(variant, model))
-        cases.push_back({CaseKind::kEvaluate, model.id, variant.id, {}});
-    }
+    AddVariants(study, CaseKind::kEvaluate, model, &cases);
   }
   for (const StudyModel& model : study.models) {
     for (const Cell& cell : CellsOf(study)) {
