@@ -8,6 +8,8 @@
 
 #include "quantbench/base/format.h"
 
+#include "data/resize.h"
+
 namespace quantbench {
 namespace {
 
@@ -118,6 +120,22 @@ Result<Tensor> Convert(Tensor sample, const InputSpec& input) {
   return FromDoubles(input.type, sample.shape, values);
 }
 
+struct Size {
+  int width = 0;
+  int height = 0;
+};
+
+// The size that makes the short side `side` pixels, the long one in proportion, rounded down as
+// torchvision does; the image's own for 0.
+Size ResizedSize(const Image& image, int side) {
+  if (side <= 0) return {image.width, image.height};
+  const auto longer = [&](int long_side, int short_side) {
+    return static_cast<int>(std::int64_t{side} * long_side / short_side);
+  };
+  if (image.width >= image.height) return {longer(image.width, image.height), side};
+  return {side, longer(image.height, image.width)};
+}
+
 }  // namespace
 
 bool FitsInput(const Shape& shape, const InputSpec& input) {
@@ -134,41 +152,16 @@ Image ResizeAndCrop(Image image, const Preprocess& preprocess) {
     image = ResizeBilinear(image, static_cast<int>(preprocess.size[1]),
                            static_cast<int>(preprocess.size[0]));
   }
-  if (preprocess.resize > 0) {
-    const int size = preprocess.resize;
-    const bool wide = image.width >= image.height;
-    const auto longer = [&](int long_side, int short_side) {
-      return static_cast<int>(std::int64_t{size} * long_side / short_side);
-    };
-    const int width = wide ? longer(image.width, image.height) : size;
-    const int height = wide ? size : longer(image.height, image.width);
-    image = ResizeBilinear(image, width, height);
-  }
-  if (preprocess.crop <= 0) return image;
+  const auto [width, height] = ResizedSize(image, preprocess.resize);
+  const bool same = width == image.width && height == image.height;
   const int side = preprocess.crop;
+  if (side <= 0) return same ? image : ResizeBilinear(image, width, height);
   // torchvision: offsets round((h - crop) / 2), halves to even; smaller images are padded first.
-  const int top = static_cast<int>(std::nearbyint((image.height - side) / 2.0));
-  const int left = static_cast<int>(std::nearbyint((image.width - side) / 2.0));
-  Image crop{side, side, image.channels, {}};
-  const auto channels = static_cast<std::size_t>(image.channels);
-  crop.pixels.assign(static_cast<std::size_t>(side) * static_cast<std::size_t>(side) * channels, 0);
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x) {
-      const int from_y = y + top;
-      const int from_x = x + left;
-      if (from_y < 0 || from_x < 0 || from_y >= image.height || from_x >= image.width) continue;
-      const std::size_t from =
-          (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) +
-           static_cast<std::size_t>(from_x)) *
-          channels;
-      const std::size_t to = (static_cast<std::size_t>(y) * static_cast<std::size_t>(side) +
-                              static_cast<std::size_t>(x)) *
-                             channels;
-      std::copy_n(image.pixels.begin() + static_cast<std::ptrdiff_t>(from), channels,
-                  crop.pixels.begin() + static_cast<std::ptrdiff_t>(to));
-    }
-  }
-  return crop;
+  const Window window{static_cast<int>(std::nearbyint((width - side) / 2.0)),
+                      static_cast<int>(std::nearbyint((height - side) / 2.0)), side, side};
+  if (same) return CropWindow(image, window);
+  if (side <= width && side <= height) return ResizeWindow(image, width, height, window);
+  return CropWindow(ResizeBilinear(image, width, height), window);
 }
 
 Tensor PixelsOf(const Image& image, bool bgr) {
