@@ -59,7 +59,9 @@ Result<Tensor> ImageToInput(std::string_view bytes, const std::string& name,
   const bool gray = preprocess.channels == "gray";
   const bool bgr = preprocess.channels == "bgr";
   QB_TRY(Image image, DecodeImage(bytes, name, gray ? 1 : 3));
-  image = ResizeAndCrop(std::move(image), preprocess);
+  auto resized = ResizeAndCrop(std::move(image), preprocess);
+  if (!resized.ok()) return resized.error().Within(name);
+  image = std::move(resized).value();
   const auto channels = static_cast<std::size_t>(image.channels);
   if (input.type == DataType::kFloat32) {
     if (const auto table = PixelTable(preprocess, channels)) {

@@ -15,7 +15,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // The pixel or the stretch that `from` begins, times a weight.
 template <typename SumTag>
-HWY_INLINE hn::Vec<SumTag> Weighted([[maybe_unused]] SumTag sums, const std::uint8_t* from, std::int32_t weight) {
+HWY_INLINE hn::Vec<SumTag> Weighted([[maybe_unused]] SumTag sums, const std::uint8_t* from,
+                                    std::int32_t weight) {
   const hn::Rebind<std::uint8_t, SumTag> bytes;
   return hn::Mul(hn::PromoteTo(sums, hn::LoadU(bytes, from)), hn::Set(sums, weight));
 }

@@ -10,7 +10,8 @@ namespace quantbench::kernels {
 
 constexpr int kTapBits = 32 - 8 - 2;  // fractional bits of a weight, as in PIL: sums fit 32 bits
 
-// For every output position: the first input position, and how many weights there are from there on.
+// For every output position: the first input position, and how many weights there are from there
+// on.
 struct Taps {
   struct Run {
     std::size_t first = 0;
@@ -32,7 +33,8 @@ constexpr std::size_t kSlack = 4;
 // kernels_resize_reference.h.
 
 // One row of pixels of 1 or 3 interleaved channels, filtered along itself: out holds a pixel for
-// each of the taps' positions. Both spans end with kSlack bytes more; those of `out` are overwritten.
+// each of the taps' positions. Both spans end with kSlack bytes more; those of `out` are
+// overwritten.
 void FilterRow(std::span<const std::uint8_t> in, std::size_t channels, const Taps& taps,
                std::span<std::uint8_t> out);
 

@@ -2,6 +2,7 @@
 #include "data/preprocess.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -125,12 +126,23 @@ struct Size {
   int height = 0;
 };
 
+Result<Image> ResizeWhole(Image image, const Size& size) {
+  if (size.width == image.width && size.height == image.height) return image;
+  if (std::int64_t{size.width} * size.height > kMostPixels) {
+    return Error(ErrorCode::kMalformed,
+                 Format("{} x {} pixels resized to {} x {} are outside the limit of {} million",
+                        image.width, image.height, size.width, size.height, kMostPixels >> 20U));
+  }
+  return ResizeBilinear(image, size.width, size.height);
+}
+
 // The size that makes the short side `side` pixels, the long one in proportion, rounded down as
 // torchvision does; the image's own for 0.
 Size ResizedSize(const Image& image, int side) {
   if (side <= 0) return {image.width, image.height};
   const auto longer = [&](int long_side, int short_side) {
-    return static_cast<int>(std::int64_t{side} * long_side / short_side);
+    return static_cast<int>(
+        std::min<std::int64_t>(std::int64_t{side} * long_side / short_side, INT_MAX));
   };
   if (image.width >= image.height) return {longer(image.width, image.height), side};
   return {side, longer(image.height, image.width)};
@@ -147,21 +159,22 @@ bool FitsInput(const Shape& shape, const InputSpec& input) {
   return true;
 }
 
-Image ResizeAndCrop(Image image, const Preprocess& preprocess) {
+Result<Image> ResizeAndCrop(Image image, const Preprocess& preprocess) {
   if (preprocess.size.size() == 2) {
-    image = ResizeBilinear(image, static_cast<int>(preprocess.size[1]),
-                           static_cast<int>(preprocess.size[0]));
+    const Size size{static_cast<int>(preprocess.size[1]), static_cast<int>(preprocess.size[0])};
+    QB_TRY(image, ResizeWhole(std::move(image), size));
   }
   const auto [width, height] = ResizedSize(image, preprocess.resize);
   const bool same = width == image.width && height == image.height;
   const int side = preprocess.crop;
-  if (side <= 0) return same ? image : ResizeBilinear(image, width, height);
+  if (side <= 0) return ResizeWhole(std::move(image), {width, height});
   // torchvision: offsets round((h - crop) / 2), halves to even; smaller images are padded first.
   const Window window{static_cast<int>(std::nearbyint((width - side) / 2.0)),
                       static_cast<int>(std::nearbyint((height - side) / 2.0)), side, side};
   if (same) return CropWindow(image, window);
   if (side <= width && side <= height) return ResizeWindow(image, width, height, window);
-  return CropWindow(ResizeBilinear(image, width, height), window);
+  QB_TRY(const Image whole, ResizeWhole(std::move(image), {width, height}));
+  return CropWindow(whole, window);
 }
 
 Tensor PixelsOf(const Image& image, bool bgr) {

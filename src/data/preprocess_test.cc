@@ -38,7 +38,7 @@ TEST_P(PreprocessTest, GivesThePixelsThatPilGives) {
   Preprocess preprocess;
   preprocess.resize = expectation.resize;
   preprocess.crop = expectation.crop;
-  const Image image = ResizeAndCrop(std::move(decoded).value(), preprocess);
+  const Image image = ResizeAndCrop(std::move(decoded).value(), preprocess).value();
   const auto expected = ReadNpy(path + ".npy");
   ASSERT_TRUE(expected.ok()) << expected.error().message();
   const Tensor pixels = PixelsOf(image, false);
@@ -124,6 +124,18 @@ TEST(ResizeWindow, IsTheWindowOfTheWholeResult) {
     ASSERT_EQ(ResizeWindow(image, width, height, window).pixels, CropWindow(whole, window).pixels)
         << image.width << " x " << image.height << " to " << width << " x " << height;
   }
+}
+
+TEST(ResizeAndCrop, RefusesWhatALongNarrowImageWouldBecome) {
+  const Image image{20000, 1, 1, std::vector<std::uint8_t>(20000, 5)};
+  Preprocess preprocess;
+  preprocess.resize = 256;  // 256 x 5,120,000
+  EXPECT_THAT(ResizeAndCrop(image, preprocess).error().message(),
+              testing::HasSubstr("20000 x 1 pixels resized to 5120000 x 256"));
+  preprocess.crop = 300;
+  EXPECT_FALSE(ResizeAndCrop(image, preprocess).ok());
+  preprocess.crop = 2;  // needs little of it
+  EXPECT_THAT(ResizeAndCrop(image, preprocess).value().pixels, testing::Each(5));
 }
 
 TEST(CropWindow, IsZeroOutsideTheImage) {

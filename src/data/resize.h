@@ -1,9 +1,14 @@
 // Resizing and cropping in one go.
 #pragma once
 
+#include <cstdint>
+
 #include "quantbench/data.h"
 
 namespace quantbench {
+
+// Of an image, decoded or resized.
+constexpr std::int64_t kMostPixels = std::int64_t{64} << 20U;
 
 // Some pixels of an image: columns [left, left + width), rows [top, top + height).
 struct Window {
