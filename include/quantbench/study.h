@@ -127,6 +127,13 @@ inline constexpr std::string_view kControl = "original'";
 [[nodiscard]] Result<Study> ParseStudy(std::string_view text, const std::filesystem::path& file,
                                        const std::filesystem::path& folder);
 
+// The text of a study of these models, for a person to complete: inputs, free dimensions, likely
+// kind of data and vocabulary are read off them, what is a guess or unknown says "fill in".
+// ParseStudy takes it as it is. `file`: where it will lie; paths are written relative to it.
+// Errors: those of LoadModel.
+[[nodiscard]] Result<std::string> DraftStudy(const std::vector<std::filesystem::path>& models,
+                                             const std::filesystem::path& file);
+
 // One data set for a command line: a .toml file with the keys of a [data.X] table at its top, or,
 // directly, a folder of images, a .npy, an .npz or an IDX file. `id` becomes the file's stem.
 [[nodiscard]] Result<DataSpec> LoadDataSpec(const std::filesystem::path& path);
@@ -162,5 +169,9 @@ struct Case {
 // rising batch (they are measured in another order); then measurements at natural sizes. The
 // original is evaluated too. Models without data have no evaluations and no natural sizes.
 [[nodiscard]] std::vector<Case> Expand(const Study& study);
+
+// What running it may take at most, in words: minutes of measuring (cells by the budget of each;
+// cells of slow models need three processes whatever the budget) and megabytes of variants.
+[[nodiscard]] std::string ExpectedEffort(const Study& study);
 
 }  // namespace quantbench

@@ -20,6 +20,8 @@ namespace quantbench {
 namespace {
 
 constexpr auto kCommands = std::to_array<CommandEntry>({
+    {"new", "a study file for models, to be completed by you", AddNew},
+    {"check", "every mistake in a study file, and what it would do", AddCheck},
     {"run", "the whole study: quantize, measure, evaluate, judge, report", AddRun},
     {"inspect", "what a model is: size, parameters, element types, inputs, outputs", AddInspect},
     {"calibrate", "observe what flows through a model, once, for later use", AddCalibrate},
@@ -35,6 +37,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
 constexpr std::string_view kSummary =
     "quantbench: what does quantizing this model buy on this device, and what does it cost?";
 constexpr std::string_view kExamples =
+    "  quantbench new model.onnx -o study.toml\n"
     "  quantbench run study.toml\n"
     "  quantbench inspect model.onnx\n"
     "  quantbench quantize model.onnx --recipe static-int8 --calibrate images.toml -o "

@@ -29,6 +29,8 @@ struct CommandEntry {
   Action (*add)(CLI::App& app);
 };
 
+Action AddNew(CLI::App& app);
+Action AddCheck(CLI::App& app);
 Action AddRun(CLI::App& app);
 Action AddInspect(CLI::App& app);
 Action AddQuantize(CLI::App& app);

@@ -22,6 +22,7 @@ int DryRun(const Study& study, Terminal& terminal) {
   std::string text;
   for (const Case& work : Expand(study)) text += work.Describe() + "\n";
   terminal.Print(text);
+  terminal.Note(ExpectedEffort(study));
   return kExitDone;
 }
 

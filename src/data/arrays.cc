@@ -43,8 +43,14 @@ class SampleArray {
     const auto all = file_ == nullptr ? std::span<const std::byte>(tensor_.bytes)
                                       : std::as_bytes(std::span(payload_.data(), payload_.size()));
     const std::size_t bytes = all.size() / static_cast<std::size_t>(shape().front());
-    const auto part = all.subspan(bytes * static_cast<std::size_t>(index), bytes);
+    const std::size_t begin = bytes * static_cast<std::size_t>(index);
+    const auto part = all.subspan(begin, bytes);
     row.bytes.assign(part.begin(), part.end());
+    // What was read in order is given back, so that a long file takes no more memory than a short.
+    const std::size_t stretch = begin / kReleased * kReleased;
+    if (file_ != nullptr && begin + bytes >= stretch + kReleased) {
+      file_->Release(all.subspan(stretch, begin + bytes - stretch));
+    }
     return row;
   }
 
@@ -68,6 +74,8 @@ class SampleArray {
     }
     return array;
   }
+
+  static constexpr std::size_t kReleased = 8U << 20U;  // bytes together
 
   Tensor tensor_;  // without bytes when they are in the file
   std::shared_ptr<const MappedFile> file_;

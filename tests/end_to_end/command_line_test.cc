@@ -339,5 +339,31 @@ TEST_F(CommandLine, AClosedPipeIsNoCrash) {
   EXPECT_EQ(ran.code, 0);
 }
 
+TEST_F(CommandLine, DraftsAStudyThatPassesTheCheckAsItIs) {
+  const std::string cnn = kQuickstart + "models/glyph_cnn.onnx";
+  const std::string transformer = kQuickstart + "models/intent_transformer.onnx";
+  const Ran drafted = Run("new " + cnn + " " + transformer + " " + cnn + " -o s.toml");
+  ASSERT_EQ(drafted.code, 0) << drafted.err;
+  const std::string text = Read(folder_ / "s.toml");
+  for (const char* part :
+       {"id = \"glyph_cnn\"", "id = \"glyph_cnn_2\"", "# data = \"images\"", "[data.texts]",
+        "recipe = \"static-int8\"", "recipe = \"dynamic-int8\"", "vocabulary = 207",
+        "dims = { \"seq\" = 128 }", "fill in", "batch = [1, 2, 4, 8]"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+  const Ran checked = Run("check s.toml");
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_NE(checked.out.find("3 models"), std::string::npos) << checked.out;
+  EXPECT_NE(checked.out.find("min of measuring"), std::string::npos) << checked.out;
+  EXPECT_EQ(Run("new " + cnn + " -o s.toml").code, 2);  // exists
+  EXPECT_EQ(Run("new nothing.onnx -o t.toml").code, 2);
+  EXPECT_FALSE(fs::exists(folder_ / "t.toml"));
+  Put("wrong.toml", text + "\n[sweeep]\n[budget]\ndrip = 1\n");
+  const Ran wrong = Run("check wrong.toml");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("did you mean \"sweep\""), std::string::npos) << wrong.err;
+  EXPECT_NE(wrong.err.find("did you mean \"drop\""), std::string::npos) << wrong.err;
+}
+
 }  // namespace
 }  // namespace quantbench::testing

@@ -1,0 +1,32 @@
+// What a study may take, told before it runs.
+#include <cmath>
+#include <system_error>
+
+#include "quantbench/base/format.h"
+#include "quantbench/study.h"
+
+namespace quantbench {
+
+std::string ExpectedEffort(const Study& study) {
+  std::int64_t cells = 0;
+  std::int64_t variants = 0;
+  std::uint64_t bytes = 0;
+  for (const Case& work : Expand(study)) {
+    if (work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural) ++cells;
+    if (work.kind != CaseKind::kQuantize) continue;
+    ++variants;
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(study.FindModel(work.model)->path, failed);
+    if (!failed) bytes += size;
+  }
+  const double seconds = static_cast<double>(study.latency.budget_ns) * 1e-9;
+  const double minutes = std::ceil(static_cast<double>(cells) * seconds / 60);
+  return Format(
+      "{} cell{} of up to {:.3g} s: about {:.0f} min of measuring, beside quantizing {} variant{} "
+      "(less "
+      "than {}) and evaluating",
+      cells, cells == 1 ? "" : "s", seconds, minutes, variants, variants == 1 ? "" : "s",
+      FormatBytes(bytes));
+}
+
+}  // namespace quantbench
