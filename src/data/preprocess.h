@@ -9,8 +9,9 @@
 namespace quantbench {
 
 // Resize of the short side, then centre crop, as torchvision's Resize(int) and CenterCrop do on PIL
-// images; a crop beyond the image is padded with zeros.
-Image ResizeAndCrop(Image image, const Preprocess& preprocess);
+// images; a crop beyond the image is padded with zeros. kMalformed: a long, narrow image would
+// become more than 64 Mpixel.
+Result<Image> ResizeAndCrop(Image image, const Preprocess& preprocess);
 
 // Pixels as a uint8 tensor [height, width, channels]; "bgr" swaps the channels.
 Tensor PixelsOf(const Image& image, bool bgr);
