@@ -208,19 +208,19 @@ class Dataset {
   [[nodiscard]] virtual bool has_labels() const = 0;
   // kMalformed names the sample: "data/x.jpg: corrupt JPEG: ...".
   [[nodiscard]] virtual Result<Sample> Get(std::int64_t index) const = 0;
-  // The same; calls `loaded` between the two steps of it: once the sample is read and decoded, and
+  // What stands beyond the end of a shorter sample where samples of several lengths meet in one
+  // batch; nothing where they may not.
+  [[nodiscard]] virtual std::optional<double> Padding(std::size_t input) const {
+    (void)input;
+    return std::nullopt;
+  }
+  // As Get; calls `loaded` between the two steps of it: once the sample is read and decoded, and
   // before it is preprocessed. A data set whose steps are one calls it at the end.
   [[nodiscard]] virtual Result<Sample> GetInSteps(std::int64_t index,
                                                   const std::function<void()>& loaded) const {
     auto sample = Get(index);
     loaded();
     return sample;
-  }
-  // What stands beyond the end of a shorter sample where samples of several lengths meet in one
-  // batch; nothing where they may not.
-  [[nodiscard]] virtual std::optional<double> Padding(std::size_t input) const {
-    (void)input;
-    return std::nullopt;
   }
 };
 

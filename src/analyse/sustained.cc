@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kWindowNs = 60'000'000'000;
 constexpr std::size_t kBlocks = 10;
+constexpr double kMostAlike = 0.8;
 
 // The laps that began between two times, in blocks of equal time: the mean of ln(ns a pass) of
 // each, NaN for a block without laps.
@@ -41,6 +42,30 @@ std::vector<double> Differences(std::span<const double> a, std::span<const doubl
   return Known(differences);
 }
 
+// Sum over neighbours of products of deviations from the mean, and of squares.
+void AddLag(std::span<const double> values, double* products, double* squares) {
+  const double mean = Summarise(values).mean;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    *squares += (values[i] - mean) * (values[i] - mean);
+    if (i > 0) *products += (values[i] - mean) * (values[i - 1] - mean);
+  }
+}
+
+// How much wider an interval over blocks is for neighbours that resemble each other:
+// sqrt((1 + r) / (1 - r)) of a first-order autoregression, its lag-1 correlation r estimated over
+// both windows and corrected for the bias of a short series [Kendall 1954].
+double Inflation(std::span<const double> first, std::span<const double> last) {
+  double products = 0;
+  double squares = 0;
+  AddLag(first, &products, &squares);
+  AddLag(last, &products, &squares);
+  if (!(squares > 0)) return 1;
+  const double seen = products / squares;
+  const double n = static_cast<double>(first.size() + last.size()) / 2;
+  const double r = std::clamp(seen + (1 + 3 * seen) / n, 0.0, kMostAlike);
+  return std::sqrt((1 + r) / (1 - r));
+}
+
 double MeanMs(std::span<const SustainedLap> laps, std::int64_t from, std::int64_t to) {
   double ns = 0;
   double runs = 0;
@@ -68,7 +93,9 @@ SustainedChange ChangeOf(std::span<const SustainedLap> arm,
   const auto first = Blocks(arm, 0, window);
   const auto last = Blocks(arm, end - window, end);
   const Interval logs = WelchDifference(Known(first), Known(last));
-  change.slowdown = {std::exp(logs.estimate), std::exp(logs.low), std::exp(logs.high)};
+  const double half = (logs.high - logs.low) / 2 * Inflation(Known(first), Known(last));
+  change.slowdown = {std::exp(logs.estimate), std::exp(logs.estimate - half),
+                     std::exp(logs.estimate + half)};
   change.ratio_first = RatioFromLogs(Differences(first, Blocks(original, 0, window)));
   change.ratio_last = RatioFromLogs(Differences(last, Blocks(original, end - window, end)));
   return change;

@@ -75,7 +75,6 @@ CaseOutcome MeasureOffline(const ScenarioOptions& options, const WorkerOptions& 
       continue;
     }
     arm.batch = BestBatch(tried[i]["tried"].AsArray());
-    progress.Note(Format("{}: most samples a second at batch {}", arm.id, arm.batch));
     bench.arms.push_back(std::move(arm));
   }
   bench.cell.batch = bench.arms.front().batch;
