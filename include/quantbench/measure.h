@@ -198,7 +198,7 @@ struct ServerPlan {
   std::int64_t target_ns = 0;     // a query that takes longer is late
   std::int64_t queries = 1000;    // of a trial
   std::int64_t allowed_late = 0;  // of them, in a trial that is met: see MostLate
-  double precision = 0.01;        // of the rate, relative: where the search ends
+  double precision = 0.02;        // of the rate, relative: where the search ends
   std::uint64_t seed = 1;         // of the arrivals, the same ones for all arms and rates
 
   [[nodiscard]] Json ToJson() const;
@@ -235,7 +235,7 @@ class RateSearch {
   [[nodiscard]] double rate() const { return rate_; }  // to try next
   void Tell(bool met);
   [[nodiscard]] bool done() const { return done_; }
-  [[nodiscard]] double highest() const { return met_; }  // 0: none down to a hundredth of `ceiling`
+  [[nodiscard]] double highest() const { return met_; }  // 0: none down to a twentieth of `ceiling`
 
  private:
   double ceiling_;

@@ -13,11 +13,10 @@ namespace quantbench {
 namespace {
 
 constexpr std::int64_t kSpinNs = 200'000;
-constexpr int kLeastServices = 5;
-constexpr int kMostServices = 50;
-constexpr std::int64_t kServicesNs = 2'000'000'000;
+constexpr std::size_t kLeastServices = 5;
+constexpr std::int64_t kServicesNs = 1'000'000'000;  // longer than other processes' time slices
 constexpr double kFirstStep = 1.1;
-constexpr double kFloor = 0.01;  // of the ceiling: lower rates are not tried
+constexpr double kFloor = 0.05;  // of the ceiling: lower rates are not tried
 constexpr int kHalvings = 20;
 
 // How many queries a single server would finish late that takes the services in turn
@@ -34,7 +33,7 @@ std::int64_t SimulatedLate(std::span<const double> arrivals, std::span<const dou
   return late;
 }
 
-// The highest rate below `ceiling` that such a server would meet, roughly; at least its hundredth.
+// The highest rate below `ceiling` that such a server would meet, roughly; at least its twentieth.
 double SimulatedRate(std::span<const double> arrivals, std::span<const double> services,
                      double ceiling, const ServerPlan& plan) {
   const double target_s = static_cast<double>(plan.target_ns) * 1e-9;
@@ -51,12 +50,11 @@ double SimulatedRate(std::span<const double> arrivals, std::span<const double> s
 // Passes without waiting, in seconds each.
 Result<std::vector<double>> ServiceTimes(const Pass& pass, const Clock& clock) {
   LatencySamples warmed;
-  QB_TRY(const std::int64_t run_ns, WarmUp(pass, {}, clock, &warmed));
-  const std::int64_t fit = kServicesNs / run_ns;
-  const auto runs = static_cast<int>(std::clamp<std::int64_t>(fit, kLeastServices, kMostServices));
+  QB_OK(WarmUp(pass, {}, clock, &warmed));
   std::vector<double> services;
-  std::int64_t last = clock.NowNs();
-  for (int run = 0; run < runs; ++run) {
+  const std::int64_t start = clock.NowNs();
+  std::int64_t last = start;
+  while (services.size() < kLeastServices || last - start < kServicesNs) {
     QB_OK(pass());
     const std::int64_t now = clock.NowNs();
     services.push_back(std::max(1e-9, static_cast<double>(now - last) * 1e-9));
