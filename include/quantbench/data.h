@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -212,6 +213,14 @@ class Dataset {
   [[nodiscard]] virtual std::optional<double> Padding(std::size_t input) const {
     (void)input;
     return std::nullopt;
+  }
+  // As Get; calls `loaded` between the two steps of it: once the sample is read and decoded, and
+  // before it is preprocessed. A data set whose steps are one calls it at the end.
+  [[nodiscard]] virtual Result<Sample> GetInSteps(std::int64_t index,
+                                                  const std::function<void()>& loaded) const {
+    auto sample = Get(index);
+    loaded();
+    return sample;
   }
 };
 

@@ -67,6 +67,15 @@ void RemoveUnread(const std::unordered_set<std::string>& candidates, Graph* grap
 using ElementTypes = std::unordered_map<std::string_view, DataType>;
 [[nodiscard]] ElementTypes InferElementTypes(const Graph& graph);
 
+// --- batches ---
+
+// The model with `batch` in place of `old` as the first dimension of its inputs and outputs, and as
+// the first number of the constant targets of Reshape and Expand and the sizes of Resize that
+// computed values flow through. Descriptions of values in between are left out. Whether that is
+// still the same function of every sample is for the caller to find out: constants elsewhere may
+// hold the batch, or another axis may be it.
+[[nodiscard]] Model WithBatch(const Model& model, std::int64_t old, std::int64_t batch);
+
 // --- operator sets ---
 
 inline constexpr std::int64_t kDynamicOpset = 11;    // DynamicQuantizeLinear

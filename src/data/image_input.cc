@@ -2,6 +2,7 @@
 // and standard deviation are a table; what the table does not cover goes the general way.
 #include <array>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "data/preprocess.h"
@@ -54,11 +55,14 @@ Tensor ApplyTable(const Image& image, const std::vector<std::array<float, 256>>&
 
 }  // namespace
 
-Result<Tensor> ImageToInput(std::string_view bytes, const std::string& name,
-                            const Preprocess& preprocess, const InputSpec& input) {
-  const bool gray = preprocess.channels == "gray";
+Result<Image> LoadImage(const std::filesystem::path& path, const Preprocess& preprocess) {
+  QB_TRY(const auto file, MappedFile::Open(path));
+  return DecodeImage(file->text(), path.string(), preprocess.channels == "gray" ? 1 : 3);
+}
+
+Result<Tensor> ImageToInput(Image image, const std::string& name, const Preprocess& preprocess,
+                            const InputSpec& input) {
   const bool bgr = preprocess.channels == "bgr";
-  QB_TRY(Image image, DecodeImage(bytes, name, gray ? 1 : 3));
   auto resized = ResizeAndCrop(std::move(image), preprocess);
   if (!resized.ok()) return resized.error().Within(name);
   image = std::move(resized).value();

@@ -5,6 +5,7 @@
 
 #include "quantbench/calibrate.h"
 
+#include "run/rebatch.h"
 #include "run/tiny_model.h"
 
 namespace quantbench {
@@ -21,6 +22,7 @@ Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& ce
                            const InputSource& source) {
   CellInput input;
   QB_TRY(std::vector<InputSpec> raw, ReadInputs(original));
+  raw = FreeBatch(std::move(raw), cell.batch);
   DimValues dims = source.dims;
   for (const auto& [name, value] : cell.dims) dims[name] = value;
   QB_TRY(input.inputs, ResolveInputs(std::move(raw), cell.batch, dims));
