@@ -368,7 +368,7 @@ struct SustainedChange {
   double window_s = 0;
   double first_ms = 0;
   double last_ms = 0;
-  Interval slowdown;     // last over first, Welch's interval over blocks, wider where they are alike
+  Interval slowdown;  // last over first, Welch's interval over blocks, wider where they are alike
   Interval ratio_first;  // to the original, in the first window, Student's t over blocks
   Interval ratio_last;
 };

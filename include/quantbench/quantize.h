@@ -161,7 +161,8 @@ struct Recipe {
   std::vector<std::string> keep_float;  // names, operators, patterns: stronger than any rule
   bool quantize_embeddings = true;
   Target target = HostTarget();
-  Observer observer = Observer::kMinMax;  // what the ranges of activations follow unless a user says
+  Observer observer =
+      Observer::kMinMax;  // what the ranges of activations follow unless a user says
   Recovery recovery;
 
   [[nodiscard]] bool needs_calibration() const;
