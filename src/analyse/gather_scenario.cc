@@ -128,6 +128,15 @@ Interval RateRatio(std::span<const ServerSamples> arm, std::span<const ServerSam
   return RatioFromLogs(logs);
 }
 
+// Rates depend on wall time alone: nothing else tells how much a busy machine moved them. So an
+// interval reaches at least as far as the two copies of the original lie apart.
+Interval NotBelowControl(const Interval& ratio, const Interval& control) {
+  const double reach = std::max({1.0, control.high, 1 / control.low});
+  if (!std::isfinite(reach)) return ratio;
+  return {ratio.estimate, std::min(ratio.low, ratio.estimate / reach),
+          std::max(ratio.high, ratio.estimate * reach)};
+}
+
 // The 99th percentile of latencies at the highest rate that was met, ms.
 double PercentileAtRate(const ServerSamples& process) {
   for (const RateTrial& trial : process.trials) {
@@ -174,7 +183,9 @@ void GatherServed(const Record& record, ScenarioResult* result) {
     if (row.outcome == Outcome::kOk && processes.empty()) Unreadable(&row);
     if (row.outcome == Outcome::kOk) {
       FillServed(processes, &row);
-      row.better = row.arm == kOriginal ? kItself : RateRatio(processes, original);
+      row.better = row.arm == kOriginal ? kItself
+                                        : NotBelowControl(RateRatio(processes, original),
+                                                          result->cell.control);
     }
     result->arms.push_back(std::move(row));
   }

@@ -263,8 +263,8 @@ TEST(ScenarioSamples, SurviveJsonAndImpossibleOnesDoNot) {
 // Offline each arm has its own batch: what counts is samples, not passes.
 TEST(Offline, ComparesSamplesASecond) {
   Study study;
-  study.models.push_back({.id = "m"});
-  study.variants.push_back({.id = "q"});
+  study.models.emplace_back().id = "m";
+  study.variants.emplace_back().id = "q";
   study.scenario.scenarios = {Scenario::kOffline};
   const auto arm = [](const char* id, std::int64_t run_ns) {
     LatencySamples samples;

@@ -194,7 +194,7 @@ TEST(InputStatistics, OfAConvolutionMultiplyToItsOutput) {
 }
 
 TEST(InputStatistics, ReadAsTheEngineDoesWhereItPadsByItself) {
-  for (const std::string& pad : {"SAME_UPPER", "SAME_LOWER"}) {
+  for (const char* pad : {"SAME_UPPER", "SAME_LOWER"}) {
     ModelBuilder builder;
     const auto x = builder.Input("x", {-1, 1, 6, 5});
     builder.Output(
