@@ -13,17 +13,12 @@ namespace fs = std::filesystem;
 Status WriteTables(const Analysis& analysis, const fs::path& folder) {
   QB_OK(MakeFolders(folder));
   const std::vector<std::pair<std::string, Table>> tables = {
-      {"summary", SummaryTable(analysis)},
-      {"size", SizeTable(analysis)},
-      {"latency", LatencyTable(analysis)},
-      {"measuring", MeasuringTable(analysis)},
-      {"scaling", ScalingTable(analysis)},
-      {"accuracy", AccuracyTable(analysis)},
-      {"trade-off", TradeOffTable(analysis)},
-      {"natural", NaturalTable(analysis)},
-      {"classes", ClassTable(analysis)},
-      {"hypotheses", HypothesisTable(analysis)},
-      {"quantization", QuantizationTable(analysis)}};
+      {"summary", SummaryTable(analysis)},       {"size", SizeTable(analysis)},
+      {"latency", LatencyTable(analysis)},       {"work", WorkTable(analysis)},
+      {"measuring", MeasuringTable(analysis)},   {"scaling", ScalingTable(analysis)},
+      {"accuracy", AccuracyTable(analysis)},     {"trade-off", TradeOffTable(analysis)},
+      {"natural", NaturalTable(analysis)},       {"classes", ClassTable(analysis)},
+      {"hypotheses", HypothesisTable(analysis)}, {"quantization", QuantizationTable(analysis)}};
   for (const auto& [name, table] : tables) {
     QB_OK(WriteFileAtomic(folder / (name + ".csv"), Render(table, OutputFormat::kCsv)));
   }

@@ -26,6 +26,8 @@ using EngineEntries = std::map<std::string, std::string>;
 // under the same. kInvalidArgument when two ask for different values.
 Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths);
 // Errors name the path.
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
+                          const SessionOptions& options);
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
                           const EngineEntries& entries);
 
@@ -44,6 +46,10 @@ Json ToJson(const InputSource& input);
 Result<InputSource> InputSourceFromJson(const Json& json);
 Json ToJson(const DimValues& dims);
 DimValues DimValuesFromJson(const Json& json);
+
+// The work of every arm in the cell, as a kMeasure record has it; those that cannot be counted are
+// left out.
+Json CountArms(const BenchOptions& options);
 
 // The arm's outcome as a record has it, from how its worker or its loading ended.
 Json ArmFailure(std::string_view arm, Outcome outcome, std::string_view reason);

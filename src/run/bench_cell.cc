@@ -179,6 +179,7 @@ CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                       Progress& progress) {
   if (auto impossible = Impossible(options)) return *std::move(impossible);
   CaseOutcome outcome = CellRun(options, worker, progress).Run();
+  if (outcome.outcome == Outcome::kOk) outcome.results.Set("work", CountArms(options));
   if (options.memory && outcome.outcome == Outcome::kOk) {
     outcome.results.Set("memory", MeasureMemory(options, worker, progress));
   }

@@ -28,6 +28,7 @@ Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progre
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
 
