@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", dataset.error().message().c_str());
     return 5;
   }
+  quantbench::KeepFreedMemory();  // as a worker that evaluates does
   std::printf("[");
   for (int round = 0; round < std::atoi(argv[5]); ++round) {
     const double speed = Pass(*dataset.value(), std::atoi(argv[4]));

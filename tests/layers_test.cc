@@ -38,13 +38,25 @@ std::map<std::string, Names> ReadFloorPlan(const std::string& cmake) {
   return plan;
 }
 
-// Header prefix of a guest -> the room it lives in.
-const std::vector<std::pair<std::string, std::string>> kGuests = {
-    {"fmt/", "base"},       {"nlohmann/", "base"}, {"toml++", "study"},   {"protozero/", "model"},
-    {"jpeglib.h", "data"},  {"png.h", "data"},     {"zlib.h", "data"},    {"onnxruntime", "engine"},
-    {"utf8proc.h", "data"}, {"hwy/", "quantize"},  {"Eigen/", "recover"}, {"CLI/", "cli"},
-    {"onnx/", "test"},      {"google/", "test"},
+// Header prefix of a guest -> the room it lives in. Highway is the one guest of two: both have
+// loops over numbers of their own, and no room is for loops alone.
+const std::multimap<std::string, std::string> kGuests = {
+    {"fmt/", "base"},       {"nlohmann/", "base"}, {"toml++", "study"}, {"protozero/", "model"},
+    {"jpeglib.h", "data"},  {"png.h", "data"},     {"zlib.h", "data"},  {"onnxruntime", "engine"},
+    {"utf8proc.h", "data"}, {"hwy/", "quantize"},  {"hwy/", "data"},    {"Eigen/", "recover"},
+    {"CLI/", "cli"},        {"onnx/", "test"},     {"google/", "test"},
 };
+
+// The guest whose header this is, where it does not live in `room`; empty: none.
+std::string Stranger(const std::string& header, const std::string& room) {
+  std::string guest;
+  for (const auto& [prefix, host] : kGuests) {
+    if (!header.starts_with(prefix)) continue;
+    if (host == room) return "";
+    guest = prefix;
+  }
+  return guest;
+}
 
 struct Violation {
   int line;
@@ -73,10 +85,8 @@ std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std
       }
     }
     if (std::regex_search(line, match, kAngled) && !is_test) {
-      for (const auto& [prefix, host] : kGuests) {
-        if (match[1].str().rfind(prefix, 0) == 0 && room != host) {
-          violations.push_back({number, match[1].str() + " is a guest of " + host});
-        }
+      if (const std::string guest = Stranger(match[1], room); !guest.empty()) {
+        violations.push_back({number, match[1].str() + " is no guest of " + room});
       }
     }
     const bool prints =
@@ -137,6 +147,8 @@ TEST(Layers, TheCheckerSeesEveryKindOfViolation) {
   EXPECT_EQ(count("report", "#include \"model/wire.h\"\n"), 1U);
   EXPECT_EQ(count("report", "#include <toml++/toml.h>\n"), 1U);
   EXPECT_EQ(count("report", "  std::cout << 1;\n"), 1U);
+  EXPECT_EQ(count("report", "#include <hwy/highway.h>\n"), 1U);
+  EXPECT_EQ(count("data", "#include <hwy/highway.h>\n"), 0U);
   EXPECT_EQ(count("model", "#include <protozero/pbf_reader.hpp>\n"), 0U);
 }
 

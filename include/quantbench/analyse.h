@@ -58,6 +58,10 @@ struct Percentile {
 // Of 90, 95, 99 and 99.9 those that values.size() suffices for.
 [[nodiscard]] std::vector<Percentile> ValidPercentiles(std::span<const double> values);
 
+// Of n queries, the most that may take longer than a target which `percent` % of all queries keep
+// with 95 % confidence, were they independent: 3 of 1000 for 99. -1 where n does not suffice.
+[[nodiscard]] std::int64_t MostLate(std::int64_t n, double percent);
+
 // --- ratios of latencies ---
 
 // What stands for a lap.
@@ -218,10 +222,11 @@ struct ArmLatency {
   Summary ms;                           // wall time of runs, all processes pooled
   std::vector<Percentile> percentiles;  // ms, those that ms.n suffices for
   Summary cpu_ms;                       // CPU time of a run, one value a lap
-  Interval ratio;                  // to the original, on the cell's timebase; 1 for the original
-  Interval speedup;                // 1 / ratio
-  Interval wall_ratio;             // of mean wall times, whatever the timebase
-  Interval cpu_ratio;              // of CPU times
+  double doubt = 0;     // relative half-width of the 95 % interval of ms.mean, over processes
+  Interval ratio;       // to the original, on the cell's timebase; 1 for the original
+  Interval speedup;     // 1 / ratio
+  Interval wall_ratio;  // of mean wall times, whatever the timebase
+  Interval cpu_ratio;   // of CPU times
   std::vector<double> log_ratios;  // that `ratio` came from, one a process
   double samples_per_s = 0;        // batch / mean
   std::int64_t processes = 0;
@@ -317,6 +322,62 @@ struct NaturalLatency {
   Interval ratio;              // to the original, on real samples
 };
 
+// Mean milliseconds of a pass from file to answer.
+struct PartTimes {
+  double load = 0;        // files read and decoded
+  double preprocess = 0;  // until the batch is what the model takes
+  double copy = 0;        // into the engine's memory, and answers out of it
+  double run = 0;         // the forward pass
+
+  [[nodiscard]] double total() const { return load + preprocess + copy + run; }
+};
+
+// An arm in a scenario; only the fields of that scenario say something.
+struct ScenarioArm {
+  std::string arm;
+  Outcome outcome = Outcome::kOk;
+  std::string reason;
+  std::int64_t processes = 0;
+  // Samples a second (offline), queries a second (server, lowest to highest of the processes'
+  // interval); or mean time of a pass from file to answer, or over all laps (sustained), in ms.
+  Interval value;
+  Interval better;          // than the original: times the throughput, the rate, or the speed
+  std::int64_t batch = 1;   // offline: its own
+  double service_ms = 0;    // server: a pass without waiting
+  double p99_ms = 0;        // server: at the highest rate that was met, median over processes
+  std::int64_t trials = 0;  // server: rates tried
+  PartTimes parts;          // end to end
+  Interval run_faster;      // end to end: than the original's, the forward pass alone
+  double first_ms = 0;      // sustained: mean of a pass in the first window and in the last
+  double last_ms = 0;
+  Interval slowdown;      // sustained: last over first
+  Interval better_first;  // sustained: times faster than the original in the first window
+  Interval better_last;   // and in the last
+};
+
+struct ScenarioResult {
+  CellResult cell;                // without arms; its control and resolution are of `better`
+  std::vector<ScenarioArm> arms;  // study order, original first
+  double target_ms = 0;           // server
+  std::int64_t queries = 0;       // server: of a trial
+  double window_s = 0;            // sustained: what "first" and "last" are
+  double duration_s = 0;          // sustained
+};
+
+// Sustained: the first window of a measurement against its last: 60 s, or a third of the whole.
+// Both are cut into blocks of equal time; a block's value is the mean logarithm of its laps' time a
+// pass, and blocks are what is repeated. Pairs of arms are compared block by block.
+struct SustainedChange {
+  double window_s = 0;
+  double first_ms = 0;
+  double last_ms = 0;
+  Interval slowdown;  // last over first, Welch's interval over blocks, wider where they are alike
+  Interval ratio_first;  // to the original, in the first window, Student's t over blocks
+  Interval ratio_last;
+};
+[[nodiscard]] SustainedChange ChangeOf(std::span<const SustainedLap> arm,
+                                       std::span<const SustainedLap> original);
+
 // An arm's place in the trade-off of its model.
 struct TradeOff {
   std::string model;
@@ -381,6 +442,7 @@ struct Analysis {
   std::vector<CellResult> cells;
   std::vector<ArmAccuracy> accuracies;
   std::vector<NaturalLatency> natural;
+  std::vector<ScenarioResult> scenarios;
   std::vector<TradeOff> trade_offs;  // arms with a score and a latency
   std::vector<QuantizeResult> quantized;
   std::vector<HypothesisResult> hypotheses;
@@ -394,9 +456,8 @@ struct Analysis {
 
 struct ScalingPoint {
   std::int64_t batch = 1;
-  double ms = 0;  // mean of a run
-  double stddev = 0;
-  std::int64_t n = 0;
+  double ms = 0;     // mean of a run
+  double doubt = 0;  // relative half-width of its 95 % interval, over processes
 };
 // One arm over the batches of otherwise equal cells.
 struct Scaling {
@@ -413,6 +474,10 @@ struct Scaling {
 };
 // Those with two batches or more.
 [[nodiscard]] std::vector<Scaling> ScalingsOf(const Analysis& analysis);
+// What a sweep should measure beside what it has: the batches half way from one at which throughput
+// falls, beyond its interval, to its neighbours. Marked as added; at most 8, and none around cells
+// that were added themselves.
+[[nodiscard]] std::vector<Case> CellsToAdd(const Analysis& analysis);
 
 // --- how far the instrument itself can be trusted ---
 

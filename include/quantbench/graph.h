@@ -102,6 +102,14 @@ struct RunNode {
 // an If takes follow it, where its condition follows from what is given. Shapes follow from
 // symbolic evaluation: where an operator has no rule they are not known.
 [[nodiscard]] std::vector<RunNode> FollowRun(const Model& model, const GivenInputs& given);
+// --- batches ---
+
+// The model with `batch` in place of `old` as the first dimension of its inputs and outputs, and as
+// the first number of the constant targets of Reshape and Expand and the sizes of Resize that
+// computed values flow through. Descriptions of values in between are left out. Whether that is
+// still the same function of every sample is for the caller to find out: constants elsewhere may
+// hold the batch, or another axis may be it.
+[[nodiscard]] Model WithBatch(const Model& model, std::int64_t old, std::int64_t batch);
 
 // --- operator sets ---
 
@@ -133,10 +141,13 @@ void RaiseOpset(std::int64_t version, Model* model);
 [[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
 
 // Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
-// Read in stretches, whose mapped pages are given back: a model larger than memory can be walked
+// Read in stretches, which leave no mapped pages behind: a model larger than memory can be walked
 // through. Keeps alive what it views.
 class FloatValues {
  public:
+  // Numbers that Hold keeps: 16 MB.
+  static constexpr std::int64_t kMostHeld = 4 << 20;
+
   // Errors as PayloadOf, which makes the numbers of a deferred one. It must be float32.
   [[nodiscard]] static Result<FloatValues> Of(const Initializer& initializer);
   FloatValues(FloatValues&& other) noexcept = default;
@@ -149,27 +160,61 @@ class FloatValues {
   // The values [begin, end), as they are handed to `use`; then their pages go.
   template <typename Use>
   void Read(std::int64_t begin, std::int64_t end, const Use& use) const {
-    std::vector<float> copy;
-    use(View(begin, end, &copy));
+    Stretch stretch;
+    use(View(begin, end, &stretch));
     Release(begin, end);
   }
+  // For who reads them several times: keeps them in memory where they are no more than kMostHeld,
+  // so that the file is read once. In parallel, by up to `threads` threads.
+  void Hold(int threads);
   // A copy of all.
   [[nodiscard]] std::vector<float> All() const;
 
  private:
+  // Memory for one stretch; each thread uses what it has again.
+  class Stretch {
+   public:
+    Stretch() = default;
+    Stretch(const Stretch&) = delete;
+    Stretch& operator=(const Stretch&) = delete;
+    Stretch(Stretch&&) = delete;
+    Stretch& operator=(Stretch&&) = delete;
+    ~Stretch();
+    [[nodiscard]] std::span<float> Take(std::size_t count);
+
+   private:
+    std::unique_ptr<float[]> numbers_;
+    std::size_t size_ = 0;
+  };
+
   FloatValues() = default;
-  // A view, or a copy where the file has them at an odd address.
+  [[nodiscard]] std::span<const std::byte> BytesOf(std::int64_t begin, std::int64_t end) const;
+  // Whether a stretch of so many bytes is better read into memory than through its mapped pages.
+  [[nodiscard]] bool IsCopied(std::span<const std::byte> part) const;
   [[nodiscard]] std::span<const float> View(std::int64_t begin, std::int64_t end,
-                                            std::vector<float>* copy) const;
+                                            Stretch* stretch) const;
   void Release(std::int64_t begin, std::int64_t end) const;
   Bytes bytes_;
   Bytes origin_;  // of typed numbers: what they were decoded from
+  std::unique_ptr<float[]> held_;
 };
 
 // Whether two float32 matrices are each other's transposes bit by bit, as an output layer [K, V]
 // and the embedding table [V, K] that it is tied to. False for other types and shapes. Errors as
 // PayloadOf.
 [[nodiscard]] Result<bool> IsTranspose(const Initializer& a, const Initializer& b);
+
+// Fewer channels than the engine's integer convolutions fill their vectors with.
+inline constexpr std::int64_t kNarrowChannels = 16;
+// How small depthwise networks begin: a convolution of a graph input into fewer than that many
+// channels, Relu or Clip or nothing, and a depthwise convolution of them. Views the graph.
+struct NarrowStart {
+  const Node* stem = nullptr;
+  const Node* depthwise = nullptr;
+};
+// Absent where `stem` is not such a start's first node.
+[[nodiscard]] std::optional<NarrowStart> FindNarrowStart(const Graph& graph,
+                                                         const GraphIndex& index, const Node& stem);
 
 // --- preparing ---
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -37,6 +38,11 @@ struct Bytes {
   // Gives the pages of a part of the view back to the kernel, where they are a mapped file's.
   void Release(std::span<const std::byte> part) const {
     if (owner != nullptr && file != nullptr) file->Release(part);
+  }
+  // Copies a part of the view to `to`, leaving no pages behind.
+  void Copy(std::span<const std::byte> part, std::byte* to) const {
+    if (owner != nullptr && file != nullptr) return file->Copy(part, to);
+    std::memcpy(to, part.data(), part.size());
   }
 };
 

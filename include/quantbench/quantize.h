@@ -161,7 +161,8 @@ struct Recipe {
   std::vector<std::string> keep_float;  // names, operators, patterns: stronger than any rule
   bool quantize_embeddings = true;
   Target target = HostTarget();
-  Observer observer = Observer::kMinMax;  // what the ranges of activations follow unless a user says
+  Observer observer =
+      Observer::kMinMax;  // what the ranges of activations follow unless a user says
   Recovery recovery;
 
   [[nodiscard]] bool needs_calibration() const;
@@ -266,11 +267,18 @@ using InputsSeen = std::function<Result<InputStatistics>(std::int64_t request)>;
 [[nodiscard]] std::vector<std::string> TensorsToObserve(const Model& prepared,
                                                         const Recipe& recipe);
 
-// `table` may be null when the recipe needs no calibration. kMalformed for weights with NaN or
-// infinities and for observed tensors with them, naming the tensor. kInvalidArgument when a pattern
-// in keep_float matches nothing.
+// What a walk through all numbers of weights tells, remembered by the place of the numbers.
+// Planning finds it out and applying needs it again: given to both, nothing is walked through
+// twice.
+class WeightFacts;
+[[nodiscard]] std::shared_ptr<WeightFacts> MakeWeightFacts();
+
+// `table` may be null when the recipe needs no calibration. `facts` may be null. kMalformed for
+// weights with NaN or infinities and for observed tensors with them, naming the tensor.
+// kInvalidArgument when a pattern in keep_float matches nothing.
 [[nodiscard]] Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
-                                            const CalibrationTable* table);
+                                            const CalibrationTable* table,
+                                            WeightFacts* facts = nullptr);
 
 // What the plan's steps need to know of the inputs of layers; empty when they need nothing.
 [[nodiscard]] std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan);
@@ -301,6 +309,7 @@ struct ApplyOptions {
   int threads = 0;  // 0: one per core
   // Of this plan. Null: made here, without the steps that need inputs.
   const Solutions* solutions = nullptr;
+  WeightFacts* facts = nullptr;  // of the planning
 };
 // Quantized weights are made tensor by tensor; the result shares unchanged payloads with
 // `prepared`. Carries the recipe and the tool's version as metadata ("quantbench.recipe", ...).

@@ -50,6 +50,8 @@ struct Table {
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);
 // Latency at natural sizes, real beside synthetic.
 [[nodiscard]] Table NaturalTable(const Analysis& analysis);
+// One table a scenario that was measured: throughput, rates, times; empty when none was.
+[[nodiscard]] std::vector<Table> ScenarioTables(const Analysis& analysis);
 // Score, latency and size of every arm: dominated ones marked, the best within the budget named.
 [[nodiscard]] Table TradeOffTable(const Analysis& analysis);
 // Classes whose answers changed most.

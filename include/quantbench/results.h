@@ -42,6 +42,7 @@ struct Record {
   // kMeasure:  {"arms": [{"arm", "outcome", "reason", "processes": [LatencySamples]}],
   //             "conditions": [[Conditions]], "widening", "stopped",
   //             "input": "data images" | "synthetic, seed 1", "notes": [..]}
+  // kScenario: as docs/results-format.md says, scenario by scenario
   // kEvaluate: {"predictions": Predictions, "data", "batch"}
   Json results;
 

@@ -113,6 +113,7 @@ struct Arm {
   std::string id;
   std::filesystem::path path;
   double slowdown = 0;  // every run is made longer by this share of its CPU time: to test ourselves
+  std::int64_t batch = 0;  // its own; 0: the cell's
 };
 
 // What a measuring or evaluating worker feeds the arms with.
@@ -143,9 +144,21 @@ struct CaseOutcome {
 [[nodiscard]] CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                                     Progress& progress);
 
+// The scenario of bench.cell: offline, the batch of each arm is chosen by a trial of each, then all
+// are measured as a cell is, each at its own; end to end likewise, from file to answer; server and
+// sustained as measure.h says. bench.latency counts but for these two, of which only its seed does.
+struct ScenarioOptions {
+  BenchOptions bench;
+  ScenarioPlan plan;
+};
+// Results as a kScenario record has them.
+[[nodiscard]] CaseOutcome MeasureScenario(const ScenarioOptions& options,
+                                          const WorkerOptions& worker, Progress& progress);
+
 // Measures the cells of a study's only model, the two smallest first and the others in random order
 // (latency.seed), and hands each outcome to `done`, which returns whether to go on. Cells that
-// would need more memory than there is, by what smaller ones took, are skipped.
+// would need more memory than there is, by what smaller ones took, are skipped. Then come those of
+// CellsToAdd.
 void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& worker,
                 Progress& progress,
                 const std::function<bool(const Case& work, CaseOutcome outcome)>& done);

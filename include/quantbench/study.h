@@ -43,6 +43,30 @@ struct Sweep {
   std::vector<std::int64_t> batch = {1};
   std::vector<std::int64_t> threads = {1};
   std::map<std::string, std::vector<std::int64_t>> dims;  // by dimension name
+  bool densify = true;  // batches are added around ones at which throughput falls
+};
+
+// In what way a model is used while it is measured [MLPerf inference, but for the last two].
+enum class Scenario : std::uint8_t {
+  kSingleStream,  // a pass when the one before has ended
+  kOffline,       // samples a second at the batch at which most get through
+  kServer,        // passes that arrive by themselves: the highest rate that few are late at
+  kSustained,     // for minutes: the first against the last
+  kEndToEnd,      // from file to answer, part by part
+};
+[[nodiscard]] std::string_view Name(Scenario scenario);  // "single-stream", "offline", ...
+[[nodiscard]] Result<Scenario> ParseScenario(std::string_view name);
+
+struct ScenarioPlan {
+  std::vector<Scenario> scenarios;  // beside single-stream
+  std::vector<std::int64_t> batch;  // offline, what is tried; empty: 1, 2, 4, ... 256
+  std::int64_t threads = 0;         // 0: offline all, else as the first cell
+  double p99_ms = 0;                // server: all but 1 % of the queries take at most so long
+  std::int64_t queries = 1000;      // server: of a rate that is tried
+  double duration_s = 600;          // sustained
+  std::int64_t processes = 3;       // server: fresh processes, each with a search of its own
+
+  [[nodiscard]] Json ToJson(Scenario scenario) const;  // what matters to that scenario
 };
 
 // What a trade-off may cost at most; 0: no bound.
@@ -107,6 +131,7 @@ struct Study {
   std::vector<StudyVariant> variants;
   std::map<std::string, DataSpec> data;
   Sweep sweep;
+  ScenarioPlan scenario;
   std::vector<Hypothesis> hypotheses;
   std::filesystem::path file;  // where it was read from
 
@@ -141,9 +166,11 @@ inline constexpr std::string_view kControl = "original'";
 // One set of circumstances under which all arms of a model are measured together.
 struct Cell {
   std::int64_t batch = 1;
-  std::int64_t threads = 1;
+  std::int64_t threads = 1;  // 0: one a processor
   DimValues dims;
   bool include_data_loading = false;
+  Scenario scenario = Scenario::kSingleStream;
+  bool added = false;  // not asked for: see CellsToAdd
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<Cell> FromJson(const Json& json);
@@ -151,7 +178,7 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
-enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate, kNatural };
+enum class CaseKind : std::uint8_t { kQuantize, kMeasure, kEvaluate, kNatural, kScenario };
 [[nodiscard]] std::string_view Name(CaseKind kind);  // "quantize", "measure", "evaluate", ...
 [[nodiscard]] Result<CaseKind> ParseCaseKind(std::string_view name);
 
@@ -160,14 +187,15 @@ struct Case {
   CaseKind kind = CaseKind::kQuantize;
   std::string model;
   std::string arm;  // variant to make, or arm to evaluate; empty: all arms together
-  Cell cell;        // kMeasure
+  Cell cell;        // kMeasure, kScenario
 
   [[nodiscard]] std::string Describe() const;  // "measure mobilenet_v2, batch 4, 1 thread"
 };
 
 // Quantizations first, then evaluations, then measurements, model by model in study order; cells by
-// rising batch (they are measured in another order); then measurements at natural sizes. The
-// original is evaluated too. Models without data have no evaluations and no natural sizes.
+// rising batch (they are measured in another order); then measurements at natural sizes, then
+// scenarios. The original is evaluated too. Models without data have no evaluations, no natural
+// sizes and no way from file to answer.
 [[nodiscard]] std::vector<Case> Expand(const Study& study);
 
 // What running it may take at most, in words: minutes of measuring (cells by the budget of each;

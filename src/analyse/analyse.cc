@@ -12,9 +12,14 @@ namespace {
 
 // Whether the study still has the case; cells are compared with those it expands to.
 bool StillAsked(const std::vector<Case>& cases, const Record& record) {
+  // An added cell belongs to those of other batches around it.
+  const bool added = record.what.cell.added;
+  Cell cell = record.what.cell;
+  cell.added = false;
   return std::any_of(cases.begin(), cases.end(), [&](const Case& asked) {
+    if (added) cell.batch = asked.cell.batch;
     return asked.kind == record.what.kind && asked.model == record.what.model &&
-           asked.arm == record.what.arm && asked.cell == record.what.cell;
+           asked.arm == record.what.arm && asked.cell == cell;
   });
 }
 
@@ -71,6 +76,7 @@ Analysis Analyse(const Study& study, const std::vector<Record>& records, const J
       case CaseKind::kMeasure: analysis.cells.push_back(GatherCell(study, *record)); break;
       case CaseKind::kEvaluate: evaluations.push_back(record); break;
       case CaseKind::kNatural: GatherNatural(study, *record, &analysis.natural); break;
+      case CaseKind::kScenario: analysis.scenarios.push_back(GatherScenario(study, *record)); break;
     }
   }
   analysis.accuracies = GatherAccuracy(study, evaluations);

@@ -316,6 +316,35 @@ TEST(ScalingsOf, FitAFixedPartAndAPartASample) {
   EXPECT_EQ(dip.dips[0], std::pair(std::int64_t{16}, std::int64_t{32}));
 }
 
+TEST(CellsToAdd, LieAroundBatchesAtWhichThroughputFalls) {
+  Study study = TwoArms();
+  study.sweep.batch = {1, 2, 4, 8, 16};
+  std::vector<Record> records;
+  for (const std::int64_t batch : study.sweep.batch) {
+    records.push_back(Measured(batch, 100'000 + 50'000 * batch, 1));
+  }
+  EXPECT_TRUE(CellsToAdd(Analyse(study, records, nullptr)).empty());
+  records[2] = Measured(4, 600'000, 1);  // 6.7 samples a ms, 10 at batch 2, 16 at batch 8
+  const std::vector<Case> added = CellsToAdd(Analyse(study, records, nullptr));
+  ASSERT_EQ(added.size(), 2U);
+  EXPECT_EQ(added[0].cell.batch, 3);
+  EXPECT_EQ(added[1].cell.batch, 6);
+  EXPECT_TRUE(added[0].cell.added);
+  EXPECT_EQ(added[0].cell.Describe(), "batch 3, 1 thread, added");
+  // What was added is part of the analysis, and of the same curve; nothing follows from it.
+  records.push_back(Measured(3, 500'000, 1));
+  records.back().what = added[0];
+  const Analysis more = Analyse(study, records, nullptr);
+  EXPECT_EQ(more.cells.size(), 6U);
+  EXPECT_EQ(ScalingsOf(more).front().points.size(), 6U);
+  EXPECT_TRUE(CellsToAdd(more).empty());
+  // A fall that lies within what the processes differ by is none.
+  records.pop_back();
+  records[2].results = Json::MakeObject().Set(
+      "arms", Json(Json::Array{ArmJson("original", {{200'000}, {1'000'000}})}));
+  EXPECT_TRUE(CellsToAdd(Analyse(study, records, nullptr)).empty());
+}
+
 TEST(Analyse, SaysWhereTimesVary) {
   Record busy = Measured(2, 100'000, 1);
   busy.results =

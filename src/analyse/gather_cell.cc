@@ -24,6 +24,15 @@ double Ms(std::int64_t ns) {
   return static_cast<double>(ns) * 1e-6;
 }
 
+// How far the mean of all runs may be off, relative: Student's t over the processes' means; of one
+// process over its runs.
+double DoubtOf(const std::vector<double>& means, const Summary& runs) {
+  const Summary summary = means.size() > 1 ? Summarise(means) : runs;
+  if (summary.n < 2) return 0;
+  const auto n = static_cast<double>(summary.n);
+  return StudentT(0.975, n - 1) * summary.stddev / std::sqrt(n) / summary.mean;
+}
+
 // Times of one arm, all processes together.
 void GatherTimes(const std::vector<LatencySamples>& processes, ArmLatency* row) {
   std::vector<double> runs;
@@ -32,18 +41,22 @@ void GatherTimes(const std::vector<LatencySamples>& processes, ArmLatency* row) 
   std::vector<double> loads;
   std::vector<double> firsts;
   std::vector<double> warmups;
+  std::vector<double> means;
   for (const LatencySamples& process : processes) {
+    const std::size_t before = runs.size();
     for (const Lap& lap : process.laps) {
       for (const std::int64_t run : lap.run_ns) runs.push_back(Ms(run));
       cpu.push_back(Ms(lap.cpu_ns) / static_cast<double>(lap.run_ns.size()));
       if (lap.switch_ns > 0) switches.push_back(Ms(lap.switch_ns));
     }
+    means.push_back(Summarise(std::span(runs).subspan(before)).mean);
     loads.push_back(Ms(process.load_ns));
     firsts.push_back(Ms(process.first_run_ns));
     warmups.push_back(process.warmup_runs);
     row->unsteady += process.warmup_end == WarmUpEnd::kMoving ? 1 : 0;
   }
   row->ms = Summarise(runs);
+  row->doubt = DoubtOf(means, row->ms);
   row->percentiles = ValidPercentiles(runs);
   row->cpu_ms = Summarise(cpu);
   row->processes = static_cast<std::int64_t>(processes.size());

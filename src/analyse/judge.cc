@@ -135,7 +135,9 @@ class Court {
   void Latency(const std::string& model) {
     bool any = false;
     for (const CellResult& cell : analysis_.cells) {
-      if (cell.model != model || cell.cell.include_data_loading || !ClaimedAt(cell.cell)) continue;
+      // Added cells lie where something was odd: claims are not about those.
+      if (cell.model != model || cell.cell.include_data_loading || cell.cell.added) continue;
+      if (!ClaimedAt(cell.cell)) continue;
       any = true;
       Verdict verdict = Start(model, cell.cell.Describe());
       verdict.value = RatioOf(cell, hypothesis_.arms[0], hypothesis_.arms[1]);

@@ -40,6 +40,10 @@ std::int64_t LeastForPercentile(double percent, double confidence) {
   return n;
 }
 
+std::int64_t MostLate(std::int64_t n, double percent) {
+  return Discardable(n, percent, kConfidence) - 1;
+}
+
 std::vector<Percentile> ValidPercentiles(std::span<const double> values) {
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());

@@ -204,7 +204,8 @@ double ContentionOf(std::span<const LatencySamples> samples, const Cell& cell) {
     }
   }
   if (cpu <= 0) return 1;
-  const bool only_computes = cell.threads == 1 && !cell.include_data_loading;
+  const bool reads = cell.include_data_loading || cell.scenario == Scenario::kEndToEnd;
+  const bool only_computes = cell.threads == 1 && !reads;
   return std::max(1.0, only_computes ? wall / cpu : 1 + waited / cpu);
 }
 

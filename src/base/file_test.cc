@@ -157,6 +157,22 @@ TEST_F(FileTest, ReleasedPagesAreGoneAndCanBeReadAgain) {
   EXPECT_EQ(file->text().back(), 'x');
 }
 
+TEST_F(FileTest, CopiesPartsOfLargeAndSmallFilesAndLeavesNoPages) {
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{5'000'003}}) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 7 % 251);
+    ASSERT_TRUE(WriteFileAtomic(folder_ / "numbers", text).ok());
+    const auto file = MappedFile::Open(folder_ / "numbers").value();
+    const std::size_t before = ResidentFilePages();
+    for (const std::size_t begin : {std::size_t{0}, std::size_t{1}, size / 2, size}) {
+      std::string copy(size - begin, ' ');
+      file->Copy(file->bytes().subspan(begin), reinterpret_cast<std::byte*>(copy.data()));
+      EXPECT_EQ(copy, text.substr(begin));
+    }
+    EXPECT_LE(ResidentFilePages(), before + 1);
+  }
+}
+
 TEST_F(FileTest, RefusesEveryWayOut) {
   const fs::path inside = folder_ / "inside";
   fs::create_symlink("../secret.bin", inside / "link.bin");

@@ -1,5 +1,6 @@
 // Mapped files, and opening what an untrusted model names.
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -21,8 +22,8 @@ namespace quantbench {
 
 // Gives the mapping functions the private constructor.
 struct MappedFileAccess {
-  static std::shared_ptr<const MappedFile> Make(const std::byte* data, std::size_t size) {
-    return std::shared_ptr<const MappedFile>(new MappedFile(data, size));
+  static std::shared_ptr<const MappedFile> Make(const std::byte* data, std::size_t size, int fd) {
+    return std::shared_ptr<const MappedFile>(new MappedFile(data, size, fd));
   }
 };
 
@@ -34,7 +35,20 @@ Error SystemError(std::string_view what) {
   return {code, Format("{}: {}", Printable(what), std::strerror(errno))};
 }
 
-// Maps and closes `fd`.
+// Descriptors that mapped files keep. There may be thousands of files and few descriptors.
+std::atomic<int> kept_descriptors{0};
+
+// Keeps the descriptor of a large file while there are few such; else closes it and returns -1.
+int KeepOrClose(int fd, std::size_t size) {
+  constexpr std::size_t kLarge = 1U << 20U;
+  constexpr int kMost = 64;
+  if (size >= kLarge && kept_descriptors.fetch_add(1) < kMost) return fd;
+  if (size >= kLarge) --kept_descriptors;
+  close(fd);
+  return -1;
+}
+
+// Maps the file; `fd` is kept with it or closed.
 Result<std::shared_ptr<const MappedFile>> Map(int fd, std::string_view name, bool single_link) {
   struct stat info {};
   if (fstat(fd, &info) != 0) {
@@ -51,10 +65,12 @@ Result<std::shared_ptr<const MappedFile>> Map(int fd, std::string_view name, boo
   const auto size = static_cast<std::size_t>(info.st_size);
   void* data = nullptr;
   if (size > 0) data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  const Error error = SystemError(name);
-  close(fd);
-  if (size > 0 && data == MAP_FAILED) return error;
-  return MappedFileAccess::Make(static_cast<const std::byte*>(data), size);
+  if (size > 0 && data == MAP_FAILED) {
+    const Error error = SystemError(name);
+    close(fd);
+    return error;
+  }
+  return MappedFileAccess::Make(static_cast<const std::byte*>(data), size, KeepOrClose(fd, size));
 }
 
 Error Refused(std::string_view relative, std::string_view rule) {
@@ -106,6 +122,9 @@ int OpenBeneathByComponents(int folder, const char* relative) {
 
 MappedFile::~MappedFile() {
   if (size_ > 0) munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ < 0) return;
+  close(fd_);
+  --kept_descriptors;
 }
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::filesystem::path& path) {
@@ -145,6 +164,20 @@ void MappedFile::Release(std::span<const std::byte> part) const {
   const std::size_t end =
       std::min(size_, offset + part.size() + (rest == 0 ? 0 : kLargePage - rest));
   if (begin < end) madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+void MappedFile::Copy(std::span<const std::byte> part, std::byte* to) const {
+  std::size_t done = 0;
+  while (fd_ >= 0 && done < part.size()) {
+    const auto offset = static_cast<off_t>(part.data() - data_) + static_cast<off_t>(done);
+    const ssize_t count = pread(fd_, to + done, part.size() - done, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  if (done == part.size()) return;
+  std::memcpy(to + done, part.data() + done, part.size() - done);
+  Release(part);
 }
 
 Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t limit) {

@@ -2,6 +2,7 @@
 #include "quantbench/base/parallel.h"
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,22 @@ TEST(ParallelFor, VisitsEveryIndexExactlyOnce) {
       }
     }
   }
+}
+
+TEST(ParallelFor, MayBeAskedForInsideItselfAndBySeveralAtOnce) {
+  std::atomic<int> visits{0};
+  const auto nested = [&] {
+    ParallelFor(8, 1, 3, [&](std::int64_t, std::int64_t) {
+      ParallelFor(5, 1, 4, [&](std::int64_t begin, std::int64_t end) {
+        visits += static_cast<int>(end - begin);
+      });
+    });
+  };
+  {
+    const std::jthread one(nested);
+    const std::jthread other(nested);
+  }
+  EXPECT_EQ(visits.load(), 2 * 8 * 5);
 }
 
 TEST(UsableCores, IsAtLeastOne) {

@@ -4,6 +4,7 @@
 
 #include "quantbench/base/format.h"
 
+#include "cli/bench_scenario.h"
 #include "cli/command.h"
 
 namespace quantbench {
@@ -11,8 +12,8 @@ namespace {
 
 struct BenchFlags {
   std::vector<std::string> models;
-  std::vector<std::int64_t> batch = {1};
-  std::vector<std::int64_t> threads = {1};
+  std::vector<std::int64_t> batch;
+  std::vector<std::int64_t> threads;
   std::string data;
   std::string include;
   int repetitions = 10;
@@ -22,6 +23,8 @@ struct BenchFlags {
   double budget_s = 30;
   std::uint64_t seed = 1;
   bool memory = false;
+  bool no_added = false;
+  ScenarioFlags scenario;
   InputFlags input;
   WorkerFlags worker;
   OutputFlag output;
@@ -73,22 +76,35 @@ std::string Told(const Study& study, const std::vector<std::string>& files, cons
   return resolution.empty() ? line : line + "; " + resolution;
 }
 
+// The study of the command line, and how its arms are fed.
+Result<Study> StudyOf(const BenchFlags& flags, BenchOptions* options) {
+  Study study = AdHocStudy(flags.models);
+  if (!flags.batch.empty()) study.sweep.batch = flags.batch;
+  if (!flags.threads.empty()) study.sweep.threads = flags.threads;
+  study.sweep.densify = !flags.no_added;
+  study.include_data_loading = flags.include == "data-loading";
+  QB_TRY(const auto dims, flags.input.DimLists());
+  for (const auto& [name, values] : dims) {
+    if (values.size() > 1) {
+      study.sweep.dims[name] = values;
+    } else {
+      options->input.dims[name] = values.front();
+    }
+  }
+  return study;
+}
+
 int Bench(const BenchFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
-  Study study = AdHocStudy(flags.models);
-  study.sweep.batch = flags.batch;
-  study.sweep.threads = flags.threads;
-  study.include_data_loading = flags.include == "data-loading";
-  auto dims = flags.input.DimLists();
-  if (!dims.ok()) return terminal.Fail(dims.error(), format);
-  for (const auto& [name, values] : dims.value()) {
-    if (values.size() > 1) {
-      study.sweep.dims[name] = values;
-    } else {
-      options.value().input.dims[name] = values.front();
-    }
+  const auto asked = StudyOf(flags, &options.value());
+  if (!asked.ok()) return terminal.Fail(asked.error(), format);
+  const Study& study = asked.value();
+  if (!flags.scenario.names.empty()) {
+    const ScenarioBench bench = {flags.models, flags.batch, flags.threads, flags.processes, format};
+    return BenchScenarios(flags.scenario, bench, study, {options.value(), flags.worker.Options()},
+                          terminal);
   }
   std::vector<Record> records;
   std::optional<Error> refused;
@@ -133,12 +149,13 @@ Action AddBench(CLI::App& app) {
       "process, so that a slow moment of the machine meets all alike. The first is the reference.",
       "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
       "  quantbench bench bert.onnx bert.int8.onnx --dim seq=64,128,256 --threads 1,2\n"
-      "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading");
+      "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading\n"
+      "  quantbench bench cnn.onnx cnn.int8.onnx --scenario offline,server --p99 20ms");
   app.add_option("models", flags->models, "models, .onnx files")->required();
-  app.add_option("--batch", flags->batch, "batch sizes")
+  app.add_option("--batch", flags->batch, "batch sizes (default: 1)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
-  app.add_option("--threads", flags->threads, "threads of the engine")
+  app.add_option("--threads", flags->threads, "threads of the engine (default: 1; offline: all)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   app.add_option("--data", flags->data, "real input instead of synthetic");
@@ -160,8 +177,11 @@ Action AddBench(CLI::App& app) {
       ->check(CLI::Range(1, 1000));
   app.add_option("--max-processes", flags->max_processes, "fresh processes a cell, at most")
       ->check(CLI::Range(1, 1000));
+  app.add_flag("--only-asked", flags->no_added,
+               "add no batch sizes around those at which throughput falls");
   app.add_flag("--memory", flags->memory, "also memory and loading of each model by itself");
   app.add_option("--seed", flags->seed, "of every random order")->capture_default_str();
+  flags->scenario.Add(app);
   flags->input.Add(app);
   flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");

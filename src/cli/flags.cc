@@ -207,6 +207,10 @@ void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
   for (CellResult& cell : analysis->cells) {
     for (ArmMemory& arm : cell.memory) arm.arm = name(arm.arm);
   }
+  for (ScenarioResult& result : analysis->scenarios) {
+    result.cell.model = model;
+    for (ScenarioArm& arm : result.arms) arm.arm = name(arm.arm);
+  }
   for (Finding& finding : analysis->findings) finding.text = named(finding.text);
   for (NaturalLatency& natural : analysis->natural) {
     natural.model = model;

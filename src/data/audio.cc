@@ -74,13 +74,17 @@ class AudioDataset final : public Dataset {
   [[nodiscard]] bool has_labels() const override { return !spec_.labels.empty(); }
 
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
+    return GetInSteps(index, [] {});
+  }
+  [[nodiscard]] Result<Sample> GetInSteps(std::int64_t index,
+                                          const std::function<void()>& loaded) const override {
     const auto after = std::upper_bound(ends_.begin(), ends_.end(), index);
     const auto at = static_cast<std::size_t>(after - ends_.begin());
     const Recording& recording = recordings_[at];
     const std::int64_t step = index - (at == 0 ? 0 : ends_[at - 1]);
     QB_TRY(const WavFile wav, WavFile::Open(spec_.path / recording.file.file));
     Sample sample;
-    auto signal = Signal(wav, step);
+    auto signal = Signal(wav, step, loaded);
     if (!signal.ok()) return signal.error().Within((spec_.path / recording.file.file).string());
     QB_OK(FillInputs(std::move(signal).value(), &sample));
     Label(recording, step, &sample);
@@ -93,7 +97,8 @@ class AudioDataset final : public Dataset {
     return spec_.audio.step > 0 ? recording.steps : 1;
   }
 
-  [[nodiscard]] Result<Tensor> Signal(const WavFile& wav, std::int64_t step) const {
+  [[nodiscard]] Result<Tensor> Signal(const WavFile& wav, std::int64_t step,
+                                      const std::function<void()>& loaded) const {
     const AudioOptions& audio = spec_.audio;
     if (wav.rate() != audio.rate) {
       return Error(ErrorCode::kMalformed,
@@ -106,6 +111,7 @@ class AudioDataset final : public Dataset {
       begin = step * audio.step - audio.context;
     }
     const std::vector<float> samples = wav.Read(begin, end);
+    loaded();
     if (audio.features == "raw") {
       return Tensor::OfFloats({static_cast<std::int64_t>(samples.size())}, samples);
     }

@@ -35,13 +35,18 @@ class CocoDataset final : public Dataset {
   [[nodiscard]] bool has_labels() const override { return true; }
 
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
-    const AnnotatedImage& image = images_[static_cast<std::size_t>(index)];
-    const std::filesystem::path path = spec_.path / image.file;
-    QB_TRY(const auto file, MappedFile::Open(path));
-    QB_TRY(Tensor tensor, ImageToInput(file->text(), path.string(), spec_.preprocess, input_));
+    return GetInSteps(index, [] {});
+  }
+  [[nodiscard]] Result<Sample> GetInSteps(std::int64_t index,
+                                          const std::function<void()>& loaded) const override {
+    const AnnotatedImage& annotated = images_[static_cast<std::size_t>(index)];
+    const std::filesystem::path path = spec_.path / annotated.file;
+    QB_TRY(Image image, LoadImage(path, spec_.preprocess));
+    loaded();
+    QB_TRY(Tensor tensor, ImageToInput(std::move(image), path.string(), spec_.preprocess, input_));
     Sample sample;
-    sample.name = image.file;
-    sample.boxes = image.boxes;
+    sample.name = annotated.file;
+    sample.boxes = annotated.boxes;
     sample.inputs.push_back(std::move(tensor));
     return sample;
   }

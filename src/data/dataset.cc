@@ -59,6 +59,10 @@ class Subset final : public Dataset {
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
     return all_->Get(order_[static_cast<std::size_t>(index)]);
   }
+  [[nodiscard]] Result<Sample> GetInSteps(std::int64_t index,
+                                          const std::function<void()>& loaded) const override {
+    return all_->GetInSteps(order_[static_cast<std::size_t>(index)], loaded);
+  }
   [[nodiscard]] std::optional<double> Padding(std::size_t input) const override {
     return all_->Padding(input);
   }

@@ -8,12 +8,11 @@
 #include <png.h>
 
 #include "quantbench/base/format.h"
-#include "quantbench/data.h"
+
+#include "data/resize.h"
 
 namespace quantbench {
 namespace {
-
-constexpr std::int64_t kMostPixels = std::int64_t{64} << 20U;
 
 Error Corrupt(std::string_view name, std::string_view kind, std::string_view why) {
   return {ErrorCode::kMalformed,

@@ -3,7 +3,6 @@
 #include <cctype>
 #include <system_error>
 
-#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "data/arrays.h"
@@ -26,10 +25,15 @@ class ImageFolder final : public Dataset {
   [[nodiscard]] bool has_labels() const override { return entries_.front().label >= 0; }
 
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
+    return GetInSteps(index, [] {});
+  }
+  [[nodiscard]] Result<Sample> GetInSteps(std::int64_t index,
+                                          const std::function<void()>& loaded) const override {
     const FileLabel& entry = entries_[static_cast<std::size_t>(index)];
     const fs::path path = spec_.path / entry.file;
-    QB_TRY(const auto file, MappedFile::Open(path));
-    auto tensor = ImageToInput(file->text(), path.string(), spec_.preprocess, input_);
+    QB_TRY(Image image, LoadImage(path, spec_.preprocess));
+    loaded();
+    auto tensor = ImageToInput(std::move(image), path.string(), spec_.preprocess, input_);
     if (!tensor.ok()) return tensor.error();
     Sample sample;
     sample.name = entry.file;

@@ -2,6 +2,7 @@
 // and standard deviation are a table; what the table does not cover goes the general way.
 #include <array>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "data/preprocess.h"
@@ -36,28 +37,35 @@ Tensor ApplyTable(const Image& image, const std::vector<std::array<float, 256>>&
                   bool planar) {
   const auto channels = static_cast<std::size_t>(image.channels);
   const std::size_t pixels = image.pixels.size() / channels;
-  std::vector<float> out(image.pixels.size());
+  const Shape shape = planar ? Shape{image.channels, image.height, image.width}
+                             : Shape{image.height, image.width, image.channels};
+  Tensor tensor{DataType::kFloat32, shape,
+                std::vector<std::byte>(image.pixels.size() * sizeof(float))};
+  auto* out = reinterpret_cast<float*>(tensor.bytes.data());
   for (std::size_t c = 0; c < channels; ++c) {
     const std::size_t from = bgr ? channels - 1 - c : c;
     const std::array<float, 256>& values = table[c];
     const std::uint8_t* in = image.pixels.data() + from;
-    float* to = out.data() + (planar ? c * pixels : c);
+    float* to = out + (planar ? c * pixels : c);
     const std::size_t step = planar ? 1 : channels;
     for (std::size_t i = 0; i < pixels; ++i) to[i * step] = values[in[i * channels]];
   }
-  const Shape shape = planar ? Shape{image.channels, image.height, image.width}
-                             : Shape{image.height, image.width, image.channels};
-  return Tensor::OfFloats(shape, out);
+  return tensor;
 }
 
 }  // namespace
 
-Result<Tensor> ImageToInput(std::string_view bytes, const std::string& name,
-                            const Preprocess& preprocess, const InputSpec& input) {
-  const bool gray = preprocess.channels == "gray";
+Result<Image> LoadImage(const std::filesystem::path& path, const Preprocess& preprocess) {
+  QB_TRY(const auto file, MappedFile::Open(path));
+  return DecodeImage(file->text(), path.string(), preprocess.channels == "gray" ? 1 : 3);
+}
+
+Result<Tensor> ImageToInput(Image image, const std::string& name, const Preprocess& preprocess,
+                            const InputSpec& input) {
   const bool bgr = preprocess.channels == "bgr";
-  QB_TRY(Image image, DecodeImage(bytes, name, gray ? 1 : 3));
-  image = ResizeAndCrop(std::move(image), preprocess);
+  auto resized = ResizeAndCrop(std::move(image), preprocess);
+  if (!resized.ok()) return resized.error().Within(name);
+  image = std::move(resized).value();
   const auto channels = static_cast<std::size_t>(image.channels);
   if (input.type == DataType::kFloat32) {
     if (const auto table = PixelTable(preprocess, channels)) {

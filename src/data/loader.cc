@@ -3,6 +3,10 @@
 #include <deque>
 #include <future>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"
 #include "quantbench/data.h"
@@ -83,6 +87,14 @@ Result<std::vector<Sample>> Loader::Next(std::int64_t count) {
 
 const std::vector<BadSample>& Loader::bad() const {
   return state_->bad;
+}
+
+void KeepFreedMemory() {
+#if defined(__GLIBC__)
+  constexpr int kLargest = 32 << 20;  // that glibc lets one set
+  mallopt(M_MMAP_THRESHOLD, kLargest);
+  mallopt(M_TRIM_THRESHOLD, 8 * kLargest);
+#endif
 }
 
 }  // namespace quantbench

@@ -2,11 +2,14 @@
 #include "data/preprocess.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "quantbench/base/format.h"
+
+#include "data/resize.h"
 
 namespace quantbench {
 namespace {
@@ -118,6 +121,33 @@ Result<Tensor> Convert(Tensor sample, const InputSpec& input) {
   return FromDoubles(input.type, sample.shape, values);
 }
 
+struct Size {
+  int width = 0;
+  int height = 0;
+};
+
+Result<Image> ResizeWhole(Image image, const Size& size) {
+  if (size.width == image.width && size.height == image.height) return image;
+  if (std::int64_t{size.width} * size.height > kMostPixels) {
+    return Error(ErrorCode::kMalformed,
+                 Format("{} x {} pixels resized to {} x {} are outside the limit of {} million",
+                        image.width, image.height, size.width, size.height, kMostPixels >> 20U));
+  }
+  return ResizeBilinear(image, size.width, size.height);
+}
+
+// The size that makes the short side `side` pixels, the long one in proportion, rounded down as
+// torchvision does; the image's own for 0.
+Size ResizedSize(const Image& image, int side) {
+  if (side <= 0) return {image.width, image.height};
+  const auto longer = [&](int long_side, int short_side) {
+    return static_cast<int>(
+        std::min<std::int64_t>(std::int64_t{side} * long_side / short_side, INT_MAX));
+  };
+  if (image.width >= image.height) return {longer(image.width, image.height), side};
+  return {side, longer(image.height, image.width)};
+}
+
 }  // namespace
 
 bool FitsInput(const Shape& shape, const InputSpec& input) {
@@ -129,46 +159,22 @@ bool FitsInput(const Shape& shape, const InputSpec& input) {
   return true;
 }
 
-Image ResizeAndCrop(Image image, const Preprocess& preprocess) {
+Result<Image> ResizeAndCrop(Image image, const Preprocess& preprocess) {
   if (preprocess.size.size() == 2) {
-    image = ResizeBilinear(image, static_cast<int>(preprocess.size[1]),
-                           static_cast<int>(preprocess.size[0]));
+    const Size size{static_cast<int>(preprocess.size[1]), static_cast<int>(preprocess.size[0])};
+    QB_TRY(image, ResizeWhole(std::move(image), size));
   }
-  if (preprocess.resize > 0) {
-    const int size = preprocess.resize;
-    const bool wide = image.width >= image.height;
-    const auto longer = [&](int long_side, int short_side) {
-      return static_cast<int>(std::int64_t{size} * long_side / short_side);
-    };
-    const int width = wide ? longer(image.width, image.height) : size;
-    const int height = wide ? size : longer(image.height, image.width);
-    image = ResizeBilinear(image, width, height);
-  }
-  if (preprocess.crop <= 0) return image;
+  const auto [width, height] = ResizedSize(image, preprocess.resize);
+  const bool same = width == image.width && height == image.height;
   const int side = preprocess.crop;
+  if (side <= 0) return ResizeWhole(std::move(image), {width, height});
   // torchvision: offsets round((h - crop) / 2), halves to even; smaller images are padded first.
-  const int top = static_cast<int>(std::nearbyint((image.height - side) / 2.0));
-  const int left = static_cast<int>(std::nearbyint((image.width - side) / 2.0));
-  Image crop{side, side, image.channels, {}};
-  const auto channels = static_cast<std::size_t>(image.channels);
-  crop.pixels.assign(static_cast<std::size_t>(side) * static_cast<std::size_t>(side) * channels, 0);
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x) {
-      const int from_y = y + top;
-      const int from_x = x + left;
-      if (from_y < 0 || from_x < 0 || from_y >= image.height || from_x >= image.width) continue;
-      const std::size_t from =
-          (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) +
-           static_cast<std::size_t>(from_x)) *
-          channels;
-      const std::size_t to = (static_cast<std::size_t>(y) * static_cast<std::size_t>(side) +
-                              static_cast<std::size_t>(x)) *
-                             channels;
-      std::copy_n(image.pixels.begin() + static_cast<std::ptrdiff_t>(from), channels,
-                  crop.pixels.begin() + static_cast<std::ptrdiff_t>(to));
-    }
-  }
-  return crop;
+  const Window window{static_cast<int>(std::nearbyint((width - side) / 2.0)),
+                      static_cast<int>(std::nearbyint((height - side) / 2.0)), side, side};
+  if (same) return CropWindow(image, window);
+  if (side <= width && side <= height) return ResizeWindow(image, width, height, window);
+  QB_TRY(const Image whole, ResizeWhole(std::move(image), {width, height}));
+  return CropWindow(whole, window);
 }
 
 Tensor PixelsOf(const Image& image, bool bgr) {

@@ -148,8 +148,12 @@ class TextDataset final : public Dataset {
   }
 
   [[nodiscard]] Result<Sample> Get(std::int64_t index) const override {
+    return GetInSteps(index, [] {});
+  }
+  [[nodiscard]] Result<Sample> GetInSteps(std::int64_t index,
+                                          const std::function<void()>& loaded) const override {
     const std::int64_t at = index + columns_.heading;
-    auto sample = Read(at);
+    auto sample = Read(at, loaded);
     if (!sample.ok()) {
       return sample.error().Within(Format("{}:{}", path_.string(), lines_.Number(at)));
     }
@@ -163,9 +167,10 @@ class TextDataset final : public Dataset {
     return columns_.json ? ParseJsonLine(line, columns_) : ParseTabLine(line, columns_);
   }
 
-  [[nodiscard]] Result<Sample> Read(std::int64_t at) const {
+  [[nodiscard]] Result<Sample> Read(std::int64_t at, const std::function<void()>& loaded) const {
     QB_TRY(const std::string_view line, lines_.Line(at));
     QB_TRY(const TextRow row, Parse(line));
+    loaded();
     Sample sample;
     QB_TRY(sample.inputs, inputs_.Fill(row.text, row.pair ? &*row.pair : nullptr));
     if (has_labels()) {

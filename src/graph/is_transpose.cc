@@ -1,27 +1,32 @@
 // Comparing a matrix with another's transpose: at a few places, then everywhere.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <memory>
 
+#include "quantbench/base/parallel.h"
 #include "quantbench/base/random.h"
 #include "quantbench/graph.h"
 
 namespace quantbench {
 namespace {
 
+constexpr std::int64_t kNumber = sizeof(std::uint32_t);
+
 std::uint32_t BitsAt(std::span<const std::byte> bytes, std::int64_t i) {
   std::uint32_t bits = 0;
-  std::memcpy(&bits, bytes.data() + static_cast<std::size_t>(i) * sizeof(bits), sizeof(bits));
+  std::memcpy(&bits, bytes.data() + static_cast<std::size_t>(i * kNumber), sizeof(bits));
   return bits;
 }
 
 struct TransposedPair {
-  std::span<const std::byte> a;  // [rows, columns]
-  std::span<const std::byte> b;  // [columns, rows]
+  Bytes a;  // [rows, columns]
+  Bytes b;  // [columns, rows]
   std::int64_t rows = 0;
   std::int64_t columns = 0;
 
   [[nodiscard]] bool AgreesAt(std::int64_t row, std::int64_t column) const {
-    return BitsAt(a, row * columns + column) == BitsAt(b, column * rows + row);
+    return BitsAt(a.view, row * columns + column) == BitsAt(b.view, column * rows + row);
   }
 };
 
@@ -39,29 +44,63 @@ bool AgreesSomewhere(const TransposedPair& pair) {
   return true;
 }
 
-// The rows [begin, end) of a, in blocks that stay in the cache.
-bool AgreesInRows(const TransposedPair& pair, std::int64_t begin, std::int64_t end) {
-  constexpr std::int64_t kBlock = 16;
-  const auto block_agrees = [&](std::int64_t top, std::int64_t left) {
-    const std::int64_t right = std::min(left + kBlock, pair.columns);
-    for (std::int64_t row = top; row < std::min(top + kBlock, end); ++row) {
-      for (std::int64_t column = left; column < right; ++column) {
-        if (!pair.AgreesAt(row, column)) return false;
+// Numbers `begin` to `begin + count` of a tensor, as bits.
+void CopyBits(const Bytes& bytes, std::int64_t begin, std::int64_t count, std::uint32_t* to) {
+  const auto part = bytes.view.subspan(static_cast<std::size_t>(begin * kNumber),
+                                       static_cast<std::size_t>(count * kNumber));
+  bytes.Copy(part, reinterpret_cast<std::byte*>(to));
+}
+
+// Some rows of a beside the same columns of b, both in memory.
+class RowComparer {
+ public:
+  RowComparer(const TransposedPair& pair, std::int64_t most_rows) : pair_(pair) {
+    const auto count = static_cast<std::size_t>(most_rows * pair.columns);
+    a_ = std::make_unique_for_overwrite<std::uint32_t[]>(count);
+    b_ = std::make_unique_for_overwrite<std::uint32_t[]>(count);
+  }
+
+  // The rows [begin, end), at most so many, in tiles that stay in the nearest cache.
+  [[nodiscard]] bool Agree(std::int64_t begin, std::int64_t end) {
+    rows_ = end - begin;
+    const std::int64_t columns = pair_.columns;
+    CopyBits(pair_.a, begin * columns, rows_ * columns, a_.get());
+    for (std::int64_t column = 0; column < columns; ++column) {
+      CopyBits(pair_.b, column * pair_.rows + begin, rows_, b_.get() + column * rows_);
+    }
+    for (std::int64_t top = 0; top < rows_; top += kTile) {
+      for (std::int64_t left = 0; left < columns; left += kTile) {
+        if (TileDiffers(top, left)) return false;
       }
     }
     return true;
-  };
-  for (std::int64_t row = begin; row < end; row += kBlock) {
-    for (std::int64_t column = 0; column < pair.columns; column += kBlock) {
-      if (!block_agrees(row, column)) return false;
-    }
   }
-  return true;
-}
 
-// Rows of a that are compared before pages go back: some 16 MB.
+ private:
+  static constexpr std::int64_t kTile = 16;
+
+  [[nodiscard]] bool TileDiffers(std::int64_t top, std::int64_t left) const {
+    const std::int64_t bottom = std::min(top + kTile, rows_);
+    const std::int64_t right = std::min(left + kTile, pair_.columns);
+    std::uint32_t bits = 0;
+    for (std::int64_t row = top; row < bottom; ++row) {
+      for (std::int64_t column = left; column < right; ++column) {
+        bits |= a_[static_cast<std::size_t>(row * pair_.columns + column)] ^
+                b_[static_cast<std::size_t>(column * rows_ + row)];
+      }
+    }
+    return bits != 0;
+  }
+
+  const TransposedPair& pair_;
+  std::unique_ptr<std::uint32_t[]> a_;  // [rows, columns]
+  std::unique_ptr<std::uint32_t[]> b_;  // [columns, rows]
+  std::int64_t rows_ = 0;
+};
+
+// Rows of a that a thread holds at a time: some 4 MB, and as much of b.
 std::int64_t RowsTogether(const TransposedPair& pair) {
-  constexpr std::int64_t kElements = 4 << 20;
+  constexpr std::int64_t kElements = 1 << 20;
   return std::max<std::int64_t>(16, kElements / pair.columns);
 }
 
@@ -70,18 +109,29 @@ std::int64_t RowsTogether(const TransposedPair& pair) {
 Result<bool> IsTranspose(const Initializer& a, const Initializer& b) {
   if (a.type != DataType::kFloat32 || b.type != DataType::kFloat32) return false;
   if (a.dims.size() != 2 || b.dims != Shape{a.dims[1], a.dims[0]}) return false;
-  QB_TRY(const Bytes of_a, PayloadOf(a));
-  QB_TRY(const Bytes of_b, PayloadOf(b));
-  const TransposedPair pair{of_a.view, of_b.view, a.dims[0], a.dims[1]};
   if (Elements(a) == 0) return true;
-  bool same = AgreesSomewhere(pair);
-  const std::int64_t together = RowsTogether(pair);
-  for (std::int64_t row = 0; same && row < pair.rows; row += together) {
-    same = AgreesInRows(pair, row, std::min(row + together, pair.rows));
-    of_a.Release(of_a.view);
-    of_b.Release(of_b.view);
-  }
-  return same;
+  // The one with short rows is cut into stretches of rows.
+  const bool is_tall = a.dims[0] >= a.dims[1];
+  TransposedPair pair;
+  QB_TRY(pair.a, PayloadOf(is_tall ? a : b));
+  QB_TRY(pair.b, PayloadOf(is_tall ? b : a));
+  pair.rows = std::max(a.dims[0], a.dims[1]);
+  pair.columns = std::min(a.dims[0], a.dims[1]);
+  const bool may_agree = AgreesSomewhere(pair);
+  pair.a.Release(pair.a.view);
+  pair.b.Release(pair.b.view);
+  if (!may_agree) return false;
+  const std::int64_t together = std::min(RowsTogether(pair), pair.rows);
+  std::atomic<bool> same{true};
+  std::atomic<std::int64_t> next{0};
+  ParallelFor(UsableCores(), 1, 0, [&](std::int64_t, std::int64_t) {
+    RowComparer comparer(pair, together);
+    for (std::int64_t row = next.fetch_add(together); same && row < pair.rows;
+         row = next.fetch_add(together)) {
+      if (!comparer.Agree(row, std::min(row + together, pair.rows))) same = false;
+    }
+  });
+  return same.load();
 }
 
 }  // namespace quantbench

@@ -44,9 +44,9 @@ std::uint64_t HashOfAll(ByteView bytes) {
   return hash.value();
 }
 
-// Of some bytes all over the tensor.
+// Of some bytes all over the tensor. Each lies on a page of its own, which may have to be fetched.
 std::uint64_t HashOfSome(ByteView bytes) {
-  constexpr int kSamples = 64;
+  constexpr int kSamples = 16;
   Hash hash;
   Random random(bytes.size());
   for (int i = 0; i < kSamples && !bytes.empty(); ++i) {

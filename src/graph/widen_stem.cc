@@ -36,6 +36,7 @@ Result<std::int64_t> WidenStem(Model* model) {
     Node node = graph.nodes[i];
     const std::optional<ConstantConv> conv = ConstantConvOf(index, node);
     if (!conv || !IsStem(index, node, *conv)) continue;
+    if (FindNarrowStart(graph, index, graph.nodes[i])) continue;  // it is better left float
     const std::string& input = node.inputs[0];
     if (amounts.empty()) amounts = names.Fresh("one_channel");
     const auto [padded, added] = wide.emplace(input, "");

@@ -57,6 +57,22 @@ TEST(WidenStem, LeavesOtherConvolutions) {
   EXPECT_EQ(widened({1, 1, 9, 9}, {6, 1, 3, 3}, 1, 17), 0);
 }
 
+TEST(WidenStem, LeavesTheStartOfANarrowNetwork) {
+  const auto widened = [](std::int64_t channels, bool is_read_twice) {
+    ModelBuilder builder;
+    builder.Input("x", {1, 3, 9, 9});
+    const std::string a = builder.Add("Relu", "relu", {Stem(&builder, "a", {channels, 3, 3, 3})});
+    builder.Output(builder.Add("Conv", "b", {a, builder.Weight("b_w", {channels, 1, 3, 3})},
+                               {Attribute::Int("group", channels)}));
+    if (is_read_twice) builder.Output(builder.Add("Neg", "c", {a}));
+    Model model = builder.Build();
+    return Must(WidenStem(&model));
+  };
+  EXPECT_EQ(widened(15, false), 0);
+  EXPECT_EQ(widened(16, false), 1);
+  EXPECT_EQ(widened(15, true), 1);
+}
+
 TEST(WidenStem, LeavesALaterConvolution) {
   ModelBuilder builder;
   const std::string x = builder.Add("Relu", "relu", {builder.Input("x", {-1, 3, 9, 8})});

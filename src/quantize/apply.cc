@@ -78,13 +78,15 @@ void SetMetadata(std::string_view key, std::string_view value, Model* model) {
 }  // namespace
 
 Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& options) {
-  QB_OK(CheckTied(model, plan));
+  WeightFacts unshared;
+  WeightFacts* facts = options.facts != nullptr ? options.facts : &unshared;
+  QB_OK(CheckTied(model, plan, facts));
   QB_OK(RaiseOpsetFor(plan, &model));
   std::optional<Solutions> own;
   if (options.solutions == nullptr) {
     QB_TRY(own, SolveWithoutInputs(model, plan, options.threads));
   }
-  Emitter emitter(model, plan, own ? &*own : options.solutions, options.threads);
+  Emitter emitter(model, plan, own ? &*own : options.solutions, facts, options.threads);
   QB_TRY(const auto nodes, emitter.PlannedNodes());
   QB_TRY(StaticEmitter statics, StaticEmitter::Of(nodes, &emitter));
   for (const PlannedNode& planned : nodes) {
@@ -92,7 +94,7 @@ Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& optio
   }
   model = std::move(emitter).Finish(std::move(model));
   if (WantsQOperator(plan)) ToQOperator(&model);
-  QB_OK(StoreWeights(plan, options.threads, &model));
+  QB_OK(StoreWeights(plan, options.threads, facts, &model));
   SetMetadata("quantbench.recipe", plan.recipe, &model);
   SetMetadata("quantbench.version", QB_VERSION, &model);
   for (const auto& [key, value] : plan.engine_options) {

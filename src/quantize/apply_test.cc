@@ -63,6 +63,20 @@ TEST(ApplyPlan, GivesTheSameBytesAtAnyNumberOfThreads) {
   }
 }
 
+TEST(ApplyPlan, GivesTheSameBytesFromWhatPlanningFoundOut) {
+  for (const RecipeEntry& entry : Recipes()) {
+    const Recipe recipe = Named(entry.name);
+    if (recipe.needs_calibration()) continue;
+    const Model prepared = Must(PrepareFor(Network(), recipe, nullptr));
+    const auto facts = MakeWeightFacts();
+    const Plan plan = Must(PlanQuantization(prepared, recipe, nullptr, facts.get()));
+    EXPECT_EQ(plan, Must(PlanQuantization(prepared, recipe, nullptr)));
+    const Model alone = Must(ApplyPlan(prepared, plan));
+    const Model shared = Must(ApplyPlan(prepared, plan, {0, nullptr, facts.get()}));
+    EXPECT_EQ(Must(EncodeToBytes(shared)), Must(EncodeToBytes(alone))) << entry.name;
+  }
+}
+
 TEST(ApplyPlan, AppliesAPlanThatWentThroughText) {
   for (const RecipeEntry& entry : Recipes()) {
     const QuantizedModel quantized =

@@ -36,7 +36,8 @@ Result<Names> Weight(const Node& node, const WeightedLayer& layer, Emitter* emit
   const Initializer& weight = *layer.weight;
   // ConvInteger takes unsigned weights, whose products never saturate.
   const Target target = node.Is("Conv") ? Target::kX64Vnni : emitter->plan().target;
-  QB_TRY(WeightScales chosen, ChooseWeightScales(node, layer, target, emitter->threads()));
+  QB_TRY(WeightScales chosen,
+         ChooseWeightScales(node, layer, target, emitter->threads(), &emitter->facts()));
   std::vector<float> scales = std::move(chosen.scales);
   CodeLayout layout{layer.scales()};
   layout.transpose = layer.transposed;

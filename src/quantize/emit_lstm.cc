@@ -48,10 +48,11 @@ Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* e
   const int threads = emitter->threads();
   const std::int64_t directions = weights.dims[0];
   std::vector<float> scales;
+  WeightFacts facts;  // of parts of a payload that nobody else looks at
   for (std::int64_t direction = 0; direction < directions; ++direction) {
     const Initializer matrix = DirectionOf(weights, payload, direction);
     QB_TRY(const WeightScales chosen,
-           ChooseRowScales(matrix, per_channel, emitter->plan().target, threads));
+           ChooseRowScales(matrix, per_channel, emitter->plan().target, threads, &facts));
     scales.insert(scales.end(), chosen.scales.begin(), chosen.scales.end());
   }
   const Shape shape = per_channel ? Shape{directions, weights.dims[1]} : Shape{directions};

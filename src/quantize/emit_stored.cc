@@ -1,9 +1,11 @@
 // Emitting stored weights: w = Cast(halves), or w = Cast(codes) * scales.
+#include <cmath>
 #include <map>
 
 #include "quantbench/base/format.h"
 
 #include "quantize/emitter.h"
+#include "quantize/weight_facts.h"
 
 namespace quantbench {
 namespace {
@@ -40,8 +42,8 @@ Result<Wanted> WantedWeights(const Model& model, const Plan& plan) {
 // Stores the weights of one graph.
 class Storer {
  public:
-  Storer(const Model& model, NameSource* names, int threads)
-      : model_(model), names_(*names), threads_(threads) {}
+  Storer(NameSource* names, WeightFacts* facts, int threads)
+      : names_(*names), facts_(*facts), threads_(threads) {}
 
   // A weight that is tied is not stored: it becomes the transpose of a table that is.
   [[nodiscard]] Status Store(const Storage& storage, Initializer* weight) {
@@ -69,11 +71,12 @@ class Storer {
   }
 
   [[nodiscard]] Status StoreHalves(DataType type, Initializer* weight) {
-    QB_TRY(const auto maxima, ChannelMaxima(*weight, Channels::kNone, threads_));
-    if (type == DataType::kFloat16 && maxima[0] > 65504.0F) {
+    QB_TRY(const HalfSurvey survey, facts_.ForHalf(*weight));
+    if (!std::isfinite(survey.largest)) return NotFinite(*weight, survey.largest);
+    if (type == DataType::kFloat16 && survey.largest > 65504.0F) {
       return Error(ErrorCode::kInvalidArgument,
                    Format("the plan makes initializer \"{}\" float16, but it reaches {}",
-                          Printable(weight->name), maxima[0]));
+                          Printable(weight->name), survey.largest));
     }
     const std::string stored = names_.Fresh(Format("{}_{}", weight->name, Name(type)));
     Cast(stored, weight->name);
@@ -110,7 +113,7 @@ class Storer {
       matrix.dims.erase(matrix.dims.begin());
       matrix.dims[0] = dims[0] * dims[1];
     }
-    QB_TRY(const auto maxima, ChannelMaxima(matrix, channels, threads_));
+    QB_TRY(const auto maxima, facts_.Maxima(matrix, channels, threads_));
     const std::vector<float> scales = SymmetricScales(maxima);
     const std::string name = weight->name;
     const std::string stored = names_.Fresh(name + "_int8");
@@ -128,17 +131,15 @@ class Storer {
     return Ok();
   }
 
-  const Model& model_;
   NameSource& names_;
+  WeightFacts& facts_;
   int threads_;
   std::vector<Node> nodes_;
   std::vector<Node> tied_;
   std::vector<Initializer> scales_;
 };
 
-Status StoreWeightsOf(const Wanted& wanted, const Model& model, Graph* graph, NameSource* names,
-                      int threads) {
-  Storer storer(model, names, threads);
+Status StoreWeightsOf(const Wanted& wanted, Graph* graph, Storer storer) {
   std::unordered_set<std::string> gone;
   for (Initializer& tensor : graph->initializers) {
     const auto found = wanted.find(tensor.name);
@@ -159,13 +160,13 @@ Status StoreWeightsOf(const Wanted& wanted, const Model& model, Graph* graph, Na
 
 }  // namespace
 
-Status StoreWeights(const Plan& plan, int threads, Model* model) {
+Status StoreWeights(const Plan& plan, int threads, WeightFacts* facts, Model* model) {
   QB_TRY(const Wanted wanted, WantedWeights(*model, plan));
   if (wanted.empty()) return Ok();
   NameSource names(model->graph);
   Status status = Ok();
   ForEachGraph(&model->graph, [&](Graph* graph) {
-    if (status.ok()) status = StoreWeightsOf(wanted, *model, graph, &names, threads);
+    if (status.ok()) status = StoreWeightsOf(wanted, graph, Storer(&names, facts, threads));
   });
   return status;
 }

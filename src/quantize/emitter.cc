@@ -16,10 +16,12 @@ void AddReadsOfBody(const Graph& body, std::unordered_set<std::string_view>* rea
 
 }  // namespace
 
-Emitter::Emitter(const Model& model, const Plan& plan, const Solutions* solutions, int threads)
+Emitter::Emitter(const Model& model, const Plan& plan, const Solutions* solutions,
+                 WeightFacts* facts, int threads)
     : model_(&model),
       plan_(&plan),
       solutions_(solutions),
+      facts_(facts),
       threads_(threads),
       index_(model.graph),
       names_(model.graph),

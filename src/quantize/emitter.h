@@ -26,8 +26,9 @@ using Names = std::vector<std::string>;
 
 class Emitter {
  public:
-  // `model` is viewed until Finish, `solutions` (null: none) too.
-  Emitter(const Model& model, const Plan& plan, const Solutions* solutions, int threads);
+  // `model` is viewed until Finish, `solutions` (null: none) and `facts` too.
+  Emitter(const Model& model, const Plan& plan, const Solutions* solutions, WeightFacts* facts,
+          int threads);
 
   // The outer graph's nodes with their plans; kInvalidArgument for a plan of a layer that is not
   // there, or that is of another operator.
@@ -37,6 +38,7 @@ class Emitter {
   [[nodiscard]] const Plan& plan() const { return *plan_; }
   [[nodiscard]] const GraphIndex& index() const { return index_; }
   [[nodiscard]] int threads() const { return threads_; }
+  [[nodiscard]] WeightFacts& facts() const { return *facts_; }
   // What the plan's steps made of a weight; null: nothing.
   [[nodiscard]] std::shared_ptr<const SolvedWeight> Solved(std::string_view weight) const;
   // What they add to the biases of a layer; empty: nothing.
@@ -88,6 +90,7 @@ class Emitter {
   const Model* model_;
   const Plan* plan_;
   const Solutions* solutions_;
+  WeightFacts* facts_;
   int threads_;
   GraphIndex index_;
   NameSource names_;
@@ -113,7 +116,7 @@ class Emitter {
 
 // Stored weights, in every graph of the model: a weight w becomes what decodes it, under its old
 // name, so that no reader changes. The engine decodes it once, when it loads the model.
-[[nodiscard]] Status StoreWeights(const Plan& plan, int threads, Model* model);
+[[nodiscard]] Status StoreWeights(const Plan& plan, int threads, WeightFacts* facts, Model* model);
 
 // Gather of a table as int8 codes with one scale a row:
 // out = Cast(Gather(codes, i)) * Gather(scales, i).

@@ -27,6 +27,18 @@ void BlockRanges(std::span<const float> row, std::size_t block, std::span<float>
 // The same for each column: lows[j] and highs[j] come to hold row[j].
 void RangesInto(std::span<const float> row, std::span<float> lows, std::span<float> highs);
 
+// How many magnitudes lie above 0 and below `limit`, which is finite and above 0.
+[[nodiscard]] std::size_t CountBelow(std::span<const float> values, float limit);
+
+// The first i, `from` or later, at which |first[i] + second[i]| > limits[i]; their size when there
+// is none. Values are finite.
+[[nodiscard]] std::size_t FindWideSum(std::span<const float> first, std::span<const float> second,
+                                      std::span<const float> limits, std::size_t from);
+
+// The first even i, `from` (even) or later, at which |row[i] + row[i + 1]| > limit; the row's size
+// when there is none. An odd last value has no neighbour. Values are finite.
+[[nodiscard]] std::size_t FindWidePair(std::span<const float> row, float limit, std::size_t from);
+
 // --- signed symmetric codes, [-127, 127] (kernels_int8.cc) ---
 
 // codes[i] = clamp(round(values[i] / scale)), halves to even.   [ONNX QuantizeLinear-21]

@@ -102,6 +102,52 @@ void RangesInto(std::span<const float> row, std::span<float> lows, std::span<flo
                         reference::Tail(highs, j));
 }
 
+std::size_t CountBelow(std::span<const float> values, float limit) {
+  const BitsTag bits;
+  const std::size_t lanes = hn::Lanes(bits);
+  // 0 less 1 is the largest unsigned number.
+  const BitsVec one = hn::Set(bits, 1U);
+  const BitsVec end = hn::Set(bits, std::bit_cast<std::uint32_t>(limit) - 1U);
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + lanes <= values.size(); i += lanes) {
+    const BitsVec now = Magnitude(hn::LoadU(FloatTag(), values.data() + i));
+    count += hn::CountTrue(bits, hn::Lt(hn::Sub(now, one), end));
+  }
+  return count + reference::CountBelow(reference::Tail(values, i), limit);
+}
+
+std::size_t FindWideSum(std::span<const float> first, std::span<const float> second,
+                        std::span<const float> limits, std::size_t from) {
+  const FloatTag floats;
+  const std::size_t lanes = hn::Lanes(floats);
+  std::size_t i = from;
+  for (; i + lanes <= first.size(); i += lanes) {
+    const FloatVec sum =
+        hn::Add(hn::LoadU(floats, first.data() + i), hn::LoadU(floats, second.data() + i));
+    const auto wide = hn::Gt(hn::Abs(sum), hn::LoadU(floats, limits.data() + i));
+    const auto lane = hn::FindFirstTrue(floats, wide);
+    if (lane >= 0) return i + static_cast<std::size_t>(lane);
+  }
+  return reference::FindWideSum(first, second, limits, i);
+}
+
+std::size_t FindWidePair(std::span<const float> row, float limit, std::size_t from) {
+  std::size_t i = from;
+#if HWY_TARGET != HWY_SCALAR  // whose vectors hold no pairs
+  const FloatTag floats;
+  const std::size_t lanes = hn::Lanes(floats);
+  const FloatVec limits = hn::Set(floats, limit);
+  for (; i + lanes <= row.size(); i += lanes) {
+    const FloatVec values = hn::LoadU(floats, row.data() + i);
+    const auto wide = hn::Gt(hn::Abs(hn::Add(values, hn::Shuffle2301(values))), limits);
+    const auto lane = hn::FindFirstTrue(floats, wide);
+    if (lane >= 0) return i + static_cast<std::size_t>(lane);  // even: both of a pair are true
+  }
+#endif
+  return reference::FindWidePair(row, limit, i);
+}
+
 }  // namespace quantbench::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -112,6 +158,9 @@ HWY_EXPORT(AbsMax);
 HWY_EXPORT(AbsMaxInto);
 HWY_EXPORT(BlockRanges);
 HWY_EXPORT(RangesInto);
+HWY_EXPORT(CountBelow);
+HWY_EXPORT(FindWideSum);
+HWY_EXPORT(FindWidePair);
 
 float AbsMax(std::span<const float> values) {
   return HWY_DYNAMIC_DISPATCH(AbsMax)(values);
@@ -128,6 +177,19 @@ void BlockRanges(std::span<const float> row, std::size_t block, std::span<float>
 
 void RangesInto(std::span<const float> row, std::span<float> lows, std::span<float> highs) {
   HWY_DYNAMIC_DISPATCH(RangesInto)(row, lows, highs);
+}
+
+std::size_t CountBelow(std::span<const float> values, float limit) {
+  return HWY_DYNAMIC_DISPATCH(CountBelow)(values, limit);
+}
+
+std::size_t FindWideSum(std::span<const float> first, std::span<const float> second,
+                        std::span<const float> limits, std::size_t from) {
+  return HWY_DYNAMIC_DISPATCH(FindWideSum)(first, second, limits, from);
+}
+
+std::size_t FindWidePair(std::span<const float> row, float limit, std::size_t from) {
+  return HWY_DYNAMIC_DISPATCH(FindWidePair)(row, limit, from);
 }
 
 }  // namespace quantbench::kernels

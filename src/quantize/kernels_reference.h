@@ -41,6 +41,28 @@ inline void AbsMaxInto(std::span<const float> row, std::span<float> maxima) {
   }
 }
 
+inline std::size_t CountBelow(std::span<const float> values, float limit) {
+  std::size_t count = 0;
+  for (const float value : values) {
+    if (value != 0 && std::abs(value) < limit) ++count;
+  }
+  return count;
+}
+
+inline std::size_t FindWideSum(std::span<const float> first, std::span<const float> second,
+                               std::span<const float> limits, std::size_t from) {
+  std::size_t i = from;
+  while (i < first.size() && !(std::abs(first[i] + second[i]) > limits[i])) ++i;
+  return i;
+}
+
+inline std::size_t FindWidePair(std::span<const float> row, float limit, std::size_t from) {
+  for (std::size_t i = from; i + 1 < row.size(); i += 2) {
+    if (std::abs(row[i] + row[i + 1]) > limit) return i;
+  }
+  return row.size();
+}
+
 // The float's bits as a signed number that orders like it, and back: NaN lies beyond infinity.
 inline std::int32_t OrderKey(float value) {
   const auto bits = std::bit_cast<std::int32_t>(value);

@@ -66,6 +66,52 @@ TEST(AbsMaxInto, EqualsTheReferenceAndKeepsNan) {
   });
 }
 
+TEST(CountBelow, EqualsTheReferenceAtEveryLength) {
+  ForEachTarget([] {
+    Random random(11);
+    for (std::size_t length = 0; length <= 67; ++length) {
+      const std::vector<float> values = Values(length, &random);
+      for (const float limit : {0x1p-14F, 1e-40F, 3.0F}) {
+        EXPECT_EQ(kernels::CountBelow(values, limit), kernels::reference::CountBelow(values, limit))
+            << length;
+      }
+    }
+  });
+}
+
+TEST(FindWideSum, FindsEveryOneThatTheReferenceFinds) {
+  ForEachTarget([] {
+    Random random(12);
+    for (std::size_t length = 0; length <= 67; ++length) {
+      const std::vector<float> first = Values(length, &random);
+      const std::vector<float> second = Values(length, &random);
+      const std::vector<float> limits(length, 60.0F);
+      std::size_t i = 0;
+      do {
+        const std::size_t found = kernels::FindWideSum(first, second, limits, i);
+        ASSERT_EQ(found, kernels::reference::FindWideSum(first, second, limits, i));
+        i = found + 1;
+      } while (i <= length);
+    }
+  });
+}
+
+TEST(FindWidePair, FindsEveryOneThatTheReferenceFinds) {
+  ForEachTarget([] {
+    Random random(13);
+    for (std::size_t length = 0; length <= 67; ++length) {
+      std::vector<float> row = Values(length, &random);
+      if (length % 2 == 1) row.back() = 1e6F;  // it has no neighbour
+      std::size_t i = 0;
+      do {
+        const std::size_t found = kernels::FindWidePair(row, 60.0F, i);
+        ASSERT_EQ(found, kernels::reference::FindWidePair(row, 60.0F, i));
+        i = found + 2;
+      } while (i <= length);
+    }
+  });
+}
+
 TEST(QuantizeRow, EqualsTheReferenceAtEveryLength) {
   ForEachTarget([] {
     Random random(3);

@@ -40,6 +40,9 @@ class LayerChoices {
 
  private:
   explicit LayerChoices(const PlanContext& context) : context_(&context) {}
+  // Static integers do not pay in a narrow start (graph.h): it stays as it is.
+  void LeaveNarrowStarts();
+  void LeaveStatic(std::int64_t node);
   // Moves on to the first choice from `position` that the layer can take.
   void Settle(std::int64_t node, ChosenLayer* chosen) const;
   void AgreeOnShared();

@@ -16,6 +16,8 @@
 #include "quantbench/base/parallel.h"
 #include "quantbench/graph.h"
 
+#include "quantize/kernels.h"
+
 namespace quantbench {
 namespace {
 
@@ -46,11 +48,12 @@ class PairRule {
     safe_steps_ = static_cast<float>(safe_sum) - 1.001F;
   }
 
+  // Pairs whose sum is no larger are safe with that scale. (Neighbours of different signs never
+  // saturate, so their sum may as well be looked at.)
+  [[nodiscard]] float SafeSum(float scale) const { return scale * safe_steps_; }
   // The smallest scale from `scale` on with which the pair is safe. Larger scales give codes that
   // are no larger: what is safe stays safe.
   [[nodiscard]] float SafeScale(float first, float second, float scale) const {
-    // Neighbours of different signs never saturate, so their sum may as well be looked at.
-    if (std::abs(first + second) <= scale * safe_steps_) return scale;
     return IsUnsafe(first, second, scale) ? Search(first, second, scale) : scale;
   }
 
@@ -110,7 +113,17 @@ Result<PairMatrix> MatrixOf(std::span<const std::int64_t> dims, const PairLayout
   return matrix;
 }
 
-// Outputs that lie one behind the other, `begin` the first of them.
+// The weights of one output of a convolution: all channels of a tap, then those of the next.
+void TurnTaps(const PairMatrix& matrix, std::span<const float> weights,
+              std::vector<float>* turned) {
+  const auto taps = static_cast<std::size_t>(matrix.taps());
+  turned->clear();
+  for (std::size_t tap = 0; tap < taps; ++tap) {
+    for (std::size_t i = tap; i < weights.size(); i += taps) turned->push_back(weights[i]);
+  }
+}
+
+// Outputs that lie one behind the other.
 void WidenRows(const PairMatrix& matrix, const PairRule& rule, std::span<const float> values,
                std::span<float> scales) {
   std::vector<float> turned;
@@ -118,15 +131,13 @@ void WidenRows(const PairMatrix& matrix, const PairRule& rule, std::span<const f
     const auto inputs = static_cast<std::size_t>(matrix.inputs);
     std::span<const float> weights = values.subspan(row * inputs, inputs);
     if (matrix.channels > 1 && matrix.taps() > 1) {
-      turned.resize(inputs);
-      for (std::size_t place = 0; place < inputs; ++place) {
-        turned[place] =
-            weights[static_cast<std::size_t>(matrix.At(0, static_cast<std::int64_t>(place)))];
-      }
+      TurnTaps(matrix, weights, &turned);
       weights = turned;
     }
     float scale = scales[row];
-    for (std::size_t i = 0; i + 1 < inputs; i += 2) {
+    for (std::size_t i = 0;; i += 2) {
+      i = kernels::FindWidePair(weights, rule.SafeSum(scale), i);
+      if (i >= inputs) break;
       scale = rule.SafeScale(weights[i], weights[i + 1], scale);
     }
     scales[row] = scale;
@@ -137,11 +148,16 @@ void WidenRows(const PairMatrix& matrix, const PairRule& rule, std::span<const f
 void WidenColumns(const PairMatrix& matrix, const PairRule& rule, std::span<const float> values,
                   std::span<float> scales) {
   const auto columns = static_cast<std::size_t>(matrix.outputs);
+  std::vector<float> limits;
+  for (const float scale : scales) limits.push_back(rule.SafeSum(scale));
   for (std::size_t row = 0; row + 2 * columns <= values.size(); row += 2 * columns) {
-    const float* first = values.data() + row;
-    const float* second = first + columns;
-    for (std::size_t j = 0; j < columns; ++j) {
+    const auto first = values.subspan(row, columns);
+    const auto second = values.subspan(row + columns, columns);
+    for (std::size_t j = 0;; ++j) {
+      j = kernels::FindWideSum(first, second, limits, j);
+      if (j >= columns) break;
       scales[j] = rule.SafeScale(first[j], second[j], scales[j]);
+      limits[j] = rule.SafeSum(scales[j]);
     }
   }
 }
@@ -179,15 +195,24 @@ void Widen(const PairMatrix& matrix, const PairRule& rule, const FloatValues& we
   });
 }
 
+Error NotFloats(const Initializer& weights) {
+  return {ErrorCode::kUnsupported,
+          Format("\"{}\" is {}, not float32", Printable(weights.name), Name(weights.type))};
+}
+
 }  // namespace
 
 Result<OverflowReport> SafeScales(const Initializer& weights, const PairLayout& layout,
                                   std::span<const float> scales, std::int32_t highest_code,
                                   int threads) {
-  if (weights.type != DataType::kFloat32) {
-    return Error(ErrorCode::kUnsupported,
-                 Format("\"{}\" is {}, not float32", Printable(weights.name), Name(weights.type)));
-  }
+  if (weights.type != DataType::kFloat32) return NotFloats(weights);
+  QB_TRY(const FloatValues values, FloatValues::Of(weights));
+  return SafeScales(weights, values, layout, scales, highest_code, threads);
+}
+
+Result<OverflowReport> SafeScales(const Initializer& weights, const FloatValues& values,
+                                  const PairLayout& layout, std::span<const float> scales,
+                                  std::int32_t highest_code, int threads) {
   QB_TRY(const PairMatrix matrix, MatrixOf(weights.dims, layout));
   const auto outputs = static_cast<std::size_t>(matrix.outputs);
   if (scales.size() != 1 && scales.size() != outputs) {
@@ -198,7 +223,6 @@ Result<OverflowReport> SafeScales(const Initializer& weights, const PairLayout& 
   OverflowReport report;
   report.scales.assign(scales.begin(), scales.end());
   if (matrix.safe_kernel) return report;
-  QB_TRY(const FloatValues values, FloatValues::Of(weights));
   std::vector<float> safe = report.scales;
   safe.resize(outputs, scales[0]);  // one for all: each output on its own first
   Widen(matrix, PairRule(highest_code), values, threads, &safe);

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "quantbench/graph.h"
 #include "quantbench/model.h"
 #include "quantbench/tensor.h"
 
@@ -49,6 +50,12 @@ struct OverflowReport {
 // number of scales does not. Same result at any number of threads.
 [[nodiscard]] Result<OverflowReport> SafeScales(const Initializer& weights,
                                                 const PairLayout& layout,
+                                                std::span<const float> scales,
+                                                std::int32_t highest_code, int threads);
+
+// The same of numbers that are open already, those of `weights`.
+[[nodiscard]] Result<OverflowReport> SafeScales(const Initializer& weights,
+                                                const FloatValues& values, const PairLayout& layout,
                                                 std::span<const float> scales,
                                                 std::int32_t highest_code, int threads);
 

@@ -167,26 +167,34 @@ Result<StaticPart> PlanStaticPart(const PlanContext& context, const CalibrationT
   return StaticPart::Of(context, choices, *table);
 }
 
+// The scales with which a layer's weight will be written.
+Result<WeightScales> ScalesToWrite(const PlanContext& context, const NodeRef& node,
+                                   const WeightedLayer& layer, const std::string& tied_to,
+                                   const Plan& plan, WeightFacts* facts) {
+  if (!tied_to.empty()) {
+    return TableScales(*context.index().FindInitializer(tied_to), plan, 0, facts);
+  }
+  if (node.node->Is("Gather")) return TableScales(*layer.weight, plan, 0, facts);
+  return ChooseWeightScales(*node.node, layer, plan.target, 0, facts);
+}
+
 // Says of every layer with integer products how many of its channels the prover repairs.
-Status CountRepairs(const PlanContext& context, const LayerChoices& choices, Plan* plan) {
+Status CountRepairs(const PlanContext& context, const LayerChoices& choices, WeightFacts* facts,
+                    Plan* plan) {
   std::map<std::string, LayerPlan*> lines;
   for (LayerPlan& line : plan->layers) lines.emplace(line.layer, &line);
-  std::map<const Initializer*, std::int64_t> known;
   std::int64_t layers = 0;
   for (const auto& [index, chosen] : choices.layers()) {
     const NodeRef& node = context.OuterNode(index);
     const auto line = lines.find(node.name);
     if (line == lines.end() || line->second->weight_type != DataType::kInt8) continue;
     if (!chosen.Is(Scheme::kDynamicInt8) && !chosen.Is(Scheme::kStaticInt8)) continue;
-    if (node.node->Is("Gather") || node.node->Is("LSTM")) continue;
-    const auto [entry, is_new] = known.try_emplace(chosen.layer.weight, 0);
-    if (is_new) {
-      QB_TRY(const WeightScales scales,
-             ChooseWeightScales(*node.node, chosen.layer, plan->target, 0));
-      entry->second = scales.repaired;
-    }
-    line->second->repaired_channels = entry->second;
-    if (entry->second > 0) ++layers;
+    if (node.node->Is("LSTM")) continue;
+    QB_TRY(const WeightScales scales,
+           ScalesToWrite(context, node, chosen.layer, line->second->tied_to, *plan, facts));
+    if (node.node->Is("Gather")) continue;
+    line->second->repaired_channels = scales.repaired;
+    if (scales.repaired > 0) ++layers;
   }
   if (layers > 0) {
     plan->notes.push_back(
@@ -212,7 +220,9 @@ std::vector<std::string> TensorsToObserve(const Model& prepared, const Recipe& r
 }
 
 Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
-                              const CalibrationTable* table) {
+                              const CalibrationTable* table, WeightFacts* shared_facts) {
+  WeightFacts unshared;
+  WeightFacts* facts = shared_facts != nullptr ? shared_facts : &unshared;
   if (recipe.needs_calibration() && table == nullptr) {
     return Error(ErrorCode::kInvalidArgument,
                  Format("recipe {} needs calibration, and none was given", recipe.name));
@@ -224,7 +234,7 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
   if (recipe.needs_calibration()) {
     QB_TRY(plan.activations, PlanFloat8(context, *table, &choices));
   }
-  QB_TRY(const StoredWeights stored, StoredWeights::Of(context, choices));
+  QB_TRY(const StoredWeights stored, StoredWeights::Of(context, choices, facts));
   plan.recipe = recipe.name;
   plan.target = recipe.target;
   plan.recovery = recipe.recovery;
@@ -239,9 +249,9 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
     }
   }
   plan.notes = stored.Notes();
-  QB_OK(CheckFinite(prepared, plan.layers));
-  QB_OK(CountRepairs(context, choices, &plan));
-  QB_OK(TieWeights(prepared, &plan));
+  QB_OK(TieWeights(prepared, &plan, facts));
+  QB_OK(CountRepairs(context, choices, facts, &plan));
+  QB_OK(CheckFinite(prepared, plan.layers, facts));
   AdviseEngine(prepared, &plan);
   return plan;
 }

@@ -57,6 +57,21 @@ std::vector<std::string> TensorsOf(const Plan& plan) {
   return tensors;
 }
 
+// An image to that many channels, a filter for each of them, and a product of them.
+Model DepthwiseNetwork(std::int64_t channels) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 3, 8, 8});
+  const std::string stem =
+      builder.Add("Relu", "relu",
+                  {builder.Add("Conv", "stem", {x, builder.Weight("sw", {channels, 3, 3, 3})})});
+  const std::string filtered =
+      builder.Add("Conv", "filter", {stem, builder.Weight("fw", {channels, 1, 3, 3})},
+                  {Attribute::Int("group", channels)});
+  builder.Output(
+      builder.Add("Conv", "mix", {filtered, builder.Weight("mw", {64, channels, 1, 1})}));
+  return builder.Build();
+}
+
 std::string Image(ModelBuilder* builder) {
   return builder->Input("x", {-1, 4, 8, 8});
 }
@@ -334,6 +349,24 @@ TEST(PlanStatic, IgnoresArithmeticOnShapes) {
   const Plan plan = PlanOf(builder);
   for (const LayerPlan& layer : plan.layers) EXPECT_NE(layer.layer, "target");
   EXPECT_EQ(LayerOf(plan, "reshape").scheme, Scheme::kStaticInt8);
+}
+
+TEST(PlanStatic, LeavesTheStartOfANarrowDepthwiseNetwork) {
+  const auto planned = [](std::int64_t channels, const Recipe& recipe) {
+    const Model model = DepthwiseNetwork(channels);
+    const CalibrationTable table = TableOf(model, recipe);
+    return Must(PlanQuantization(model, recipe, &table));
+  };
+  const Plan narrow = planned(8, Static());
+  for (const std::string_view layer : {"stem", "filter"}) {
+    EXPECT_NE(LayerOf(narrow, layer).scheme, Scheme::kStaticInt8) << layer;
+    EXPECT_THAT(LayerOf(narrow, layer).reason, HasSubstr("fewer than 16 channels")) << layer;
+    EXPECT_EQ(LayerOf(planned(16, Static()), layer).scheme, Scheme::kStaticInt8) << layer;
+  }
+  EXPECT_EQ(LayerOf(narrow, "mix").scheme, Scheme::kStaticInt8);
+  Recipe asked = Static();
+  asked.rules = {Must(ParseRule("Conv=static-int8"))};
+  EXPECT_EQ(LayerOf(planned(8, asked), "filter").scheme, Scheme::kStaticInt8);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include "quantbench/base/format.h"
 
+#include "quantize/weight_facts.h"
+
 namespace quantbench {
 namespace {
 
@@ -121,10 +123,10 @@ Status StoredWeights::Consider(const PlanContext& context, const LayerChoices& c
   return Ok();
 }
 
-Status StoredWeights::CheckNumbers() {
+Status StoredWeights::CheckNumbers(WeightFacts* facts) {
   for (auto& [weight, decision] : decisions_) {
     if (decision.treatment == nullptr) continue;
-    QB_TRY(const HalfSurvey survey, SurveyForHalf(*weight));
+    QB_TRY(const HalfSurvey survey, facts->ForHalf(*weight));
     const DataType type = decision.treatment->weights;
     std::string reason = WhyNotRange(survey.largest, type);
     if (!reason.empty()) {
@@ -137,12 +139,13 @@ Status StoredWeights::CheckNumbers() {
   return Ok();
 }
 
-Result<StoredWeights> StoredWeights::Of(const PlanContext& context, const LayerChoices& choices) {
+Result<StoredWeights> StoredWeights::Of(const PlanContext& context, const LayerChoices& choices,
+                                        WeightFacts* facts) {
   StoredWeights stored;
   for (const NodeRef& node : context.nodes()) {
     QB_OK(stored.Consider(context, choices, node));
   }
-  QB_OK(stored.CheckNumbers());
+  QB_OK(stored.CheckNumbers(facts));
   return stored;
 }
 

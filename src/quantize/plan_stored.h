@@ -15,7 +15,7 @@ namespace quantbench {
 class StoredWeights {
  public:
   [[nodiscard]] static Result<StoredWeights> Of(const PlanContext& context,
-                                                const LayerChoices& choices);
+                                                const LayerChoices& choices, WeightFacts* facts);
 
   // The line of a node some of whose weights are stored; none when none is.
   [[nodiscard]] std::optional<LayerPlan> LineOf(const PlanContext& context,
@@ -36,7 +36,7 @@ class StoredWeights {
             std::int64_t axis);
   [[nodiscard]] Status Consider(const PlanContext& context, const LayerChoices& choices,
                                 const NodeRef& node);
-  [[nodiscard]] Status CheckNumbers();
+  [[nodiscard]] Status CheckNumbers(WeightFacts* facts);
 
   std::map<const Initializer*, Decision> decisions_;
   std::int64_t halves_ = 0;  // numbers that become float16

@@ -6,6 +6,7 @@
 #include "quantbench/base/format.h"
 
 #include "quantize/rules.h"
+#include "quantize/weight_facts.h"
 
 namespace quantbench {
 namespace {
@@ -160,15 +161,15 @@ std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node) {
   return std::string(rule.role == Role::kCombine ? kConstantOperand : rule.reason);
 }
 
-Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers) {
+Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers, WeightFacts* facts) {
   std::unordered_set<std::string_view> wanted;
   for (const LayerPlan& layer : layers) {
     if (layer.weight.empty() || layer.scheme == Scheme::kKeepFloat) continue;
     if (layer.scheme != Scheme::kStored) wanted.insert(layer.weight);
   }
   for (const Initializer& tensor : model.graph.initializers) {
-    if (!wanted.contains(tensor.name)) continue;
-    QB_TRY(const auto maxima, ChannelMaxima(tensor, Channels::kNone, 0));
+    if (!wanted.contains(tensor.name) || facts->KnowsFinite(tensor)) continue;
+    QB_TRY(const auto maxima, facts->Maxima(tensor, Channels::kNone, 0));
   }
   return Ok();
 }

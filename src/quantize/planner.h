@@ -67,6 +67,7 @@ class PlanContext {
 [[nodiscard]] std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node);
 
 // kMalformed for NaN or infinities among the weights of layers that become integers.
-[[nodiscard]] Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers);
+[[nodiscard]] Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers,
+                                 WeightFacts* facts);
 
 }  // namespace quantbench

@@ -65,8 +65,8 @@ struct WeightParts {
 
 Result<WeightParts> PlainParts(const Node& node, const WeightedLayer& layer,
                                const Emitter& emitter) {
-  QB_TRY(WeightScales chosen,
-         ChooseWeightScales(node, layer, emitter.plan().target, emitter.threads()));
+  QB_TRY(WeightScales chosen, ChooseWeightScales(node, layer, emitter.plan().target,
+                                                 emitter.threads(), &emitter.facts()));
   for (float& scale : chosen.scales) {
     scale = static_cast<float>(scale * std::abs(layer.weight_factor));
   }

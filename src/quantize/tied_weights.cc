@@ -54,19 +54,19 @@ bool AllAlike(const std::vector<LayerPlan*>& products, const std::vector<LayerPl
   });
 }
 
-std::string ReasonNotTied(const Model& model, const LayerPlan& layer) {
+std::string ReasonNotTied(const Model& model, const LayerPlan& layer, WeightFacts* facts) {
   const GraphIndex index(model.graph);
   const Initializer* table = index.FindInitializer(layer.tied_to);
   const Initializer* weight = index.FindInitializer(layer.weight);
   if (table == nullptr || weight == nullptr) return "which is not in the model";
-  const auto same = IsTranspose(*table, *weight);
+  const auto same = facts->AreTransposes(*table, *weight);
   if (!same.ok()) return same.error().message();
   return same.value() ? "" : "whose transpose its weight is not";
 }
 
 }  // namespace
 
-Status TieWeights(const Model& prepared, Plan* plan) {
+Status TieWeights(const Model& prepared, Plan* plan, WeightFacts* facts) {
   const GraphIndex index(prepared.graph);
   std::int64_t tied = 0;
   for (const Initializer& table : prepared.graph.initializers) {
@@ -76,7 +76,7 @@ Status TieWeights(const Model& prepared, Plan* plan) {
       if (weight.dims != Shape{table.dims[1], table.dims[0]}) continue;
       const auto products = LayersReading(index, weight.name, "MatMul", plan);
       if (products.empty() || !AllAlike(products, gathers, table.dims[1])) continue;
-      QB_TRY(const bool same, IsTranspose(table, weight));
+      QB_TRY(const bool same, facts->AreTransposes(table, weight));
       if (!same) continue;
       for (LayerPlan* product : products) {
         product->tied_to = table.name;
@@ -94,10 +94,10 @@ Status TieWeights(const Model& prepared, Plan* plan) {
   return Ok();
 }
 
-Status CheckTied(const Model& prepared, const Plan& plan) {
+Status CheckTied(const Model& prepared, const Plan& plan, WeightFacts* facts) {
   for (const LayerPlan& layer : plan.layers) {
     if (layer.tied_to.empty()) continue;
-    const std::string reason = ReasonNotTied(prepared, layer);
+    const std::string reason = ReasonNotTied(prepared, layer, facts);
     if (reason.empty()) continue;
     return Error(ErrorCode::kInvalidArgument,
                  Format("the plan ties layer \"{}\" to \"{}\", {}", Printable(layer.layer),
@@ -111,17 +111,17 @@ bool IsTied(const Plan& plan, std::string_view table) {
                      [&](const LayerPlan& layer) { return layer.tied_to == table; });
 }
 
+Result<WeightScales> TableScales(const Initializer& table, const Plan& plan, int threads,
+                                 WeightFacts* facts) {
+  if (!IsTied(plan, table.name)) return facts->Scales(table, Channels::kRows, {}, threads);
+  return ChooseRowScales(table, true, plan.target, threads, facts);
+}
+
 Result<Names> TableCodes(const Initializer& table, Emitter* emitter) {
   return emitter->Once("table " + table.name, [&]() -> Result<Names> {
     const int threads = emitter->threads();
-    std::vector<float> scales;
-    if (IsTied(emitter->plan(), table.name)) {
-      QB_TRY(WeightScales chosen, ChooseRowScales(table, true, emitter->plan().target, threads));
-      scales = std::move(chosen.scales);
-    } else {
-      QB_TRY(const auto maxima, ChannelMaxima(table, Channels::kRows, threads));
-      scales = SymmetricScales(maxima);
-    }
+    QB_TRY(WeightScales chosen, TableScales(table, emitter->plan(), threads, &emitter->facts()));
+    const std::vector<float> scales = std::move(chosen.scales);
     emitter->Replaced(table.name);
     const Shape shape = {table.dims[0], 1};
     TensorMaker codes = LaterQuantized(table, scales, {Channels::kRows}, threads);

@@ -3,20 +3,24 @@
 #pragma once
 
 #include "quantize/emitter.h"
+#include "quantize/weight_facts.h"
 
 namespace quantbench {
 
 // Ties the layers of the plan that allow it, and says so in its notes.
-[[nodiscard]] Status TieWeights(const Model& prepared, Plan* plan);
+[[nodiscard]] Status TieWeights(const Model& prepared, Plan* plan, WeightFacts* facts);
 
 // kInvalidArgument for a plan that ties what is not the same, naming the layer.
-[[nodiscard]] Status CheckTied(const Model& prepared, const Plan& plan);
+[[nodiscard]] Status CheckTied(const Model& prepared, const Plan& plan, WeightFacts* facts);
 
 // Whether a layer of the plan is tied to the table.
 [[nodiscard]] bool IsTied(const Plan& plan, std::string_view table);
 
-// int8 codes of a table [V, K] and their scales [V, 1]. Of a table that products are tied to, the
-// scales are those of a product: such that its sums do not overflow.
+// The scales of a table's rows. Of one that products are tied to, they are those of a product: such
+// that its sums do not overflow.
+[[nodiscard]] Result<WeightScales> TableScales(const Initializer& table, const Plan& plan,
+                                               int threads, WeightFacts* facts);
+// int8 codes of a table [V, K] and those scales, [V, 1].
 [[nodiscard]] Result<Names> TableCodes(const Initializer& table, Emitter* emitter);
 // The same as a product reads them: codes [K, V], which the engine transposes when it loads the
 // model, and scales [V].

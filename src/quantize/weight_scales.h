@@ -4,19 +4,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "quantize/weight_facts.h"
 #include "quantize/weighted_layer.h"
 
 namespace quantbench {
 
-struct WeightScales {
-  std::vector<float> scales;  // one an output channel, or one; of the weights as they are stored
-  std::int64_t repaired = 0;  // channels that could have overflowed with the plain scales
-};
-
 // Of a weight with int8 codes in [-127, 127] that meets activation codes up to 255. `transposed`
 // and `group` as the node has them. kMalformed for NaN and infinities.
 [[nodiscard]] Result<WeightScales> ChooseWeightScales(const Node& node, const WeightedLayer& layer,
-                                                      Target target, int threads);
+                                                      Target target, int threads,
+                                                      WeightFacts* facts);
 // Scales as they are given, one an output channel, widened in the same way.
 [[nodiscard]] Result<WeightScales> WidenWeightScales(const Node& node, const WeightedLayer& layer,
                                                      std::vector<float> scales, Target target,
@@ -26,6 +23,6 @@ struct WeightScales {
                                    const Tensor& safe, Tensor* codes);
 // As ChooseWeightScales, of a matrix [outputs, inputs] on its own.
 [[nodiscard]] Result<WeightScales> ChooseRowScales(const Initializer& matrix, bool per_channel,
-                                                   Target target, int threads);
+                                                   Target target, int threads, WeightFacts* facts);
 
 }  // namespace quantbench

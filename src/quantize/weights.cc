@@ -116,10 +116,7 @@ struct Quantizer {
 
 // Magnitudes below the smallest normal half, 2^-14, keep fewer than 11 digits or none.
 std::int64_t CountSmall(std::span<const float> values) {
-  return std::count_if(values.begin(), values.end(), [](float value) {
-    const float magnitude = std::abs(value);
-    return magnitude > 0 && magnitude < 0x1p-14F;
-  });
+  return static_cast<std::int64_t>(kernels::CountBelow(values, 0x1p-14F));
 }
 
 // A matrix of bytes written the other way round.
@@ -182,6 +179,11 @@ Error NotFinite(const Initializer& initializer, float value) {
 Result<std::vector<float>> ChannelMaxima(const Initializer& initializer, Channels channels,
                                          int threads) {
   QB_TRY(const FloatValues weights, FloatValues::Of(initializer));
+  return ChannelMaxima(initializer, weights, channels, threads);
+}
+
+Result<std::vector<float>> ChannelMaxima(const Initializer& initializer, const FloatValues& weights,
+                                         Channels channels, int threads) {
   const Matrix matrix = MatrixOf(initializer, channels);
   std::vector<float> maxima;
   switch (channels) {

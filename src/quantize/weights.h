@@ -31,6 +31,10 @@ enum class Channels : std::uint8_t {
 // infinities.
 [[nodiscard]] Result<std::vector<float>> ChannelMaxima(const Initializer& initializer,
                                                        Channels channels, int threads);
+// The same of numbers that are open already, those of `initializer`.
+[[nodiscard]] Result<std::vector<float>> ChannelMaxima(const Initializer& initializer,
+                                                       const FloatValues& weights,
+                                                       Channels channels, int threads);
 // The symmetric scale of each, codes in [-127, 127].
 [[nodiscard]] std::vector<float> SymmetricScales(std::span<const float> maxima);
 

@@ -144,6 +144,7 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
         QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     AppendTable(table, &page);
   }
+  for (const Table& table : ScenarioTables(analysis)) AppendTable(table, &page);
   Heading("Method", &page);
   page += "<p>" + EscapeHtml(MethodText(analysis)) + "</p>\n";
   page += "</main></body></html>\n";

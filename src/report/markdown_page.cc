@@ -64,6 +64,9 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
         QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);
   }
+  for (const Table& table : ScenarioTables(analysis)) {
+    Section(table.title, TableOnly(table), &page);
+  }
   Section("Method", EscapeMarkdown(MethodText(analysis)) + "\n", &page);
   return page;
 }

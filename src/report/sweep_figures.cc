@@ -36,6 +36,7 @@ struct Axis {
   // The cell with its place on the axis forgotten: equal for all cells of one sweep.
   [[nodiscard]] Cell Rest(Cell cell) const {
     if (kind == Kind::kBatch) cell.batch = 0;
+    if (kind == Kind::kBatch) cell.added = false;
     if (kind == Kind::kThreads) cell.threads = 0;
     if (kind == Kind::kDimension) cell.dims.erase(dimension);
     return cell;

@@ -1,4 +1,6 @@
 // Writing the report: pages, figures, tables.
+#include <cctype>
+
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
@@ -10,15 +12,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// "From file to answer" as a file is called: "from-file-to-answer".
+std::string FileStem(std::string title) {
+  for (char& letter : title) {
+    letter =
+        letter == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  return title;
+}
+
 Status WriteTables(const Analysis& analysis, const fs::path& folder) {
   QB_OK(MakeFolders(folder));
-  const std::vector<std::pair<std::string, Table>> tables = {
-      {"summary", SummaryTable(analysis)},       {"size", SizeTable(analysis)},
-      {"latency", LatencyTable(analysis)},       {"work", WorkTable(analysis)},
-      {"measuring", MeasuringTable(analysis)},   {"scaling", ScalingTable(analysis)},
-      {"accuracy", AccuracyTable(analysis)},     {"trade-off", TradeOffTable(analysis)},
-      {"natural", NaturalTable(analysis)},       {"classes", ClassTable(analysis)},
-      {"hypotheses", HypothesisTable(analysis)}, {"quantization", QuantizationTable(analysis)}};
+  std::vector<std::pair<std::string, Table>> tables = {
+      {"summary", SummaryTable(analysis)},
+      {"size", SizeTable(analysis)},
+      {"latency", LatencyTable(analysis)},
+      {"work", WorkTable(analysis)},
+      {"measuring", MeasuringTable(analysis)},
+      {"scaling", ScalingTable(analysis)},
+      {"accuracy", AccuracyTable(analysis)},
+      {"trade-off", TradeOffTable(analysis)},
+      {"natural", NaturalTable(analysis)},
+      {"classes", ClassTable(analysis)},
+      {"hypotheses", HypothesisTable(analysis)},
+      {"quantization", QuantizationTable(analysis)}};
+  for (Table& table : ScenarioTables(analysis)) {
+    tables.emplace_back(FileStem(table.title), std::move(table));
+  }
   for (const auto& [name, table] : tables) {
     QB_OK(WriteFileAtomic(folder / (name + ".csv"), Render(table, OutputFormat::kCsv)));
   }

@@ -6,6 +6,8 @@
 #include "quantbench/calibrate.h"
 #include "quantbench/quantize.h"
 
+#include "run/rebatch.h"
+
 namespace quantbench {
 
 Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths) {
@@ -27,19 +29,27 @@ Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths) {
 }
 
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
-                          const EngineEntries& entries) {
+                          const EngineEntries& entries, std::int64_t batch) {
   SessionOptions options;
   options.threads = threads;
   options.config = entries;
-  return LoadArm(engine, path, options);
+  return LoadArm(engine, path, options, batch);
 }
 
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
-                          const SessionOptions& options) {
+                          const SessionOptions& options, std::int64_t batch) {
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Model model, LoadModel(path));
   EngineModel bytes;
   bytes.bytes = model.origin.view;
+  std::vector<std::byte> rewritten;
+  if (const std::int64_t fixed = batch > 0 ? FixedBatch(InputsOf(model)) : 0;
+      fixed > 0 && fixed != batch) {
+    auto made = Rebatched(model, fixed, batch);
+    if (!made.ok()) return made.error().Within(path.string());
+    rewritten = std::move(made).value();
+    bytes.bytes = rewritten;
+  }
   for (const auto& [location, file] : model.external_files) {
     bytes.external.emplace_back(location, file->bytes());
   }

@@ -25,11 +25,12 @@ using EngineEntries = std::map<std::string, std::string>;
 // The session entries that models ask for (EngineOptionsOf), together: arms that are compared run
 // under the same. kInvalidArgument when two ask for different values.
 Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths);
-// Errors name the path.
+// With another batch than it fixes the model is rewritten (Rebatched); 0: as it is. Errors name the
+// path.
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
-                          const SessionOptions& options);
+                          const SessionOptions& options, std::int64_t batch = 0);
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
-                          const EngineEntries& entries);
+                          const EngineEntries& entries, std::int64_t batch = 0);
 
 // The model at `path` checked and taken apart only as far as its inputs are concerned.
 Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path);

@@ -2,75 +2,19 @@
 // narrow.
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/base/random.h"
 #include "quantbench/run.h"
 
-#include "run/arms.h"
+#include "run/bench_parts.h"
 #include "run/protocol.h"
 
 namespace quantbench {
 namespace {
 
 constexpr std::uint64_t kMostPadding = 4096;
-
-// Folds one process's reply into the record's arms: {"arm", "outcome", "reason", "processes"}.
-void Merge(const Json& reply, Json::Array* arms) {
-  for (const Json& from : reply["arms"].AsArray()) {
-    const auto same = [&](const Json& arm) { return arm["arm"] == from["arm"]; };
-    auto into = std::find_if(arms->begin(), arms->end(), same);
-    if (into == arms->end()) {
-      arms->push_back(Json::MakeObject()
-                          .Set("arm", from["arm"])
-                          .Set("outcome", "ok")
-                          .Set("processes", Json::Array{}));
-      into = arms->end() - 1;
-    }
-    if (from.Has("samples")) {
-      Json processes = (*into)["processes"];
-      processes.Append(from["samples"]);
-      into->Set("processes", std::move(processes));
-    } else {
-      into->Set("outcome", from["outcome"]).Set("reason", from["reason"]);
-    }
-  }
-}
-
-// The wanted arms, and the original once more under the control's name.
-Json ArmList(const BenchOptions& options, bool control) {
-  Json arms = Json::Array{};
-  for (const Arm& arm : options.arms) {
-    arms.Append(Json::MakeObject()
-                    .Set("arm", arm.id)
-                    .Set("path", arm.path.string())
-                    .Set("slowdown", arm.slowdown));
-  }
-  if (control) {
-    arms.Append(
-        Json::MakeObject().Set("arm", kControl).Set("path", options.arms.front().path.string()));
-  }
-  return arms;
-}
-
-// What becomes of a cell that cannot be measured, where that is known without the engine: skipped
-// when the model has not what the sweep varies.
-std::optional<CaseOutcome> Impossible(const BenchOptions& options) {
-  const auto refused = [](Outcome outcome, const Error& error) {
-    return CaseOutcome{outcome, error.message(), error.code(), {}};
-  };
-  const auto inputs = ReadInputs(options.arms.front().path);
-  if (!inputs.ok()) return refused(Outcome::kFailed, inputs.error());
-  const auto batched = ResolveInputs(inputs.value(), options.cell.batch, {});
-  if (!batched.ok()) return refused(Outcome::kSkipped, batched.error());
-  const auto asked = CheckDims(batched.value(), options.input.dims);
-  if (!asked.ok()) return refused(Outcome::kFailed, asked.error());
-  const auto swept = CheckDims(batched.value(), options.cell.dims);
-  if (!swept.ok()) return refused(Outcome::kSkipped, swept.error());
-  return std::nullopt;
-}
 
 // The cell's processes, one after the other.
 class CellRun {
@@ -130,12 +74,7 @@ class CellRun {
     plan.repetitions = (plan_.repetitions + least - 1) / least;
     plan.seed += static_cast<std::uint64_t>(done_.size());
     worker_.padding = padding_.Below(kMostPadding);
-    return Json::MakeObject()
-        .Set("op", "bench")
-        .Set("arms", ArmList(options_, control_))
-        .Set("cell", options_.cell.ToJson())
-        .Set("plan", plan.ToJson())
-        .Set("input", ToJson(options_.input));
+    return MeasuringRequest("bench", options_, control_).Set("plan", plan.ToJson());
   }
 
   Status Take(const WorkerResult& result, std::int64_t total_ns) {
@@ -151,7 +90,7 @@ class CellRun {
       return Error(ErrorCode::kEngine, "an arm that ran in one process failed in another");
     }
     done_.push_back(std::move(process));
-    Merge(result.reply, &arms_);
+    MergeArms(result.reply, &arms_);
     conditions_.Append(result.reply["conditions"]);
     peak_ = std::max(peak_, result.peak_bytes);
     last_.Set("input", result.reply["input"])
@@ -177,9 +116,15 @@ class CellRun {
 
 CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
                       Progress& progress) {
-  if (auto impossible = Impossible(options)) return *std::move(impossible);
+  if (auto impossible = Impossible(options, worker, progress)) return *std::move(impossible);
+  const auto rewritten = RewrittenNote(options);
+  if (rewritten) progress.Note(*rewritten);
   CaseOutcome outcome = CellRun(options, worker, progress).Run();
   if (outcome.outcome == Outcome::kOk) outcome.results.Set("work", CountArms(options));
+  if (rewritten && outcome.outcome == Outcome::kOk) {
+    Json notes = outcome.results["notes"];
+    outcome.results.Set("notes", std::move(notes.Append(*rewritten)));
+  }
   if (options.memory && outcome.outcome == Outcome::kOk) {
     outcome.results.Set("memory", MeasureMemory(options, worker, progress));
   }

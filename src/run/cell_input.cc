@@ -5,6 +5,7 @@
 
 #include "quantbench/calibrate.h"
 
+#include "run/rebatch.h"
 #include "run/tiny_model.h"
 
 namespace quantbench {
@@ -26,6 +27,7 @@ Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& ce
 Result<CellInput> OpenCell(std::vector<InputSpec> raw, const Cell& cell,
                            const InputSource& source) {
   CellInput input;
+  raw = FreeBatch(std::move(raw), cell.batch);
   DimValues dims = source.dims;
   for (const auto& [name, value] : cell.dims) dims[name] = value;
   QB_TRY(input.inputs, ResolveInputs(std::move(raw), cell.batch, dims));

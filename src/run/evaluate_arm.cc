@@ -72,6 +72,7 @@ class UntilDecided {
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress) {
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   if (!source.data) return Error(ErrorCode::kInvalidArgument, "evaluating needs a data set");
+  KeepFreedMemory();
   std::vector<std::filesystem::path> paths = {request["path"].AsString()};
   const std::string& original = request["reference"].AsString();
   if (!original.empty()) paths.emplace_back(original);

@@ -55,7 +55,8 @@ Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progr
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   QB_TRY(const CellInput input, OpenCell(request["original"].AsString(), cell, source));
   QB_TRY(const EngineEntries entries, EntriesOf(std::span(&path, 1)));
-  QB_TRY(const LoadedArm arm, LoadArm(engine, path, static_cast<int>(cell.threads), entries));
+  QB_TRY(const LoadedArm arm,
+         LoadArm(engine, path, static_cast<int>(cell.threads), entries, cell.batch));
   Json reply = Json::MakeObject().Set("load_ns", arm.load_ns).Set("loaded", ReadMemory().ToJson());
   QB_OK(BindFirst(*arm.session, input));
   ResetPeakMemory();

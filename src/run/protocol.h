@@ -25,6 +25,10 @@ Result<Json> GatherInWorker(const Json& request, Engine& engine, Progress& progr
 Result<Json> ExplainAccuracyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> TryBatchesInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> ServerInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> SustainedInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> RebatchInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);

@@ -86,14 +86,14 @@ double Seconds(std::int64_t nanoseconds) {
 
 // The prepared model, and the plan: the one given, or one of our own.
 Result<Model> PlanModel(const QuantizeOptions& options, const CalibrationTable* table, Model model,
-                        QuantizeOutcome* outcome) {
+                        WeightFacts* facts, QuantizeOutcome* outcome) {
   if (options.plan) {
     outcome->plan = *options.plan;
     return PrepareFor(std::move(model), outcome->plan, nullptr);
   }
   std::vector<std::string> notes;
   QB_TRY(Model prepared, PrepareFor(std::move(model), options.recipe, &notes));
-  QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table));
+  QB_TRY(outcome->plan, PlanQuantization(prepared, options.recipe, table, facts));
   outcome->plan.notes.insert(outcome->plan.notes.begin(), notes.begin(), notes.end());
   return prepared;
 }
@@ -107,14 +107,15 @@ Status Convert(const QuantizeOptions& options, const CalibrationTable* table,
   QB_TRY(Model model, LoadModel(options.model));
   QB_OK(CheckModel(model));
   if (outcome->before.total_bytes() == 0) outcome->before = SizeOf(model);
-  QB_TRY(Model prepared, PlanModel(options, table, std::move(model), outcome));
+  const std::shared_ptr<WeightFacts> facts = MakeWeightFacts();
+  QB_TRY(Model prepared, PlanModel(options, table, std::move(model), facts.get(), outcome));
   LeaveOutUnfed(options, &outcome->plan.recovery, &outcome->plan.notes);
   if (options.plan_only) {
     QB_OK(WriteFileAtomic(options.output, outcome->plan.ToJson().Dump(2) + "\n"));
   } else {
     QB_TRY(const Solutions solutions, SolveByWorker(options, worker, prepared, outcome, progress));
-    QB_TRY(const Model quantized,
-           ApplyPlan(std::move(prepared), outcome->plan, {options.threads, &solutions}));
+    QB_TRY(const Model quantized, ApplyPlan(std::move(prepared), outcome->plan,
+                                            {options.threads, &solutions, facts.get()}));
     QB_OK(SaveModel(quantized, options.output, {}));
   }
   outcome->seconds =

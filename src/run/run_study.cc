@@ -105,6 +105,57 @@ std::string Line(const Case& work, const Earlier& end, std::int64_t number, std:
   return line;
 }
 
+// The cases that what the sweep found asks for; the same ones however often they were begun.
+Result<std::vector<Case>> AddedCases(const Study& study, const Store& store) {
+  std::vector<std::string> told;  // of these problems
+  QB_TRY(std::vector<Record> records, store.ReadAll(&told));
+  std::erase_if(records, [](const Record& record) { return record.what.cell.added; });
+  return CellsToAdd(Analyse(study, records, nullptr));
+}
+
+// Does cases that have no record, one after the other.
+class CaseLoop {
+ public:
+  CaseLoop(const StudyContext& context, const std::map<std::string, Earlier>& finished,
+           Store* store, Progress& progress)
+      : context_(context), finished_(finished), store_(store), progress_(progress) {}
+
+  Status Do(const std::vector<Case>& cases) {
+    outcome_.cases += std::ssize(cases);
+    for (const Case& work : cases) {
+      ++number_;
+      const auto known = finished_.find(KeyOf(context_, work));
+      if (known != finished_.end()) {
+        Resume(work, known->second);
+        continue;
+      }
+      progress_.Update(work.Describe(), number_, outcome_.cases);
+      const Record record = RunCase(context_, work, progress_);
+      QB_OK(store_->Write(record));
+      ++outcome_.done;
+      outcome_.failed += IsFailure(record.outcome) ? 1 : 0;
+      progress_.Note(Line(work, {record.outcome, record.reason}, number_, outcome_.cases));
+    }
+    return Ok();
+  }
+  [[nodiscard]] const StudyOutcome& outcome() const { return outcome_; }
+
+ private:
+  void Resume(const Case& work, const Earlier& end) {
+    ++outcome_.resumed;
+    if (!IsFailure(end.outcome)) return;
+    ++outcome_.failed;
+    progress_.Note(Line(work, end, number_, outcome_.cases) + " (in an earlier run)");
+  }
+
+  const StudyContext& context_;
+  const std::map<std::string, Earlier>& finished_;
+  Store* store_;
+  Progress& progress_;
+  StudyOutcome outcome_;
+  std::int64_t number_ = 0;
+};
+
 }  // namespace
 
 Json ReadFrozen(const fs::path& results) {
@@ -130,28 +181,13 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
 
   std::vector<Case> cases = Expand(study);
   OrderMeasurements(&cases, study.latency.seed);
-  StudyOutcome outcome;
-  outcome.cases = static_cast<std::int64_t>(cases.size());
-  std::int64_t number = 0;
-  for (const Case& work : cases) {
-    ++number;
-    const auto known = finished.find(KeyOf(context, work));
-    if (known != finished.end()) {
-      ++outcome.resumed;
-      if (IsFailure(known->second.outcome)) {
-        ++outcome.failed;
-        progress.Note(Line(work, known->second, number, outcome.cases) + " (in an earlier run)");
-      }
-      continue;
-    }
-    progress.Update(work.Describe(), number, outcome.cases);
-    const Record record = RunCase(context, work, progress);
-    QB_OK(store.Write(record));
-    ++outcome.done;
-    outcome.failed += IsFailure(record.outcome) ? 1 : 0;
-    progress.Note(Line(work, {record.outcome, record.reason}, number, outcome.cases));
+  CaseLoop loop(context, finished, &store, progress);
+  QB_OK(loop.Do(cases));
+  if (study.sweep.densify && study.sweep.batch.size() > 1) {
+    QB_TRY(const std::vector<Case> added, AddedCases(study, store));
+    QB_OK(loop.Do(added));
   }
-  return outcome;
+  return loop.outcome();
 }
 
 }  // namespace quantbench

@@ -10,6 +10,7 @@
 #include "quantbench/base/format.h"
 
 #include "run/arms.h"
+#include "run/rebatch.h"
 
 namespace quantbench {
 namespace {
@@ -60,13 +61,19 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
   Json settings = Json::MakeObject().Set("input", ToJson(InputOf(study, model)));
   Json variants = Json::Array{};
   for (const StudyVariant& variant : study.variants) {
-    const bool all_arms = work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural;
+    const bool all_arms = work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural ||
+                          work.kind == CaseKind::kScenario;
     if (!AppliesTo(variant, model) || !(all_arms || variant.id == work.arm)) continue;
     variants.Append(VariantSettings(study, model, variant));
   }
   settings.Set("variants", std::move(variants));
   if (work.kind == CaseKind::kMeasure) {
     settings.Set("cell", work.cell.ToJson()).Set("latency", study.latency.ToJson());
+  }
+  if (work.kind == CaseKind::kScenario) {
+    settings.Set("cell", work.cell.ToJson())
+        .Set("latency", study.latency.ToJson())
+        .Set("scenario", study.scenario.ToJson(work.cell.scenario));
   }
   if (work.kind == CaseKind::kNatural) {
     settings.Set("cell", work.cell.ToJson())
@@ -150,7 +157,7 @@ std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
 Cell CellOf(const Study& study, const StudyModel& model, Cell cell) {
   const auto inputs = ReadInputs(model.path);
   if (!inputs.ok()) return cell;
-  const auto batched = ResolveInputs(inputs.value(), cell.batch, {});
+  const auto batched = ResolveInputs(FreeBatch(inputs.value(), cell.batch), cell.batch, {});
   if (!batched.ok()) return cell;
   for (const auto& [name, values] : study.sweep.dims) {
     const auto swept = cell.dims.find(name);
@@ -160,14 +167,30 @@ Cell CellOf(const Study& study, const StudyModel& model, Cell cell) {
   return cell;
 }
 
-CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const Case& work,
-                    Progress& progress) {
+// What is measured in the cell of the case; variants that could not be made are in `missing`.
+BenchOptions BenchOptionsOf(const StudyContext& context, const StudyModel& model, const Case& work,
+                            std::vector<std::string>* missing) {
   BenchOptions options;
-  std::vector<std::string> missing;
-  options.arms = ArmsOf(context, model, &missing);
+  options.arms = ArmsOf(context, model, missing);
   options.cell = CellOf(*context.study, model, work.cell);
   options.latency = context.study->latency;
   options.input = InputOf(*context.study, model);
+  return options;
+}
+
+// Names the variants that could not be made among the arms of an outcome.
+void AddMissing(const std::vector<std::string>& missing, CaseOutcome* outcome) {
+  Json arms = outcome->results["arms"];
+  for (const std::string& arm : missing) {
+    arms.Append(ArmFailure(arm, Outcome::kSkipped, "the variant could not be made"));
+  }
+  outcome->results.Set("arms", std::move(arms));
+}
+
+CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const Case& work,
+                    Progress& progress) {
+  std::vector<std::string> missing;
+  const BenchOptions options = BenchOptionsOf(context, model, work, &missing);
   const WorkerOptions worker = WorkerOf(context);
   MemoryForecast& forecast = (*context.forecasts)[model.id];
   if (auto reason = forecast.WhyNot(options.cell, FreeMemory(worker.memory_bytes))) {
@@ -176,11 +199,17 @@ CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const 
   CaseOutcome outcome = BenchCell(options, worker, progress);
   if (outcome.outcome != Outcome::kOk) return outcome;
   forecast.Learn(options.cell, static_cast<std::uint64_t>(outcome.results["peak_bytes"].AsInt()));
-  Json arms = outcome.results["arms"];
-  for (const std::string& arm : missing) {
-    arms.Append(ArmFailure(arm, Outcome::kSkipped, "the variant could not be made"));
-  }
-  outcome.results.Set("arms", std::move(arms));
+  AddMissing(missing, &outcome);
+  return outcome;
+}
+
+CaseOutcome Use(const StudyContext& context, const StudyModel& model, const Case& work,
+                Progress& progress) {
+  std::vector<std::string> missing;
+  const ScenarioOptions options = {BenchOptionsOf(context, model, work, &missing),
+                                   context.study->scenario};
+  CaseOutcome outcome = MeasureScenario(options, WorkerOf(context), progress);
+  if (outcome.outcome == Outcome::kOk) AddMissing(missing, &outcome);
   return outcome;
 }
 
@@ -232,6 +261,7 @@ CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case&
     case CaseKind::kMeasure: return Measure(context, model, work, progress);
     case CaseKind::kEvaluate: return Evaluate(context, model, work, progress);
     case CaseKind::kNatural: return Natural(context, model, work, progress);
+    case CaseKind::kScenario: return Use(context, model, work, progress);
   }
   return {Outcome::kFailed, "unknown kind of case", ErrorCode::kInternal, {}};
 }

@@ -11,8 +11,14 @@ std::string ExpectedEffort(const Study& study) {
   std::int64_t cells = 0;
   std::int64_t variants = 0;
   std::uint64_t bytes = 0;
+  double sustained_s = 0;
+  bool serves = false;
   for (const Case& work : Expand(study)) {
-    if (work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural) ++cells;
+    const Scenario scenario = work.cell.scenario;
+    if (scenario == Scenario::kSustained) sustained_s += study.scenario.duration_s;
+    serves = serves || scenario == Scenario::kServer;
+    const bool like_cell = scenario == Scenario::kOffline || scenario == Scenario::kEndToEnd;
+    if (work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural || like_cell) ++cells;
     if (work.kind != CaseKind::kQuantize) continue;
     ++variants;
     std::error_code failed;
@@ -20,13 +26,14 @@ std::string ExpectedEffort(const Study& study) {
     if (!failed) bytes += size;
   }
   const double seconds = static_cast<double>(study.latency.budget_ns) * 1e-9;
-  const double minutes = std::ceil(static_cast<double>(cells) * seconds / 60);
+  const double minutes = std::ceil((static_cast<double>(cells) * seconds + sustained_s) / 60);
   return Format(
-      "{} cell{} of up to {:.3g} s: about {:.0f} min of measuring, beside quantizing {} variant{} "
+      "{} cell{} of up to {:.3g} s: about {:.0f} min of measuring{}, beside quantizing {} "
+      "variant{} "
       "(less "
       "than {}) and evaluating",
-      cells, cells == 1 ? "" : "s", seconds, minutes, variants, variants == 1 ? "" : "s",
-      FormatBytes(bytes));
+      cells, cells == 1 ? "" : "s", seconds, minutes, serves ? " and minutes more of serving" : "",
+      variants, variants == 1 ? "" : "s", FormatBytes(bytes));
 }
 
 }  // namespace quantbench

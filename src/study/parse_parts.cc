@@ -1,6 +1,8 @@
 // Parsing of what a study shares with command lines.
 #include "study/parse_parts.h"
 
+#include <algorithm>
+
 #include "quantbench/base/format.h"
 
 namespace quantbench {
@@ -122,6 +124,37 @@ void ReadLatency(Reader* reader, LatencyPlan* latency) {
   plan.SetProcesses(static_cast<int>(processes), static_cast<int>(most));
   plan.budget_ns = static_cast<std::int64_t>(budget_s * 1e9);
   plan.seed = static_cast<std::uint64_t>(seed);
+}
+
+void ReadScenario(Reader* reader, ScenarioPlan* plan) {
+  std::vector<std::string> names;
+  reader->Strings("run", &names);
+  if (names.empty()) reader->Mistake("run", "[scenario] needs \"run\": a list of scenarios");
+  for (const std::string& name : names) {
+    const auto scenario = ParseScenario(name);
+    if (!scenario.ok()) {
+      reader->Mistake("run", scenario.error().message());
+    } else if (scenario.value() == Scenario::kSingleStream) {
+      reader->Mistake("run", "\"single-stream\" is what cells measure anyway");
+    } else if (std::ranges::count(plan->scenarios, scenario.value()) > 0) {
+      reader->Mistake("run", Format("\"{}\" stands here twice", name));
+    } else {
+      plan->scenarios.push_back(scenario.value());
+    }
+  }
+  reader->Ints("batch", &plan->batch, 1);
+  reader->Int("threads", &plan->threads, 1, 1024);
+  reader->Int("queries", &plan->queries, 473, 1'000'000);  // what a 99th percentile takes
+  reader->Int("processes", &plan->processes, 1, 1000);
+  reader->Double("p99_ms", &plan->p99_ms);
+  reader->Double("duration_s", &plan->duration_s);
+  const bool serves = std::ranges::count(plan->scenarios, Scenario::kServer) > 0;
+  if (plan->p99_ms < 0 || plan->p99_ms > 1e6 || (serves && plan->p99_ms == 0)) {
+    reader->Mistake("p99_ms", "the server scenario needs \"p99_ms\", from 0 to 1000000");
+  }
+  if (!(plan->duration_s >= 1 && plan->duration_s <= 86400)) {
+    reader->Mistake("duration_s", "duration_s must be between 1 and 86400");
+  }
 }
 
 }  // namespace quantbench

@@ -14,5 +14,7 @@ void ReadRecipe(Reader* reader, Recipe* result);
 void ReadCalibration(const toml::table& table, Reader* parts, CalibrationSettings* settings);
 // The keys of [study] that say how often and how long.
 void ReadLatency(Reader* reader, LatencyPlan* latency);
+// The keys of [scenario].
+void ReadScenario(Reader* reader, ScenarioPlan* plan);
 
 }  // namespace quantbench

@@ -54,6 +54,10 @@ class Parser {
     ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
     ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
     reader.Table("sweep", [&](const toml::table& table, const std::string&) { ReadSweep(table); });
+    reader.Table("scenario", [&](const toml::table& table, const std::string&) {
+      Reader parts(table, "[scenario]", diagnostics_);
+      ReadScenario(&parts, &study_.scenario);
+    });
     ForEach(&reader, "hypothesis", [&](const toml::table& table) { ReadHypothesis(table); });
     if (study_.models.empty()) reader.Mistake("model", "the study needs at least one [[model]]");
     return std::move(study_);
@@ -205,6 +209,7 @@ class Parser {
     Reader reader(table, "[sweep]", diagnostics_);
     reader.Ints("batch", &study_.sweep.batch, 1);
     reader.Ints("threads", &study_.sweep.threads, 1);
+    reader.Bool("densify", &study_.sweep.densify);
     std::int64_t cells = static_cast<std::int64_t>(study_.sweep.batch.size()) *
                          static_cast<std::int64_t>(study_.sweep.threads.size());
     reader.Table("dims", [&](const toml::table& dims, std::string name) {

@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kMetrics = {
     "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
-constexpr std::array<std::string_view, 4> kCaseKinds = {"quantize", "measure", "evaluate",
-                                                        "natural"};
+constexpr std::array<std::string_view, 5> kCaseKinds = {"quantize", "measure", "evaluate",
+                                                        "natural", "scenario"};
+constexpr std::array<std::string_view, 5> kScenarios = {"single-stream", "offline", "server",
+                                                        "sustained", "end-to-end"};
 
 template <typename Enum, std::size_t N>
 Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name,
@@ -58,12 +60,24 @@ std::vector<Cell> CellsOf(const Study& study) {
   for (const DimValues& dims : Combinations(study.sweep.dims)) {
     for (const std::int64_t threads : study.sweep.threads) {
       for (const std::int64_t batch : study.sweep.batch) {
-        cells.push_back({batch, threads, dims, false});
-        if (study.include_data_loading) cells.push_back({batch, threads, dims, true});
+        cells.push_back({.batch = batch, .threads = threads, .dims = dims});
+        if (!study.include_data_loading) continue;
+        cells.push_back(cells.back());
+        cells.back().include_data_loading = true;
       }
     }
   }
   return cells;
+}
+
+// Where a scenario is measured: like the first cell, but offline with all threads.
+Cell ScenarioCell(const Study& study, Scenario scenario) {
+  Cell cell = CellsOf(study).front();
+  cell.scenario = scenario;
+  if (scenario == Scenario::kOffline) cell.batch = 1;  // the best one is looked for
+  if (scenario == Scenario::kOffline) cell.threads = 0;
+  if (study.scenario.threads > 0) cell.threads = study.scenario.threads;
+  return cell;
 }
 
 // A number at the front of `text`, removed from it.
@@ -106,6 +120,27 @@ std::string_view Name(CaseKind kind) {
 
 Result<CaseKind> ParseCaseKind(std::string_view name) {
   return ParseName<CaseKind>(kCaseKinds, name, "kind of case");
+}
+
+std::string_view Name(Scenario scenario) {
+  return kScenarios[static_cast<std::size_t>(scenario)];
+}
+
+Result<Scenario> ParseScenario(std::string_view name) {
+  return ParseName<Scenario>(kScenarios, name, "scenario");
+}
+
+Json ScenarioPlan::ToJson(Scenario scenario) const {
+  Json json = Json::MakeObject().Set("scenario", Name(scenario));
+  switch (scenario) {
+    case Scenario::kOffline: return json.Set("batch", Json::List(batch));
+    case Scenario::kServer:
+      return json.Set("p99_ms", p99_ms).Set("queries", queries).Set("processes", processes);
+    case Scenario::kSustained: return json.Set("duration_s", duration_s);
+    case Scenario::kSingleStream:
+    case Scenario::kEndToEnd: break;
+  }
+  return json;
 }
 
 Result<Expectation> ParseExpectation(std::string_view text) {
@@ -173,11 +208,15 @@ const StudyVariant* Study::FindVariant(std::string_view id) const {
 Json Cell::ToJson() const {
   Json sizes = Json::MakeObject();
   for (const auto& [name, value] : dims) sizes.Set(name, value);
-  return Json::MakeObject()
-      .Set("batch", batch)
-      .Set("threads", threads)
-      .Set("dims", std::move(sizes))
-      .Set("include_data_loading", include_data_loading);
+  Json json = Json::MakeObject()
+                  .Set("batch", batch)
+                  .Set("threads", threads)
+                  .Set("dims", std::move(sizes))
+                  .Set("include_data_loading", include_data_loading);
+  // Absent where it is the usual one: keys of cases stay what they were before there were others.
+  if (scenario != Scenario::kSingleStream) json.Set("scenario", Name(scenario));
+  if (added) json.Set("added", true);
+  return json;
 }
 
 Result<Cell> Cell::FromJson(const Json& json) {
@@ -186,13 +225,22 @@ Result<Cell> Cell::FromJson(const Json& json) {
   QB_TRY(cell.threads, json.RequireInt("threads", "cell"));
   for (const auto& [name, value] : json["dims"].AsObject()) cell.dims[name] = value.AsInt();
   cell.include_data_loading = json["include_data_loading"].AsBool();
+  cell.added = json["added"].AsBool();
+  if (json.Has("scenario")) {
+    QB_TRY(cell.scenario, ParseScenario(json["scenario"].AsString()));
+  }
   return cell;
 }
 
 std::string Cell::Describe() const {
-  std::string text = Format("batch {}, {} thread{}", batch, threads, threads == 1 ? "" : "s");
+  const std::string count =
+      threads == 0 ? "all threads" : Format("{} thread{}", threads, threads == 1 ? "" : "s");
+  // Offline every arm has a batch of its own.
+  std::string text = scenario == Scenario::kOffline ? count : Format("batch {}, {}", batch, count);
   for (const auto& [name, value] : dims) text += Format(", {} {}", Printable(name), value);
   if (include_data_loading) text += ", data loading included";
+  if (scenario != Scenario::kSingleStream) text += Format(", {}", Name(scenario));
+  if (added) text += ", added";
   return text;
 }
 
@@ -200,7 +248,9 @@ std::string Case::Describe() const {
   std::string text = Format("{} {}", Name(kind), model);
   if (!arm.empty()) text += Format(" {}", arm);
   if (kind == CaseKind::kNatural) text += Format(", batch {}, natural sizes", cell.batch);
-  if (kind == CaseKind::kMeasure) text += Format(", {}", cell.Describe());
+  if (kind == CaseKind::kMeasure || kind == CaseKind::kScenario) {
+    text += Format(", {}", cell.Describe());
+  }
   return text;
 }
 
@@ -222,6 +272,12 @@ std::vector<Case> Expand(const Study& study) {
   for (const StudyModel& model : study.models) {
     if (study.natural_batches < 1 || model.data.empty()) continue;
     cases.push_back({CaseKind::kNatural, model.id, "", CellsOf(study).front()});
+  }
+  for (const StudyModel& model : study.models) {
+    for (const Scenario scenario : study.scenario.scenarios) {
+      if (scenario == Scenario::kEndToEnd && model.data.empty()) continue;
+      cases.push_back({CaseKind::kScenario, model.id, "", ScenarioCell(study, scenario)});
+    }
   }
   return cases;
 }
