@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "quantbench/flops.h"
 #include "quantbench/results.h"
 #include "quantbench/study.h"
 
@@ -234,6 +236,7 @@ struct ArmLatency {
   double warmup_runs = 0;     // median over processes
   std::int64_t unsteady = 0;  // processes whose warm-up was still moving at its end
   Pattern pattern = Pattern::kFlat;
+  std::optional<ModelWork> work;     // of one run, without its operators; where it was counted
   bool estimators_disagree = false;  // ratios of means and of medians differ beyond their intervals
 };
 

@@ -29,6 +29,7 @@ struct SessionOptions {
   std::map<std::string, std::string>
       config;                        // engine-specific entries ("session.x64quantprecision")
   std::string optimized_model_path;  // when set: the graph after the engine's optimization
+  std::string profile_prefix;        // when set: operators are timed; see Session::EndProfile
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<SessionOptions> FromJson(const Json& json);
@@ -114,6 +115,9 @@ class Session {
   [[nodiscard]] virtual Status Run() = 0;
   // Copies of the outputs of the last Run, in the order bound.
   [[nodiscard]] virtual Result<std::vector<NamedTensor>> Fetch() = 0;
+  // Ends profiling: the path of the file, which begins with the options' prefix, of the engine's
+  // own events as JSON. kInvalidArgument when the session was not loaded to profile.
+  [[nodiscard]] virtual Result<std::string> EndProfile() = 0;
 };
 
 class Engine {

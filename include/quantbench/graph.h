@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,40 @@ void RemoveUnread(const std::unordered_set<std::string>& candidates, Graph* grap
 using ElementTypes = std::unordered_map<std::string_view, DataType>;
 [[nodiscard]] ElementTypes InferElementTypes(const Graph& graph);
 
+// The same for the body of a node, which sees the values of the graph around it: `outer` gives
+// their types.
+using TypeLookup = std::function<DataType(std::string_view value)>;
+[[nodiscard]] ElementTypes InferElementTypes(const Graph& body, const TypeLookup& outer);
+
+// --- shapes ---
+
+// What is given of a graph's input.
+struct GivenInput {
+  Shape shape;
+  std::optional<std::vector<std::int64_t>> elements;  // row-major; of integers and bools
+};
+using GivenInputs = std::map<std::string, GivenInput, std::less<>>;
+
+// What is known of a tensor in a run on given inputs.
+struct ValueFacts {
+  DataType type = DataType::kUndefined;
+  std::optional<Shape> shape;
+  const Initializer* constant = nullptr;  // the numbers, where they are the model's own
+};
+
+// A node that such a run executes.
+struct RunNode {
+  const Node* node = nullptr;
+  std::string name;  // as ListNodes names it
+  std::vector<ValueFacts> inputs;
+  std::vector<ValueFacts> outputs;
+  bool hides_work = false;  // has graphs inside of which it is not known how often they run
+};
+
+// The nodes that a run executes, in the order in which they are written; those of the branch that
+// an If takes follow it, where its condition follows from what is given. Shapes follow from
+// symbolic evaluation: where an operator has no rule they are not known.
+[[nodiscard]] std::vector<RunNode> FollowRun(const Model& model, const GivenInputs& given);
 // --- batches ---
 
 // The model with `batch` in place of `old` as the first dimension of its inputs and outputs, and as
@@ -83,6 +118,7 @@ inline constexpr std::int64_t kPerAxisOpset = 13;    // DequantizeLinear with an
 inline constexpr std::int64_t kWideCodesOpset = 21;  // QuantizeLinear to 16 bits
 inline constexpr std::int64_t kOldestIntegers = 10;  // QLinearConv, QLinearMatMul
 inline constexpr std::string_view kContribDomain = "com.microsoft";
+inline constexpr std::string_view kBlockedDomain = "com.microsoft.nchwc";  // of optimized graphs
 
 // The version of the ONNX domain, however it is spelled.
 [[nodiscard]] std::int64_t OnnxOpset(const Model& model);

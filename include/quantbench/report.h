@@ -43,6 +43,8 @@ struct Table {
 // Latency as a fixed part and a part per sample, and where larger batches no longer pay; no rows
 // without two batches.
 [[nodiscard]] Table ScalingTable(const Analysis& analysis);
+// What every arm computes in a cell, beside how fast it does.
+[[nodiscard]] Table WorkTable(const Analysis& analysis);
 // Memory and loading of each arm alone, of the cells where that was measured; no rows otherwise.
 [[nodiscard]] Table MemoryTable(const Analysis& analysis);
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);

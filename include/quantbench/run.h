@@ -13,6 +13,8 @@
 #include "quantbench/base/json.h"
 #include "quantbench/base/progress.h"
 #include "quantbench/base/status.h"
+#include "quantbench/explain.h"
+#include "quantbench/flops.h"
 #include "quantbench/measure.h"
 #include "quantbench/quantize.h"
 #include "quantbench/results.h"
@@ -219,11 +221,16 @@ struct StudyOutcome {
 
 // --- inspect ---
 
-// The census of the graph as the engine runs it on this machine: loaded in a worker, optimized,
-// read back. kEngine when it does not load.
-[[nodiscard]] Result<std::vector<LayerKernel>> LoadedCensus(const std::filesystem::path& model,
-                                                            const WorkerOptions& worker,
-                                                            Progress& progress);
+// The graph as the engine runs it on this machine: loaded in a worker, optimized, read back.
+// kEngine when it does not load.
+[[nodiscard]] Result<Model> LoadedModel(const std::filesystem::path& model,
+                                        const WorkerOptions& worker, Progress& progress);
+
+// What a forward pass over one batch of the input computes, without running it. `notes` (may be
+// null) gets the choices made for free dimensions. Errors of resolving and opening the input.
+[[nodiscard]] Result<ModelWork> CountModelWork(const Model& model, const Cell& cell,
+                                               const InputSource& source,
+                                               std::vector<std::string>* notes);
 
 // --- explain ---
 
@@ -263,6 +270,18 @@ struct AccuracyExplanation {
 [[nodiscard]] Result<AccuracyExplanation> ExplainAccuracy(const ExplainOptions& options,
                                                           const WorkerOptions& worker,
                                                           Progress& progress);
+
+struct ExplainSpeedOptions {
+  std::filesystem::path original;
+  std::filesystem::path quantized;  // of the same inputs, whoever made it
+  Cell cell;
+  InputSource input;
+};
+// What the engine's profiles of both models say, taken in one worker, in turn. kEngine when one
+// does not load or run.
+[[nodiscard]] Result<SpeedExplanation> ExplainSpeedOf(const ExplainSpeedOptions& options,
+                                                      const WorkerOptions& worker,
+                                                      Progress& progress);
 
 // --- selftest ---
 

@@ -210,6 +210,11 @@ CellResult GatherCell(const Study& study, const Record& record) {
   for (const Json& arm : arms) {
     if (arm["arm"].AsString() != kControl) cell.arms.push_back(GatherArm(arm, original, cell));
   }
+  for (const Json& work : record.results["work"].AsArray()) {
+    for (ArmLatency& arm : cell.arms) {
+      if (arm.arm == work["arm"].AsString()) arm.work = ModelWork::FromJson(work);
+    }
+  }
   std::stable_sort(cell.arms.begin(), cell.arms.end(),
                    [&](const ArmLatency& a, const ArmLatency& b) {
                      return OrderOf(study, a.arm) < OrderOf(study, b.arm);

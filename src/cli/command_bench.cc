@@ -123,7 +123,8 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
   if (refused) return terminal.Fail(*refused, format);
   Analysis analysis = Analyse(study, records, nullptr);
   NameArmsByFile(flags.models, &analysis);
-  std::vector<Table> tables = {LatencyTable(analysis), MeasuringTable(analysis)};
+  std::vector<Table> tables = {LatencyTable(analysis), MeasuringTable(analysis),
+                               WorkTable(analysis)};
   if (flags.batch.size() > 1) tables.push_back(ScalingTable(analysis));
   if (flags.memory) tables.push_back(MemoryTable(analysis));
   terminal.Print(Render(tables, format));

@@ -1,7 +1,10 @@
 // quantbench inspect: what a model is.
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "quantbench/base/format.h"
+#include "quantbench/calibrate.h"
 #include "quantbench/measure.h"
 #include "quantbench/model.h"
 #include "quantbench/run.h"
@@ -14,6 +17,9 @@ namespace {
 struct InspectFlags {
   std::string model;
   bool loaded = false;
+  bool flops = false;
+  std::int64_t batch = 0;  // 0: the model's own, else 1
+  InputFlags input;
   WorkerFlags worker;
   OutputFlag output;
 };
@@ -117,6 +123,89 @@ Table Kernels(const std::vector<LayerKernel>& layers) {
   return table;
 }
 
+std::string Count(std::int64_t count) {
+  return Format("{}", count);
+}
+
+// Totals of one forward pass.
+// `notes`: choices made for free dimensions.
+Table TotalWork(const ModelWork& work, const Cell& cell, const std::vector<std::string>& notes,
+                bool loaded) {
+  const Work& total = work.total;
+  Table table;
+  table.title = "Work of one forward pass";
+  table.columns = {{"what", false}, {"value", false}};
+  std::string batch = loaded ? "the graph as the engine runs it here; " : "";
+  batch += Format("batch {}", cell.batch);
+  for (const auto& [name, value] : cell.dims) batch += Format("; {} = {}", Printable(name), value);
+  for (const std::string& note : notes) batch += "; " + note;
+  table.rows = {{"for", batch},
+                {"MACs", Count(total.macs)},
+                {"of them of codes", Count(work.integer_macs)},
+                {"elementwise operations", Count(total.elementwise)},
+                {"FLOPs (2 MACs + elementwise)", Count(total.flops())},
+                {"transcendental functions", Count(total.transcendentals)},
+                {"bytes read", Count(total.bytes_read)},
+                {"bytes written", Count(total.bytes_written)},
+                {"parameters of operators", Count(work.parameters)},
+                {"of them read by several", Count(work.shared_parameters)},
+                {"operators not wholly counted", Count(work.unknown)}};
+  return table;
+}
+
+Table OperatorWorks(const ModelWork& work) {
+  Table table;
+  table.title = "Work, operator by operator";
+  table.columns = {{"operator", false},
+                   {"type", false},
+                   {"MACs"},
+                   {"of codes", false},
+                   {"elementwise"},
+                   {"transcendental"},
+                   {"bytes read"},
+                   {"bytes written"},
+                   {"parameters"},
+                   {"not counted because", false, true}};
+  for (const OperatorWork& op : work.operators) {
+    table.rows.push_back({op.name, op.op_type, Count(op.work.macs),
+                          op.work.macs == 0 ? "-" : (op.integer ? "yes" : "no"),
+                          Count(op.work.elementwise), Count(op.work.transcendentals),
+                          Count(op.work.bytes_read), Count(op.work.bytes_written),
+                          Count(op.parameters), op.unknown});
+  }
+  return table;
+}
+
+// The batch that the model is fixed to, else 1.
+std::int64_t BatchOf(const Model& model) {
+  for (const InputSpec& input : InputsOf(model)) {
+    if (input.batched && !input.dims.empty()) return std::max<std::int64_t>(1, input.dims[0]);
+  }
+  return 1;
+}
+
+// The tables of work; without --flops only the totals. What cannot be counted is no error: the rest
+// of the tables still holds.
+Result<std::vector<Table>> WorkTables(const Model& model, const InspectFlags& flags,
+                                      Terminal& terminal) {
+  Cell cell;
+  cell.batch = flags.batch > 0 ? flags.batch : BatchOf(model);
+  InputSource source;
+  QB_TRY(cell.dims, flags.input.Dims());
+  QB_TRY(source.constants, flags.input.Constants());
+  source.vocabulary = flags.input.vocabulary;
+  std::vector<std::string> notes;
+  auto work = CountModelWork(model, cell, source, &notes);
+  if (!work.ok()) {
+    if (flags.flops) return work.error();
+    terminal.Note("work not counted: " + work.error().message());
+    return std::vector<Table>{};
+  }
+  std::vector<Table> tables = {TotalWork(work.value(), cell, notes, flags.loaded)};
+  if (flags.flops) tables.push_back(OperatorWorks(work.value()));
+  return tables;
+}
+
 int Inspect(const InspectFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   const auto model = LoadModel(flags.model);
@@ -125,18 +214,26 @@ int Inspect(const InspectFlags& flags, Terminal& terminal) {
     return terminal.Fail(sound.error().Within(flags.model), format);
   }
   const ModelSize size = SizeOf(model.value());
-  std::vector<LayerKernel> layers = CensusOf(model.value());
-  std::string title = "Layers, as they stand in the file";
+  std::optional<Model> loaded;
   if (flags.loaded) {
-    auto loaded = LoadedCensus(flags.model, flags.worker.Options(), terminal);
-    if (!loaded.ok()) return terminal.Fail(loaded.error(), format);
-    layers = std::move(loaded).value();
-    title = "Layers, as the engine runs them here";
+    auto optimized = LoadedModel(flags.model, flags.worker.Options(), terminal);
+    if (!optimized.ok()) return terminal.Fail(optimized.error(), format);
+    loaded = std::move(optimized).value();
   }
-  terminal.Print(Render(std::vector<Table>{Facts(model.value(), size), Types(size),
-                                           Ports(model.value()), Operators(model.value()),
-                                           Layers(layers, std::move(title)), Kernels(layers)},
-                        format));
+  const Model& shown = loaded ? *loaded : model.value();
+  const std::vector<LayerKernel> layers = CensusOf(shown);
+  auto work = WorkTables(shown, flags, terminal);
+  if (!work.ok()) return terminal.Fail(work.error().Within(flags.model), format);
+  std::vector<Table> tables = {Facts(model.value(), size),
+                               Types(size),
+                               Ports(model.value()),
+                               Operators(model.value()),
+                               Layers(layers, loaded ? "Layers, as the engine runs them here"
+                                                     : "Layers, as they stand in the file"),
+                               Kernels(layers)};
+  if (flags.flops) tables.clear();
+  for (Table& table : work.value()) tables.push_back(std::move(table));
+  terminal.Print(Render(tables, format));
   return kExitDone;
 }
 
@@ -146,13 +243,22 @@ Action AddInspect(CLI::App& app) {
   auto flags = std::make_shared<InspectFlags>();
   Describe(
       app,
-      "Shows what a model is: sizes by element type, and what every layer with weights is made "
-      "of.",
+      "Shows what a model is: sizes by element type, what every layer with weights is made of, "
+      "and\nhow much a forward pass computes.",
       "  quantbench inspect model.onnx\n  quantbench inspect model.int8.onnx --loaded\n"
+      "  quantbench inspect bert.onnx --flops --batch 8 --dim seq=128\n"
       "  quantbench inspect model.onnx -o json");
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
   app.add_flag("--loaded", flags->loaded,
                "load it with the engine, and show the kernels that really run");
+  app.add_flag(
+      "--flops", flags->flops,
+      "only the work of a forward pass, operator by operator; docs/flops.md says how it is "
+      "counted");
+  app.add_option("--batch", flags->batch,
+                 "batch size that work is counted for (default: the model's, or 1)")
+      ->check(CLI::PositiveNumber);
+  flags->input.Add(app);
   flags->worker.Add(app);
   flags->output.Add(app, "-o,--output");
   return [flags](Terminal& terminal) { return Inspect(*flags, terminal); };

@@ -29,6 +29,9 @@ class FakeSession final : public Session {
     return Ok();
   }
   [[nodiscard]] Result<std::vector<NamedTensor>> Fetch() override { return behaviour_.results; }
+  [[nodiscard]] Result<std::string> EndProfile() override {
+    return Error(ErrorCode::kInvalidArgument, "the fake does not profile");
+  }
 
  private:
   FakeBehaviour behaviour_;

@@ -28,6 +28,7 @@ Ort::SessionOptions OptionsOf(const EngineModel& model, const SessionOptions& op
   ort.SetGraphOptimizationLevel(LevelOf(options.optimization));
   ort.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
   for (const auto& [key, value] : options.config) ort.AddConfigEntry(key.c_str(), value.c_str());
+  if (!options.profile_prefix.empty()) ort.EnableProfiling(options.profile_prefix.c_str());
   if (!options.optimized_model_path.empty()) {
     ort.SetOptimizedModelFilePath(options.optimized_model_path.c_str());
   }
@@ -119,7 +120,8 @@ OrtSession::OrtSession(const Ort::Env& env, const EngineModel& model, const Sess
     : watch_(model.watcher == nullptr ? nullptr : std::make_unique<WatchDomain>(model.watcher)),
       session_(env, model.bytes.data(), model.bytes.size(),
                OptionsOf(model, options, watch_.get())),
-      memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)) {
+      memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU)),
+      profiles_(!options.profile_prefix.empty()) {
   const Ort::AllocatorWithDefaultOptions allocator;
   for (std::size_t i = 0; i < session_.GetInputCount(); ++i) {
     inputs_.push_back(
@@ -195,6 +197,17 @@ Result<std::vector<NamedTensor>> OrtSession::Fetch() {
       outputs.push_back(std::move(output));
     }
     return outputs;
+  } catch (const Ort::Exception& exception) {
+    return OrtError(exception);
+  }
+}
+
+Result<std::string> OrtSession::EndProfile() {
+  if (!profiles_) return Error(ErrorCode::kInvalidArgument, "the session does not profile");
+  try {
+    profiles_ = false;
+    const Ort::AllocatorWithDefaultOptions allocator;
+    return std::string(session_.EndProfilingAllocated(allocator).get());
   } catch (const Ort::Exception& exception) {
     return OrtError(exception);
   }

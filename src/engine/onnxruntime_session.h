@@ -23,6 +23,7 @@ class OrtSession final : public Session {
                             std::span<const std::string> outputs) override;
   [[nodiscard]] Status Run() override;
   [[nodiscard]] Result<std::vector<NamedTensor>> Fetch() override;
+  [[nodiscard]] Result<std::string> EndProfile() override;
 
  private:
   [[nodiscard]] Status CheckInputs(std::span<const NamedTensor> inputs) const;
@@ -31,6 +32,7 @@ class OrtSession final : public Session {
   Ort::Session session_;
   Ort::RunOptions run_options_;
   Ort::MemoryInfo memory_;
+  bool profiles_;
   std::unique_ptr<Ort::IoBinding> binding_;
   std::vector<NamedTensor> bound_;  // the memory the engine reads from
   std::vector<std::string> bound_outputs_;

@@ -74,6 +74,18 @@ constexpr auto kTypeRules = std::to_array<Rule>({
     {"TfIdfVectorizer"},
 });
 
+// Contributed operators of another type: that of an input.
+constexpr auto kContributedRules = std::to_array<Rule>({
+    {"DequantizeLinear", DataType::kUndefined, 1},
+    {"DynamicQuantizeLSTM", DataType::kUndefined, 0},
+    {"GatherBlockQuantized", DataType::kUndefined, 2},
+    {"MatMulIntegerToFloat", DataType::kUndefined, 2},
+    {"QAttention", DataType::kUndefined, 3},
+    {"QLinearConv", DataType::kUndefined, 7},
+    {"QLinearConcat", DataType::kUndefined, 1},
+    {"QuantizeLinear", DataType::kUndefined, 2},
+});
+
 // Contributed operators whose first output has the type of their first input.
 constexpr auto kContributedKinds =
     std::to_array<std::string_view>({"Attention",
@@ -139,11 +151,20 @@ DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
     const auto found = types.find(node.inputs[place]);
     return found == types.end() ? DataType::kUndefined : found->second;
   };
+  if (node.domain == kBlockedDomain) return input(0);
   if (!node.domain.empty()) {
     const bool keeps = node.domain == kContribDomain &&
                        std::find(kContributedKinds.begin(), kContributedKinds.end(),
                                  node.op_type) != kContributedKinds.end();
-    return keeps ? input(0) : DataType::kUndefined;
+    if (keeps) return input(0);
+    // QGemm puts out codes like its output's zero point, or floats without one.
+    if (node.op_type == "QGemm") {
+      return node.inputs.size() > 8 && !node.inputs[8].empty() ? input(8) : input(1);
+    }
+    const auto rule =
+        std::find_if(kContributedRules.begin(), kContributedRules.end(),
+                     [&](const Rule& candidate) { return candidate.op_type == node.op_type; });
+    return rule == kContributedRules.end() ? DataType::kUndefined : input(rule->input);
   }
   if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
   if (node.op_type == "Constant") return TypeOfConstant(node);
@@ -164,6 +185,10 @@ DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
 }  // namespace
 
 ElementTypes InferElementTypes(const Graph& graph) {
+  return InferElementTypes(graph, [](std::string_view) { return DataType::kUndefined; });
+}
+
+ElementTypes InferElementTypes(const Graph& graph, const TypeLookup& outer) {
   ElementTypes types;
   const auto declare = [&](std::string_view name, DataType type) {
     if (type != DataType::kUndefined && !name.empty()) types.emplace(name, type);
@@ -177,6 +202,18 @@ ElementTypes InferElementTypes(const Graph& graph) {
     }
   }
   for (const Node& node : graph.nodes) {
+    for (const std::string& input : node.inputs) {
+      if (!types.contains(input)) declare(input, outer(input));
+    }
+    if (const Attribute* branch = node.FindAttribute("then_branch")) {
+      // Both branches put out the types that they declare.
+      const bool has_body = node.Is("If") && branch->graphs.size() == 1;
+      const std::size_t count = has_body ? branch->graphs[0].outputs.size() : 0;
+      for (std::size_t i = 0; i < std::min(count, node.outputs.size()); ++i) {
+        declare(node.outputs[i], branch->graphs[0].outputs[i].type);
+      }
+      continue;
+    }
     const DataType first = TypeOfFirst(node, types);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, i, first));

@@ -9,42 +9,51 @@
 namespace quantbench {
 namespace {
 
-// Contributed operators whose first output has the shape of their first input.
-constexpr auto kContributedOperators =
-    std::to_array<std::string_view>({"BiasGelu", "FastGelu", "Gelu", "QuickGelu", "RotaryEmbedding",
-                                     "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"});
-
 using Table = std::unordered_map<std::string_view, ShapeRule>;
 
-Table MakeTable() {
+Table OnnxTable() {
   Table table;
-  for (const auto& part :
-       {ElementwiseRules(), SizeRules(), LayoutRules(), PickRules(), ComputeRules()}) {
+  for (const auto& part : {ElementwiseRules(), SizeRules(), LayoutRules(), PickRules(),
+                           ComputeRules(), ResizeRules(), QuantizedRules()}) {
     for (const ShapeRuleEntry& entry : part) table.emplace(entry.op_type, entry.rule);
   }
+  return table;
+}
+
+Table TableOf(std::span<const ShapeRuleEntry> rules) {
+  Table table;
+  for (const ShapeRuleEntry& entry : rules) table.emplace(entry.op_type, entry.rule);
   return table;
 }
 
 }  // namespace
 
 ShapeRule FindShapeRule(std::string_view domain, std::string_view op_type) {
-  static const Table table = MakeTable();
-  if (domain == kContribDomain) {
-    const bool keeps = std::find(kContributedOperators.begin(), kContributedOperators.end(),
-                                 op_type) != kContributedOperators.end();
-    return keeps ? table.at("Gelu") : nullptr;
-  }
-  const auto found = domain.empty() ? table.find(op_type) : table.end();
+  static const Table onnx = OnnxTable();
+  static const Table contributed = TableOf(ContributedRules());
+  static const Table blocked = TableOf(BlockedRules());
+  static const Table none;
+  const Table& table = domain.empty()             ? onnx
+                       : domain == kContribDomain ? contributed
+                       : domain == kBlockedDomain ? blocked
+                                                  : none;
+  const auto found = table.find(op_type);
   return found == table.end() ? nullptr : found->second;
 }
 
 bool RuleContext::Has(std::size_t input) const {
-  return input < node.inputs.size() && !node.inputs[input].empty();
+  const std::size_t place = PlaceOf(input);
+  return place < node.inputs.size() && !node.inputs[place].empty();
 }
 
 const KnownTensor& RuleContext::Input(std::size_t input) const {
   static const KnownTensor nothing;
-  return Has(input) ? *inputs[input] : nothing;
+  return Has(input) ? *inputs[PlaceOf(input)] : nothing;
+}
+
+std::size_t RuleContext::PlaceOf(std::size_t input) const {
+  if (places.empty()) return input;
+  return input < places.size() ? places[input] : node.inputs.size();
 }
 
 std::optional<Integers> RuleContext::IntsOf(std::string_view attribute, std::size_t input) const {

@@ -27,8 +27,10 @@ struct RuleContext {
   std::int64_t opset;
   Algebra& algebra;
   std::vector<const KnownTensor*> inputs;  // pointers into a map: valid while the rule runs
+  std::vector<std::size_t> places;  // where the rule's inputs stand among the node's; empty: there
   std::vector<KnownTensor> outputs;
 
+  [[nodiscard]] std::size_t PlaceOf(std::size_t input) const;
   [[nodiscard]] bool Has(std::size_t input) const;
   // Nothing known when the node has no such input.
   [[nodiscard]] const KnownTensor& Input(std::size_t input) const;
@@ -60,8 +62,20 @@ struct ShapeRuleEntry {
 [[nodiscard]] std::span<const ShapeRuleEntry> LayoutRules();  // move elements
 [[nodiscard]] std::span<const ShapeRuleEntry> PickRules();    // take or repeat some of them
 [[nodiscard]] std::span<const ShapeRuleEntry> ComputeRules();  // compute new ones
+[[nodiscard]] std::span<const ShapeRuleEntry> ResizeRules();
+[[nodiscard]] std::span<const ShapeRuleEntry> QuantizedRules();    // ONNX's, of codes
+[[nodiscard]] std::span<const ShapeRuleEntry> ContributedRules();  // com.microsoft's
+[[nodiscard]] std::span<const ShapeRuleEntry> BlockedRules();      // com.microsoft.nchwc's
 
 // --- for rules ---
+
+// Of Conv, MatMul and Gemm: operators of codes and fused ones share them.
+void ConvRule(RuleContext* context);
+void MatMulRule(RuleContext* context);
+void GemmRule(RuleContext* context);
+void PoolRule(RuleContext* context);
+void GlobalPoolRule(RuleContext* context);
+void RecurrentRule(RuleContext* context);
 
 // Whether dimensions and indices are computed in that type.
 [[nodiscard]] inline bool IsIndexType(DataType type) {

@@ -78,6 +78,20 @@ Expr SlidDim(Algebra* algebra, const Window& window, std::size_t axis, const Exp
   return algebra->Sum(algebra->FloorQuotient(algebra->Sum(dim, spare), stride), 1);
 }
 
+// The same rounded up, where no window starts behind the data and its first padding
+// [ONNX MaxPool-12, PyTorch's rule].
+std::optional<std::int64_t> SlidUp(const Window& window, std::size_t axis,
+                                   std::optional<std::int64_t> dim) {
+  if (!dim || window.auto_pad != "NOTSET") return std::nullopt;
+  const std::int64_t stride = window.strides[axis];
+  const std::int64_t begin = window.pads[axis];
+  const std::int64_t room = *dim + begin + window.pads[axis + window.kernel.size()] -
+                            ((window.kernel[axis] - 1) * window.dilations[axis] + 1);
+  if (room < 0) return std::nullopt;
+  const std::int64_t size = (room + stride - 1) / stride + 1;
+  return (size - 1) * stride >= *dim + begin ? size - 1 : size;
+}
+
 // The sizes of a convolution's kernel, from its weight or its attribute.
 std::optional<Integers> KernelOf(const RuleContext& context) {
   const std::optional<Exprs>& weight = context.Input(1).shape;
@@ -139,9 +153,14 @@ void Pool(RuleContext* context) {
   Exprs dims = AnySizes(&algebra, data->size());
   dims[0] = (*data)[0];
   dims[1] = (*data)[1];
-  const bool rounds_down = context->node.IntAttribute("ceil_mode", 0) == 0;
-  for (std::size_t i = 0; window && rounds_down && i + 2 < dims.size(); ++i) {
-    dims[i + 2] = SlidDim(&algebra, *window, i, (*data)[i + 2]);
+  const bool rounds_up = context->node.IntAttribute("ceil_mode", 0) != 0;
+  for (std::size_t i = 0; window && i + 2 < dims.size(); ++i) {
+    const Expr& dim = (*data)[i + 2];
+    if (!rounds_up) {
+      dims[i + 2] = SlidDim(&algebra, *window, i, dim);
+    } else if (const auto up = SlidUp(*window, i, dim.constant())) {
+      dims[i + 2] = *up;
+    }
   }
   for (std::size_t output = 1; output < context->outputs.size(); ++output) {
     context->SetShape(dims, output);
@@ -216,18 +235,6 @@ void Recurrent(RuleContext* context) {
   }
 }
 
-// Sizes that are given; scales are rounded by rules of their own, and not followed.
-void Resize(RuleContext* context) {
-  const std::optional<Exprs>& data = context->Input(0).shape;
-  if (!data) return;
-  const std::optional<Exprs>& sizes = context->Input(3).elements;
-  const bool plain = context->node.FindAttribute("axes") == nullptr &&
-                     context->node.FindAttribute("keep_aspect_ratio_policy") == nullptr;
-  Exprs dims = AnySizes(&context->algebra, data->size());
-  if (context->opset >= 11 && plain && sizes && sizes->size() == dims.size()) dims = *sizes;
-  context->SetShape(std::move(dims));
-}
-
 void TopK(RuleContext* context) {
   const std::optional<Exprs>& data = context->Input(0).shape;
   const std::optional<Exprs>& count = context->Input(1).elements;
@@ -266,11 +273,29 @@ constexpr auto kComputeRules = std::to_array<ShapeRuleEntry>({
     {"LSTM", Recurrent},
     {"GRU", Recurrent},
     {"RNN", Recurrent},
-    {"Resize", Resize},
     {"TopK", TopK},
 });
 
 }  // namespace
+
+void ConvRule(RuleContext* context) {
+  Conv(context);
+}
+void MatMulRule(RuleContext* context) {
+  MatMul(context);
+}
+void GemmRule(RuleContext* context) {
+  Gemm(context);
+}
+void PoolRule(RuleContext* context) {
+  Pool(context);
+}
+void GlobalPoolRule(RuleContext* context) {
+  GlobalPool(context);
+}
+void RecurrentRule(RuleContext* context) {
+  Recurrent(context);
+}
 
 std::span<const ShapeRuleEntry> ComputeRules() {
   return kComputeRules;

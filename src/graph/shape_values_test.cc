@@ -318,20 +318,100 @@ TEST_F(ShapeRules, AreNotSureOfDimensionsThatMayBeCopiedOrInferred) {
   EXPECT_NE((*known.shape)[0], (*values.Of("x").shape)[0]);
 }
 
+TEST(ShapeValues, OfPoolsThatRoundUpOfScalesAndOfCodes) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {1, 2, 7, 7});
+  const auto pool = [&](std::string_view op, const std::string& name, std::int64_t kernel,
+                        std::int64_t stride, std::int64_t pad) {
+    builder.Add(op, name, {x},
+                {Attribute::Ints("kernel_shape", {kernel, kernel}),
+                 Attribute::Ints("strides", {stride, stride}),
+                 Attribute::Ints("pads", {pad, pad, pad, pad}), Attribute::Int("ceil_mode", 1)});
+  };
+  pool("MaxPool", "inside", 2, 2, 0);
+  pool("MaxPool", "padded", 3, 2, 1);
+  pool("MaxPool", "past", 2, 3, 1);
+  const std::string scales = builder.Constant("scales", Tensor::OfFloats({4}, {1, 1, 2, 1.5F}));
+  builder.Add("Resize", "resize", {x, "", scales});
+  builder.AddNode("DynamicQuantizeLinear", "q", {x}, {"codes", "scale", "zero"});
+  const std::string kernel =
+      builder.Constant("kernel", Tensor::Make(DataType::kUint8, {3, 2, 3, 3}).value());
+  builder.Add("ConvInteger", "conv", {"codes", kernel, "zero"});
+  ExpectWhatTheEngineComputes(builder, {1, 2, 7, 7});
+}
+
+// What is given of inputs decides branches.
+TEST(ShapeValues, OfTheBranchThatIsTaken) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 6});
+  const std::string flag = builder.Input("flag", {}, DataType::kBool);
+  const auto branch = [&](const std::string& name, const std::string& op) {
+    Attribute attribute;
+    attribute.name = name;
+    attribute.type = AttributeType::kGraph;
+    ModelBuilder inside;
+    inside.Output(inside.Add(op, name, {x}));
+    attribute.graphs.push_back(inside.Build().graph);
+    return attribute;
+  };
+  builder.AddNode("If", "if", {flag}, {"y"},
+                  {branch("then_branch", "Transpose"), branch("else_branch", "Relu")});
+  const Model model = builder.Build();
+  const auto shape_of = [&](std::int64_t taken) {
+    const GivenInputs given = {{"x", {{2, 6}, {}}}, {"flag", {{}, std::vector{taken}}}};
+    return ShapeValues(model.graph, 17, given).Of("y").ConstantShape();
+  };
+  EXPECT_EQ(shape_of(1), (Shape{6, 2}));
+  EXPECT_EQ(shape_of(0), (Shape{2, 6}));
+  EXPECT_FALSE(ShapeValues(model.graph, 17).Of("y").shape);
+}
+
 TEST(ShapeValues, NothingIsKnownOfUnknownOperatorsAndMalformedNodes) {
   ModelBuilder builder;
   const std::string x = builder.Input("x", {-1, 6});
   builder.Add("SomethingNew", "new", {x});
-  const std::vector<std::string_view> operators = {
-      "Reshape",       "Flatten",     "Transpose", "Squeeze",
-      "Unsqueeze",     "Concat",      "Slice",     "Gather",
-      "Expand",        "Tile",        "Split",     "Pad",
-      "GatherND",      "MatMul",      "Gemm",      "Conv",
-      "MaxPool",       "LSTM",        "Resize",    "TopK",
-      "ReduceSum",     "ArgMax",      "Where",     "Range",
-      "Shape",         "Size",        "Cast",      "ConstantOfShape",
-      "Add",           "Equal",       "Not",       "Identity",
-      "ConvTranspose", "DepthToSpace"};
+  const std::vector<std::string_view> operators = {"Reshape",
+                                                   "Flatten",
+                                                   "Transpose",
+                                                   "Squeeze",
+                                                   "Unsqueeze",
+                                                   "Concat",
+                                                   "Slice",
+                                                   "Gather",
+                                                   "Expand",
+                                                   "Tile",
+                                                   "Split",
+                                                   "Pad",
+                                                   "GatherND",
+                                                   "MatMul",
+                                                   "Gemm",
+                                                   "Conv",
+                                                   "MaxPool",
+                                                   "LSTM",
+                                                   "Resize",
+                                                   "TopK",
+                                                   "ReduceSum",
+                                                   "ArgMax",
+                                                   "Where",
+                                                   "Range",
+                                                   "Shape",
+                                                   "Size",
+                                                   "Cast",
+                                                   "ConstantOfShape",
+                                                   "Add",
+                                                   "Equal",
+                                                   "Not",
+                                                   "Identity",
+                                                   "ConvTranspose",
+                                                   "DepthToSpace",
+                                                   "If",
+                                                   "Constant",
+                                                   "Upsample",
+                                                   "QLinearConv",
+                                                   "ConvInteger",
+                                                   "MatMulInteger",
+                                                   "QLinearMatMul",
+                                                   "DynamicQuantizeLinear"};
   const std::string odd = builder.Ints("odd", {7, -9, 0, 3});
   for (const std::string_view op : operators) {
     const std::string name(op);

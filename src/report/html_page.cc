@@ -139,8 +139,8 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
   }
   AppendList(models, &page);
   for (const Table& table :
-       {LatencyTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
-        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+       {LatencyTable(analysis), WorkTable(analysis), AccuracyTable(analysis),
+        TradeOffTable(analysis), NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
         QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     AppendTable(table, &page);
   }

@@ -59,8 +59,8 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
       }(),
       &page);
   for (const Table& table :
-       {LatencyTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
-        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+       {LatencyTable(analysis), WorkTable(analysis), AccuracyTable(analysis),
+        TradeOffTable(analysis), NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
         QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);
   }

@@ -27,6 +27,7 @@ Status WriteTables(const Analysis& analysis, const fs::path& folder) {
       {"summary", SummaryTable(analysis)},
       {"size", SizeTable(analysis)},
       {"latency", LatencyTable(analysis)},
+      {"work", WorkTable(analysis)},
       {"measuring", MeasuringTable(analysis)},
       {"scaling", ScalingTable(analysis)},
       {"accuracy", AccuracyTable(analysis)},

@@ -30,6 +30,14 @@ Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths) {
 
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
                           const EngineEntries& entries, std::int64_t batch) {
+  SessionOptions options;
+  options.threads = threads;
+  options.config = entries;
+  return LoadArm(engine, path, options, batch);
+}
+
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
+                          const SessionOptions& options, std::int64_t batch) {
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Model model, LoadModel(path));
   EngineModel bytes;
@@ -45,9 +53,6 @@ Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int
   for (const auto& [location, file] : model.external_files) {
     bytes.external.emplace_back(location, file->bytes());
   }
-  SessionOptions options;
-  options.threads = threads;
-  options.config = entries;
   auto session = engine.Load(bytes, options);
   if (!session.ok()) return session.error().Within(path.string());
   return LoadedArm{std::move(session).value(), SystemClock().NowNs() - start};

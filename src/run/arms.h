@@ -27,6 +27,8 @@ using EngineEntries = std::map<std::string, std::string>;
 Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths);
 // With another batch than it fixes the model is rewritten (Rebatched); 0: as it is. Errors name the
 // path.
+Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
+                          const SessionOptions& options, std::int64_t batch = 0);
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
                           const EngineEntries& entries, std::int64_t batch = 0);
 
@@ -45,6 +47,10 @@ Json ToJson(const InputSource& input);
 Result<InputSource> InputSourceFromJson(const Json& json);
 Json ToJson(const DimValues& dims);
 DimValues DimValuesFromJson(const Json& json);
+
+// The work of every arm in the cell, as a kMeasure record has it; those that cannot be counted are
+// left out.
+Json CountArms(const BenchOptions& options);
 
 // The arm's outcome as a record has it, from how its worker or its loading ended.
 Json ArmFailure(std::string_view arm, Outcome outcome, std::string_view reason);

@@ -120,6 +120,7 @@ CaseOutcome BenchCell(const BenchOptions& options, const WorkerOptions& worker,
   const auto rewritten = RewrittenNote(options);
   if (rewritten) progress.Note(*rewritten);
   CaseOutcome outcome = CellRun(options, worker, progress).Run();
+  if (outcome.outcome == Outcome::kOk) outcome.results.Set("work", CountArms(options));
   if (rewritten && outcome.outcome == Outcome::kOk) {
     Json notes = outcome.results["notes"];
     outcome.results.Set("notes", std::move(notes.Append(*rewritten)));

@@ -20,8 +20,13 @@ Result<std::vector<NamedTensor>> CellInput::Batch(std::int64_t first) const {
 
 Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
                            const InputSource& source) {
+  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(original));
+  return OpenCell(std::move(inputs), cell, source);
+}
+
+Result<CellInput> OpenCell(std::vector<InputSpec> raw, const Cell& cell,
+                           const InputSource& source) {
   CellInput input;
-  QB_TRY(std::vector<InputSpec> raw, ReadInputs(original));
   raw = FreeBatch(std::move(raw), cell.batch);
   DimValues dims = source.dims;
   for (const auto& [name, value] : cell.dims) dims[name] = value;

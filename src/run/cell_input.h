@@ -25,6 +25,8 @@ struct CellInput {
 };
 
 // For a model's inputs in a cell.
+Result<CellInput> OpenCell(std::vector<InputSpec> inputs, const Cell& cell,
+                           const InputSource& source);
 Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
                            const InputSource& source);
 // Binds the first batch, so that a failing arm is known before anything is timed.

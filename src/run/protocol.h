@@ -32,6 +32,7 @@ Result<Json> RebatchInWorker(const Json& request, Engine& engine, Progress& prog
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
 

@@ -33,6 +33,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},
     {"natural", NaturalInWorker},
+    {"profile", ProfileInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
 });

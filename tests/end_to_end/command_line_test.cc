@@ -29,7 +29,7 @@ TEST_F(CommandLine, HelpShowsExamplesFirst) {
   EXPECT_EQ(ran.code, 0);
   EXPECT_LT(ran.out.find("Examples:"), ran.out.find("Usage:"));
   for (const char* command :
-       {"run", "inspect", "quantize", "bench", "eval", "selftest", "report", "doctor"}) {
+       {"run", "inspect", "quantize", "explain", "bench", "eval", "selftest", "report", "doctor"}) {
     EXPECT_EQ(Run(std::string(command) + " --help").code, 0) << command;
     EXPECT_NE(ran.out.find(command), std::string::npos);
   }
@@ -52,6 +52,41 @@ TEST_F(CommandLine, InspectPrintsEveryFormat) {
   EXPECT_FALSE(json.value()["Operators"].AsArray().empty());
   EXPECT_NE(Run("inspect " + kCnn + " -o md").out.find("| --- |"), std::string::npos);
   EXPECT_NE(Run("inspect " + kCnn + " -o csv").out.find("\r\n"), std::string::npos);
+}
+
+TEST_F(CommandLine, InspectCountsWorkForTheBatchAskedFor) {
+  const auto total = [&](const std::string& flags) {
+    const auto json = Json::Parse(Run("inspect " + kMlp + " --flops -o json " + flags).out);
+    std::int64_t macs = -1;
+    for (const Json& row : json.value()["Work of one forward pass"].AsArray()) {
+      if (row["what"].AsString() == "MACs") macs = std::stoll(row["value"].AsString());
+    }
+    return macs;
+  };
+  const std::int64_t one = total("");
+  EXPECT_GT(one, 0);
+  EXPECT_EQ(total("--batch 8"), 8 * one);
+  EXPECT_EQ(total("--loaded"), one);
+  ExpectRefusal(Run("inspect " + kMlp + " --flops --dim seq=3"), 2,
+                "no input has a free dimension");
+}
+
+TEST_F(CommandLine, ExplainSaysWhereTheTimeGoes) {
+  ASSERT_EQ(Run("quantize " + kMlp + " --recipe dynamic-int8 -o q.onnx").code, 0);
+  const Ran ran = Run("explain " + kMlp + " q.onnx --batch 4 -o json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = Json::Parse(ran.out);
+  ASSERT_TRUE(json.ok());
+  const Json::Array& layers = json.value()["Layers"].AsArray();
+  ASSERT_FALSE(layers.empty());
+  bool any_integer = false;
+  for (const Json& layer : layers) {
+    EXPECT_NE(layer["original"].AsString(), "-");  // every layer has its partner
+    any_integer = any_integer || layer["kernel"].AsString() == "integer kernel";
+  }
+  EXPECT_TRUE(any_integer);
+  EXPECT_NE(ran.err.find("profiling made"), std::string::npos) << ran.err;
+  ExpectRefusal(Run("explain " + kMlp + " missing.onnx"), 2, "missing.onnx");
 }
 
 TEST_F(CommandLine, BadModelsAreRefusedInOneLine) {

@@ -1,0 +1,138 @@
+// quantbench explain ORIGINAL QUANTIZED: where the time of both goes, and why.
+#include "cli/explain_speed.h"
+
+#include <algorithm>
+
+#include "quantbench/base/format.h"
+
+namespace quantbench {
+namespace {
+
+std::string Micros(double us) {
+  return Format("{:.1f}", us);
+}
+std::string ShareOf(double us, double whole) {
+  return whole > 0 ? Format("{:.1f}", 100 * us / whole) : "-";
+}
+
+const ClassTime* FindClass(const SideOfExplanation& side, OperatorClass what) {
+  const auto found = std::find_if(side.classes.begin(), side.classes.end(),
+                                  [&](const ClassTime& time) { return time.what == what; });
+  return found == side.classes.end() ? nullptr : &*found;
+}
+
+// Shares are of the whole profiled run.
+Table ClassesTable(const SpeedExplanation& explanation) {
+  Table table;
+  table.title = "Where the time goes";
+  table.columns = {{"what", false},         {"original operators"}, {"original µs"}, {"original %"},
+                   {"quantized operators"}, {"quantized µs"},       {"quantized %"}};
+  for (const OperatorClass what :
+       {OperatorClass::kInteger, OperatorClass::kFloat, OperatorClass::kElementwise,
+        OperatorClass::kQuantize, OperatorClass::kLayout}) {
+    std::vector<std::string> row = {std::string(Name(what))};
+    bool any = false;
+    for (const auto* side : {&explanation.original, &explanation.quantized}) {
+      const ClassTime* time = FindClass(*side, what);
+      any = any || time != nullptr;
+      row.push_back(time == nullptr ? "0" : Format("{}", time->operators));
+      row.push_back(Micros(time == nullptr ? 0 : time->us));
+      row.push_back(ShareOf(time == nullptr ? 0 : time->us, side->run_us));
+    }
+    if (any) table.rows.push_back(std::move(row));
+  }
+  std::vector<std::string> between = {"unattributed, between operators"};
+  std::vector<std::string> whole = {"a run, with the profiler"};
+  std::vector<std::string> plain = {"a run, without it"};
+  for (const auto* side : {&explanation.original, &explanation.quantized}) {
+    for (std::vector<std::string>* row : {&between, &whole, &plain}) row->emplace_back("-");
+    between.push_back(Micros(side->unattributed_us));
+    between.push_back(ShareOf(side->unattributed_us, side->run_us));
+    whole.push_back(Micros(side->run_us));
+    whole.emplace_back("100.0");
+    plain.push_back(Micros(side->unprofiled_us));
+    plain.push_back(ShareOf(side->unprofiled_us, side->run_us));
+  }
+  for (std::vector<std::string>* row : {&between, &whole, &plain}) {
+    table.rows.push_back(std::move(*row));
+  }
+  return table;
+}
+
+std::vector<std::string> LayerRow(const LayerTime& layer) {
+  const bool paired = layer.original_us > 0 && layer.quantized_us > 0;
+  return {layer.layer,
+          Format("{:.3g}", static_cast<double>(layer.macs) * 1e-6),
+          layer.original.empty() ? "-" : layer.original,
+          layer.quantized.empty() ? "-" : layer.quantized,
+          layer.quantized.empty() ? "-" : std::string(Name(layer.what)),
+          Micros(layer.original_us),
+          Micros(layer.quantized_us),
+          paired ? Format("{:.2f}", layer.original_us / layer.quantized_us) : "-",
+          Micros(layer.around_original_us),
+          Micros(layer.around_quantized_us)};
+}
+
+std::vector<Column> LayerColumns() {
+  return {{"layer", false},        {"MMAC"},          {"original", false},
+          {"quantized", false},    {"kernel", false}, {"original µs"},
+          {"quantized µs"},        {"times faster"},  {"around µs"},
+          {"around, quantized µs"}};
+}
+
+Table LayersOf(const SpeedExplanation& explanation) {
+  Table table;
+  table.title = "Layers";
+  table.columns = LayerColumns();
+  for (const LayerTime& layer : explanation.layers) table.rows.push_back(LayerRow(layer));
+  return table;
+}
+
+// What has a reason, the most time first.
+Table ReasonsOf(const SpeedExplanation& explanation, std::size_t most, std::size_t* left) {
+  std::vector<const LayerTime*> layers;
+  for (const LayerTime& layer : explanation.layers) {
+    if (!layer.why.empty()) layers.push_back(&layer);
+  }
+  std::stable_sort(layers.begin(), layers.end(), [](const LayerTime* a, const LayerTime* b) {
+    return a->quantized_us + a->around_quantized_us > b->quantized_us + b->around_quantized_us;
+  });
+  *left = layers.size() > most ? layers.size() - most : 0;
+  layers.resize(layers.size() - *left);
+  Table table;
+  table.title = "Layers that stayed float or are not faster";
+  table.columns = {{"layer", false},           {"operator", false}, {"original µs"},
+                   {"quantized µs"},           {"% of the run"},    {"why", false, true},
+                   {"what to do", false, true}};
+  for (const LayerTime* layer : layers) {
+    table.rows.push_back({layer->layer, layer->quantized.empty() ? "-" : layer->quantized,
+                          Micros(layer->original_us), Micros(layer->quantized_us),
+                          ShareOf(layer->quantized_us, explanation.quantized.run_us), layer->why,
+                          layer->cure.empty() ? "-" : layer->cure});
+  }
+  return table;
+}
+
+}  // namespace
+
+int ShowSpeed(const ExplainSpeedOptions& options, const WorkerOptions& worker, bool all,
+              OutputFormat format, Terminal& terminal) {
+  const auto explanation = ExplainSpeedOf(options, worker, terminal);
+  if (!explanation.ok()) return terminal.Fail(explanation.error(), format);
+  const SpeedExplanation& told = explanation.value();
+  constexpr std::size_t kMostReasons = 12;
+  const bool whole = all || format == OutputFormat::kJson || format == OutputFormat::kCsv;
+  std::size_t left = 0;
+  std::vector<Table> tables = {ClassesTable(told)};
+  if (whole) tables.push_back(LayersOf(told));
+  tables.push_back(ReasonsOf(told, whole ? told.layers.size() : kMostReasons, &left));
+  terminal.Print(Render(tables, format));
+  terminal.Note(
+      Format("profiling made the original {:+.1f} % and the quantized model {:+.1f} % "
+             "slower; shares are of profiled runs, `quantbench bench` measures the ratio",
+             100 * told.original.overhead(), 100 * told.quantized.overhead()));
+  if (left > 0) terminal.Note(Format("{} more layers: --all", left));
+  return kExitDone;
+}
+
+}  // namespace quantbench

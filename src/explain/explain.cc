@@ -1,0 +1,166 @@
+// Joins profiles with graphs: classes, layers and what is around them, reasons.
+#include "quantbench/explain.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "quantbench/graph.h"
+
+#include "explain/pair.h"
+#include "explain/reasons.h"
+
+namespace quantbench {
+namespace {
+
+// A layer and what follows it.
+struct TimedLayer {
+  std::size_t op = 0;  // of the profile
+  std::int64_t macs = 0;
+  double us = 0;
+  double around_us = 0;
+};
+
+// One model: its operators with the nodes they are.
+class Side {
+ public:
+  explicit Side(const ProfiledModel& model) : model_(model), index_(model.optimized->graph) {
+    for (const NodeRef& ref : ListNodes(model.optimized->graph)) nodes_[ref.name] = ref.node;
+    std::map<OperatorClass, ClassTime> classes;
+    for (std::size_t i = 0; i < Operators().size(); ++i) Add(i, &classes);
+    for (const auto& [what, time] : classes) times_.push_back(time);
+  }
+
+  [[nodiscard]] const std::vector<ProfiledOperator>& Operators() const {
+    return model_.profile.operators;
+  }
+  [[nodiscard]] const std::vector<TimedLayer>& layers() const { return layers_; }
+  [[nodiscard]] const ProfiledOperator& OperatorOf(const TimedLayer& layer) const {
+    return Operators()[layer.op];
+  }
+  [[nodiscard]] const Node* NodeOf(const ProfiledOperator& op) const {
+    const auto found = nodes_.find(op.name);
+    return found == nodes_.end() || found->second->op_type != op.op_type ? nullptr : found->second;
+  }
+  [[nodiscard]] const Graph& graph() const { return model_.optimized->graph; }
+  [[nodiscard]] const GraphIndex& index() const { return index_; }
+
+  [[nodiscard]] std::vector<LayerKey> Keys() const {
+    std::vector<LayerKey> keys;
+    for (const TimedLayer& layer : layers_) keys.push_back({layer.macs, OperatorOf(layer).name});
+    return keys;
+  }
+
+  [[nodiscard]] SideOfExplanation Totals() const {
+    SideOfExplanation side;
+    side.classes = times_;
+    side.operators_us = model_.profile.operators_us();
+    side.run_us = model_.profile.run_us;
+    side.unattributed_us = std::max(0.0, side.run_us - side.operators_us);
+    side.unprofiled_us = model_.unprofiled_us;
+    return side;
+  }
+
+ private:
+  void Add(std::size_t place, std::map<OperatorClass, ClassTime>* classes) {
+    const ProfiledOperator& op = Operators()[place];
+    ClassTime& time = (*classes)[ClassOf(op, NodeOf(op))];
+    time.what = ClassOf(op, NodeOf(op));
+    ++time.operators;
+    time.us += op.us;
+    const std::int64_t macs = MacsOf(op);
+    if (macs > 0) {
+      layers_.push_back({place, macs, op.us, 0});
+    } else if (!layers_.empty()) {
+      layers_.back().around_us += op.us;
+    }
+  }
+
+  // From the shapes that were seen; those that are omitted are not in the profile.
+  [[nodiscard]] std::int64_t MacsOf(const ProfiledOperator& op) const {
+    RunNode run;
+    Node stand_in;
+    stand_in.op_type = op.op_type;
+    stand_in.inputs.assign(op.inputs.size(), "given");
+    stand_in.outputs.assign(op.outputs.size(), "given");
+    const Node* node = NodeOf(op);
+    run.node = node == nullptr ? &stand_in : node;
+    std::size_t next = 0;
+    for (const std::string& input : run.node->inputs) {
+      const bool there = !input.empty() && next < op.inputs.size();
+      run.inputs.push_back(there ? op.inputs[next++] : ValueFacts());
+    }
+    run.outputs = op.outputs;
+    return WorkOf(run, nullptr).macs;
+  }
+
+  const ProfiledModel& model_;
+  GraphIndex index_;
+  std::unordered_map<std::string, const Node*> nodes_;
+  std::vector<TimedLayer> layers_;
+  std::vector<ClassTime> times_;
+};
+
+// Adds the layers of one side to a row; its names are those of the first.
+void Join(const Side& side, const std::vector<std::size_t>& members, double* us, double* around,
+          std::string* types) {
+  for (const std::size_t member : members) {
+    const TimedLayer& layer = side.layers()[member];
+    *us += layer.us;
+    *around += layer.around_us;
+    const std::string& type = side.OperatorOf(layer).op_type;
+    if (types->empty()) {
+      *types = type;
+    } else if (!types->ends_with(type)) {
+      *types += " + " + type;
+    }
+  }
+  if (members.size() > 1) *types += " x" + std::to_string(members.size());
+}
+
+LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quantized,
+                 std::string_view isa) {
+  LayerTime row;
+  Join(original, pair.original, &row.original_us, &row.around_original_us, &row.original);
+  Join(quantized, pair.quantized, &row.quantized_us, &row.around_quantized_us, &row.quantized);
+  const bool has_original = !pair.original.empty();
+  const Side& named = has_original ? original : quantized;
+  const std::vector<std::size_t>& members = has_original ? pair.original : pair.quantized;
+  row.layer = named.OperatorOf(named.layers()[members.front()]).name;
+  for (const std::size_t member : members) row.macs += named.layers()[member].macs;
+  if (pair.quantized.empty()) {
+    row.why = "not in the quantized model, or not as many MACs";
+    return row;
+  }
+  const ProfiledOperator& op = quantized.OperatorOf(quantized.layers()[pair.quantized.front()]);
+  const Node* node = quantized.NodeOf(op);
+  row.what = ClassOf(op, node);
+  Reason reason =
+      ReasonOf({&op, node, &quantized.graph(), &quantized.index(), row.what, row.macs,
+                row.original_us, row.quantized_us, row.around_quantized_us, row.around_original_us},
+               isa);
+  row.why = std::move(reason.why);
+  row.cure = std::move(reason.cure);
+  return row;
+}
+
+}  // namespace
+
+double SideOfExplanation::overhead() const {
+  return unprofiled_us > 0 ? run_us / unprofiled_us - 1 : 0;
+}
+
+SpeedExplanation ExplainSpeed(const ProfiledModel& original, const ProfiledModel& quantized,
+                              std::string_view isa) {
+  const Side before(original);
+  const Side after(quantized);
+  SpeedExplanation explanation;
+  explanation.original = before.Totals();
+  explanation.quantized = after.Totals();
+  for (const PairedLayer& pair : PairLayers(before.Keys(), after.Keys())) {
+    explanation.layers.push_back(TimeOf(pair, before, after, isa));
+  }
+  return explanation;
+}
+
+}  // namespace quantbench

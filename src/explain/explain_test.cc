@@ -1,0 +1,204 @@
+// Profiles read, operators classed, layers paired, reasons given: on profiles written by hand.
+#include "quantbench/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quantbench/base/format.h"
+
+#include "explain/pair.h"
+#include "model_builder.h"
+
+namespace quantbench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ModelBuilder;
+
+Json KernelEvent(std::string_view node, std::string_view op, double us) {
+  const Json values = Json::Parse(R"([{"float":[2,3]},{"int8":[3,4]}])").value();
+  return Json::MakeObject()
+      .Set("cat", "Node")
+      .Set("name", Format("{}_kernel_time", node))
+      .Set("dur", us)
+      .Set("args", Json::MakeObject()
+                       .Set("op_name", op)
+                       .Set("input_type_shape", values)
+                       .Set("output_type_shape", Json::Array{}));
+}
+Json RunEvent(double us) {
+  return Json::MakeObject().Set("cat", "Session").Set("name", "model_run").Set("dur", us);
+}
+
+TEST(Profile, IsAMeanOfTheFastestRunsAfterTheWarmUp) {
+  Json events = Json::Array{};
+  const std::vector<double> times = {900, 10, 12, 11, 13, 500};  // the first run warms up
+  for (const double us : times) {
+    events.Append(KernelEvent("fc", "MatMulInteger", us));
+    events.Append(KernelEvent("body", "Add", 2));
+    events.Append(KernelEvent("body", "Add", 2));
+    events.Append(RunEvent(us + 6));
+  }
+  const auto profile = ReadProfile(events, 1);
+  ASSERT_TRUE(profile.ok());
+  EXPECT_EQ(profile.value().runs, 5);
+  ASSERT_EQ(profile.value().operators.size(), 2U);
+  const ProfiledOperator& fc = profile.value().operators[0];
+  EXPECT_EQ(fc.name, "fc");
+  EXPECT_DOUBLE_EQ(fc.us, 11.5);  // without 500
+  EXPECT_THAT(*fc.inputs[1].shape, ElementsAre(3, 4));
+  EXPECT_EQ(fc.inputs[1].type, DataType::kInt8);
+  EXPECT_DOUBLE_EQ(profile.value().operators[1].us, 4);  // twice a run
+  EXPECT_DOUBLE_EQ(profile.value().run_us, 17.5);
+
+  const auto again = ModelProfile::FromJson(profile.value().ToJson());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again.value().ToJson(), profile.value().ToJson());
+  EXPECT_FALSE(ReadProfile(Json::Array{}, 0).ok());
+}
+
+TEST(Profile, OperatorsAreClassedByWhatTheyReadAndDo) {
+  const auto of = [](std::string op_type, DataType first) {
+    ProfiledOperator op;
+    op.op_type = std::move(op_type);
+    op.inputs = {{first, Shape{1}, nullptr}};
+    return ClassOf(op, nullptr);
+  };
+  EXPECT_EQ(of("QLinearConv", DataType::kUint8), OperatorClass::kInteger);
+  EXPECT_EQ(of("MaxPool", DataType::kUint8), OperatorClass::kInteger);
+  EXPECT_EQ(of("Conv", DataType::kFloat32), OperatorClass::kFloat);
+  EXPECT_EQ(of("Softmax", DataType::kFloat32), OperatorClass::kElementwise);
+  EXPECT_EQ(of("DequantizeLinear", DataType::kUint8), OperatorClass::kQuantize);
+  EXPECT_EQ(of("Transpose", DataType::kUint8), OperatorClass::kLayout);
+  EXPECT_EQ(of("Mul", DataType::kInt64), OperatorClass::kLayout);  // of shapes
+  ProfiledOperator bits;
+  bits.op_type = "MatMulNBits";
+  Node node;
+  EXPECT_EQ(ClassOf(bits, &node), OperatorClass::kFloat);
+  node.attributes.push_back(Attribute::Int("accuracy_level", 4));
+  EXPECT_EQ(ClassOf(bits, &node), OperatorClass::kInteger);
+}
+
+TEST(PairLayers, FindsWhatMultipliesAsMuchInTheSameOrder) {
+  const std::vector<LayerKey> original = {{700, "stem"}, {100, "q"},     {100, "k"},
+                                          {100, "v"},    {50, "scores"}, {400, "out"}};
+  // The stem grew by padded channels, three projections became one, "scores" is gone.
+  const std::vector<LayerKey> quantized = {{750, "s"}, {300, "qkv"}, {9, "new"}, {400, "out"}};
+  const std::vector<PairedLayer> pairs = PairLayers(original, quantized);
+  const auto of = [&](std::size_t layer) {
+    for (const PairedLayer& pair : pairs) {
+      if (pair.quantized == std::vector<std::size_t>{layer}) return pair.original;
+    }
+    return std::vector<std::size_t>{99};
+  };
+  EXPECT_THAT(of(0), ElementsAre(0));
+  EXPECT_THAT(of(1), ElementsAre(1, 2, 3));
+  EXPECT_THAT(of(2), ElementsAre());
+  EXPECT_THAT(of(3), ElementsAre(5));
+}
+
+// A model of one layer as the engine would run it, and a profile of it.
+struct Planted {
+  Model model;
+  ModelProfile profile;
+
+  [[nodiscard]] ProfiledModel Of() const { return {&model, profile, profile.run_us}; }
+};
+
+ValueFacts Value(DataType type, Shape shape) {
+  return {type, std::move(shape), nullptr};
+}
+
+Planted FloatProduct(double us) {
+  ModelBuilder builder;
+  builder.Add("MatMul", "fc", {builder.Input("x", {8, 256}), builder.Weight("w", {256, 512})});
+  Planted planted{builder.Build(), {}};
+  planted.profile.operators = {
+      {"fc",
+       "MatMul",
+       {Value(DataType::kFloat32, {8, 256}), Value(DataType::kFloat32, {256, 512})},
+       {Value(DataType::kFloat32, {8, 512})},
+       us,
+       1}};
+  planted.profile.run_us = us + 10;
+  planted.profile.runs = 5;
+  return planted;
+}
+
+Planted IntegerProduct(double us, DataType activations) {
+  ModelBuilder builder;
+  builder.Add("MatMulInteger", "fc_quant",
+              {builder.Input("x", {8, 256}, activations),
+               builder.Constant("w", Tensor::Make(DataType::kInt8, {256, 512}).value())});
+  Planted planted{builder.Build(), {}};
+  planted.profile.operators = {
+      {"q", "DynamicQuantizeLinear", {Value(DataType::kFloat32, {8, 256})}, {}, 5, 1},
+      {"fc_quant",
+       "MatMulInteger",
+       {Value(activations, {8, 256}), Value(DataType::kInt8, {256, 512})},
+       {Value(DataType::kInt32, {8, 512})},
+       us,
+       1},
+      {"scale", "Mul", {Value(DataType::kFloat32, {8, 512})}, {}, 7, 1}};
+  planted.profile.run_us = us + 14;
+  planted.profile.runs = 5;
+  return planted;
+}
+
+TEST(ExplainSpeed, EveryMicrosecondHasAClass) {
+  const Planted before = FloatProduct(100);
+  const Planted after = IntegerProduct(40, DataType::kUint8);
+  const SpeedExplanation told = ExplainSpeed(before.Of(), after.Of(), "avx2");
+  double sum = 0;
+  for (const ClassTime& time : told.quantized.classes) sum += time.us;
+  EXPECT_DOUBLE_EQ(sum, 52);
+  EXPECT_DOUBLE_EQ(told.quantized.unattributed_us, 2);
+  ASSERT_EQ(told.layers.size(), 1U);
+  const LayerTime& layer = told.layers[0];
+  EXPECT_EQ(layer.layer, "fc");
+  EXPECT_EQ(layer.macs, 8 * 256 * 512);
+  EXPECT_EQ(layer.quantized, "MatMulInteger");
+  EXPECT_DOUBLE_EQ(layer.around_quantized_us, 7);
+  EXPECT_EQ(layer.why, "");
+}
+
+TEST(ExplainSpeed, GivesTheReasonThatTheFactsShow) {
+  const Planted before = FloatProduct(100);
+  const auto why = [&](const Planted& after, std::string_view isa) {
+    const SpeedExplanation told = ExplainSpeed(before.Of(), after.Of(), isa);
+    return told.layers.empty() ? "no layer" : told.layers[0].why;
+  };
+  EXPECT_THAT(why(IntegerProduct(900, DataType::kInt8), "avx2"), HasSubstr("signed activations"));
+  EXPECT_THAT(why(IntegerProduct(150, DataType::kUint8), "avx2"),
+              HasSubstr("quantized in every run"));
+  EXPECT_THAT(why(FloatProduct(100), "avx2"), HasSubstr("the quantizer left it out"));
+
+  // The kernel is faster; what is around it is not.
+  Planted eaten = IntegerProduct(90, DataType::kUint8);
+  eaten.profile.operators[2].us = 50;
+  EXPECT_THAT(why(eaten, "avx2"), HasSubstr("what is around it"));
+}
+
+// Codes on both sides, but an activation stands before the output is quantized.
+TEST(ExplainSpeed, NamesTheOperatorThatBlocksAFusion) {
+  ModelBuilder builder;
+  const auto decode = [&](const std::string& name, const std::string& codes) {
+    return builder.Add("DequantizeLinear", name,
+                       {codes, builder.Constant(name + "s", Tensor::OfFloats({}, {1}))});
+  };
+  const std::string x = decode("dx", builder.Input("x", {8, 256}, DataType::kUint8));
+  const std::string w =
+      decode("dw", builder.Constant("w", Tensor::Make(DataType::kInt8, {256, 512}).value()));
+  builder.Add("Sigmoid", "act", {builder.Add("MatMul", "fc", {x, w})});
+  Planted after = FloatProduct(100);
+  after.model = builder.Build();
+  const Planted before = FloatProduct(100);
+  const SpeedExplanation told = ExplainSpeed(before.Of(), after.Of(), "avx2");
+  ASSERT_EQ(told.layers.size(), 1U);
+  EXPECT_THAT(told.layers[0].why, HasSubstr("Sigmoid reads its output"));
+  EXPECT_THAT(told.layers[0].cure, HasSubstr("before Sigmoid"));
+}
+
+}  // namespace
+}  // namespace quantbench

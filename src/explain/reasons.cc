@@ -1,0 +1,245 @@
+// The tests, the most specific first.
+#include "explain/reasons.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "quantbench/base/format.h"
+#include "quantbench/graph.h"
+
+namespace quantbench {
+namespace {
+
+using Test = std::optional<Reason> (*)(const LayerFacts& facts, std::string_view isa);
+
+constexpr double kNotFaster = 1.02;  // below it a difference is the profile's noise
+
+bool IsX86(std::string_view isa) {
+  return isa.find("avx2") != std::string_view::npos;
+}
+bool HasDotProducts(std::string_view isa) {
+  constexpr auto kNames = std::to_array<std::string_view>({"vnni", "asimddp", "i8mm", "amx_int8"});
+  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view name) {
+    return isa.find(name) != std::string_view::npos;
+  });
+}
+
+DataType TypeOfInput(const LayerFacts& facts, std::size_t input) {
+  const auto& inputs = facts.op->inputs;
+  return input < inputs.size() ? inputs[input].type : DataType::kUndefined;
+}
+
+std::int64_t DimOfInput(const LayerFacts& facts, std::size_t input, std::size_t axis) {
+  const auto& inputs = facts.op->inputs;
+  if (input >= inputs.size() || !inputs[input].shape) return 0;
+  const Shape& shape = *inputs[input].shape;
+  return axis < shape.size() ? shape[axis] : 0;
+}
+
+const Node* ProducerOf(const LayerFacts& facts, std::size_t input) {
+  if (facts.node == nullptr || input >= facts.node->inputs.size()) return nullptr;
+  return facts.index->Producer(facts.node->inputs[input]);
+}
+
+bool IsConvOfCodes(const LayerFacts& facts) {
+  return facts.op->op_type == "QLinearConv" || facts.op->op_type == "ConvInteger";
+}
+
+// Where the weight stands among the inputs of an operator of codes.
+std::size_t WeightPlace(const LayerFacts& facts) {
+  const std::string& op = facts.op->op_type;
+  return op == "QLinearConv" || op == "QLinearMatMul" || op == "QGemm" ? 3 : 1;
+}
+
+// 0 where it is not known.
+std::int64_t ProductsAnOutput(const LayerFacts& facts) {
+  if (facts.op->outputs.empty() || !facts.op->outputs[0].shape) return 0;
+  const auto outputs = ElementCount(*facts.op->outputs[0].shape);
+  return outputs.ok() && outputs.value() > 0 ? facts.macs / outputs.value() : 0;
+}
+
+std::string Times(const LayerFacts& facts) {
+  return Format("{:.2f} times the original's time", facts.quantized_us / facts.original_us);
+}
+
+// --- layers that stayed float ---
+
+std::optional<Reason> NoIntegerKernel(const LayerFacts& facts, std::string_view) {
+  constexpr auto kNone = std::to_array<std::string_view>({"ConvTranspose", "GRU", "RNN", "Einsum"});
+  if (std::find(kNone.begin(), kNone.end(), facts.op->op_type) == kNone.end()) return std::nullopt;
+  return Reason{Format("the engine has no integer kernel for {}", facts.op->op_type),
+                "nothing for speed; quantbench quantize can write some of them in another form"};
+}
+
+std::optional<Reason> AccuracyLevel(const LayerFacts& facts, std::string_view) {
+  if (facts.op->op_type != "MatMulNBits" || facts.node == nullptr) return std::nullopt;
+  return Reason{Format("accuracy_level {}: its few-bit weights are decoded to float in every run",
+                       facts.node->IntAttribute("accuracy_level", 0)),
+                "write it with accuracy_level 4 (quantbench quantize does)"};
+}
+
+// A QDQ pattern that the engine did not fuse: the readers of its output say where it breaks.
+std::optional<Reason> BlockedFusion(const LayerFacts& facts, std::string_view) {
+  const Node* before = ProducerOf(facts, 0);
+  if (before == nullptr || before->op_type != "DequantizeLinear") return std::nullopt;
+  const Node* weight = ProducerOf(facts, 1);
+  if (weight == nullptr || weight->op_type != "DequantizeLinear") {
+    return Reason{"its input is decoded from codes, but its weights are floats",
+                  "quantize its weights too, or leave the operators before it in float"};
+  }
+  std::string blocker;
+  for (const std::string& output : facts.node->outputs) {
+    for (const std::int64_t reader : facts.index->Consumers(output)) {
+      const Node& next = facts.graph->nodes[static_cast<std::size_t>(reader)];
+      if (next.op_type != "QuantizeLinear") blocker = next.op_type;
+    }
+  }
+  if (!blocker.empty()) {
+    return Reason{Format("between codes, but {} reads its output before it is quantized again: "
+                         "the engine cannot fuse it",
+                         Printable(blocker)),
+                  Format("quantize its output (a QuantizeLinear before {}), or keep both in float",
+                         Printable(blocker))};
+  }
+  const std::int64_t readers =
+      static_cast<std::int64_t>(facts.index->Consumers(before->outputs[0]).size());
+  if (readers > 1) {
+    return Reason{
+        Format("between codes, but the DequantizeLinear before it has {} readers", readers),
+        "give every reader a DequantizeLinear of its own (quantbench quantize does)"};
+  }
+  return Reason{
+      "between codes, but the engine did not fuse it to an integer kernel (the types of "
+      "its codes, or of its bias)",
+      "use u8 activations, s8 weights and an int32 bias"};
+}
+
+std::optional<Reason> NoConstantOperand(const LayerFacts& facts, std::string_view) {
+  if (facts.node == nullptr || facts.node->inputs.size() < 2) return std::nullopt;
+  const std::string& operand = facts.node->inputs[1];
+  const bool computed =
+      facts.index->FindInitializer(operand) == nullptr && facts.index->Producer(operand) != nullptr;
+  const bool is_product = facts.op->op_type.find("MatMul") != std::string::npos ||
+                          facts.op->op_type.find("Attention") != std::string::npos;
+  if (!computed || !is_product) return std::nullopt;
+  return Reason{"both operands are computed in the run: this form quantizes weights only",
+                "a static form can quantize it; at short lengths it seldom pays"};
+}
+
+std::optional<Reason> FloatWeights(const LayerFacts& facts, std::string_view) {
+  if (TypeOfInput(facts, 1) == DataType::kFloat16) {
+    return Reason{"its weights are float16, which the CPU computes as float32", "int8, for speed"};
+  }
+  return Reason{Format("its weights are {} in the loaded graph: the quantizer left it out",
+                       TypeOfInput(facts, 1) == DataType::kUndefined ? "no codes"
+                                                                     : Name(TypeOfInput(facts, 1))),
+                "see why with quantbench quantize --plan-only, or quantize it in another form"};
+}
+
+constexpr auto kFloatTests = std::to_array<Test>(
+    {NoIntegerKernel, AccuracyLevel, BlockedFusion, NoConstantOperand, FloatWeights});
+
+// --- integer kernels that are not faster ---
+
+std::optional<Reason> SignedActivations(const LayerFacts& facts, std::string_view isa) {
+  if (!IsX86(isa) || TypeOfInput(facts, 0) != DataType::kInt8) return std::nullopt;
+  return Reason{Format("signed activations (s8): the engine's x86 kernels are made for u8 ({})",
+                       Times(facts)),
+                "unsigned activations (quantbench quantize writes them)"};
+}
+
+std::optional<Reason> Depthwise(const LayerFacts& facts, std::string_view) {
+  if (!IsConvOfCodes(facts) || facts.node == nullptr) return std::nullopt;
+  const std::int64_t groups = facts.node->IntAttribute("group", 1);
+  if (groups < 2 || DimOfInput(facts, WeightPlace(facts), 1) != 1) return std::nullopt;
+  if (facts.op->op_type == "ConvInteger") {
+    return Reason{Format("depthwise as ConvInteger ({})", Times(facts)),
+                  "static quantization; or leave convolutions float"};
+  }
+  return Reason{Format("depthwise: sums of only {} products, bound by its kernel ({})",
+                       ProductsAnOutput(facts), Times(facts)),
+                "leave it: as a float island between codes it is slower still"};
+}
+
+std::optional<Reason> DynamicConv(const LayerFacts& facts, std::string_view) {
+  if (facts.op->op_type != "ConvInteger") return std::nullopt;
+  return Reason{Format("ConvInteger: no fused scaling, and a slow kernel ({})", Times(facts)),
+                "static quantization with calibration data"};
+}
+
+std::optional<Reason> UnsignedWeights(const LayerFacts& facts, std::string_view isa) {
+  if (!IsX86(isa) || TypeOfInput(facts, WeightPlace(facts)) != DataType::kUint8) {
+    return std::nullopt;
+  }
+  return Reason{Format("unsigned weights take the slower kernel on x86 ({})", Times(facts)),
+                "signed weights, 7 bits where sums can saturate"};
+}
+
+std::optional<Reason> FewTerms(const LayerFacts& facts, std::string_view) {
+  constexpr std::int64_t kFew = 64;
+  const std::int64_t terms = ProductsAnOutput(facts);
+  if (terms == 0 || terms >= kFew) return std::nullopt;
+  return Reason{
+      Format("short sums: {} products an output, so requantizing every output weighs ({})", terms,
+             Times(facts)),
+      "nothing, or keep it in float where its neighbours are float"};
+}
+
+std::optional<Reason> SmallWork(const LayerFacts& facts, std::string_view) {
+  constexpr std::int64_t kSmall = 100'000;
+  if (facts.macs >= kSmall) return std::nullopt;
+  return Reason{
+      Format("only {} MACs: calling the kernel costs as much ({})", facts.macs, Times(facts)),
+      "nothing: it weighs little"};
+}
+
+std::optional<Reason> Dynamic(const LayerFacts& facts, std::string_view) {
+  const std::string& op = facts.op->op_type;
+  if (op != "DynamicQuantizeMatMul" && op != "DynamicQuantizeLSTM" && op != "MatMulInteger") {
+    return std::nullopt;
+  }
+  return Reason{
+      Format("its input is searched for its range and quantized in every run ({})", Times(facts)),
+      "static quantization, where the range of the input is known"};
+}
+
+std::optional<Reason> NoDotProducts(const LayerFacts& facts, std::string_view isa) {
+  if (HasDotProducts(isa)) return std::nullopt;
+  return Reason{
+      Format("no VNNI or dot-product instructions: int8 gains at most about 2 ({})", Times(facts)),
+      "a processor with them, or measure without load"};
+}
+
+std::optional<Reason> OnlySlower(const LayerFacts& facts, std::string_view) {
+  return Reason{Format("slower for no reason that was tested ({})", Times(facts)),
+                "measure again on a quiet machine"};
+}
+
+constexpr auto kSlowTests =
+    std::to_array<Test>({SignedActivations, Depthwise, DynamicConv, UnsignedWeights, FewTerms,
+                         SmallWork, Dynamic, NoDotProducts, OnlySlower});
+
+Reason FirstOf(std::span<const Test> tests, const LayerFacts& facts, std::string_view isa) {
+  for (const Test test : tests) {
+    if (auto reason = test(facts, isa)) return *std::move(reason);
+  }
+  return {};
+}
+
+}  // namespace
+
+Reason ReasonOf(const LayerFacts& facts, std::string_view isa) {
+  if (facts.what == OperatorClass::kFloat) return FirstOf(kFloatTests, facts, isa);
+  const bool slower = facts.original_us > 0 && facts.quantized_us > facts.original_us * kNotFaster;
+  if (slower) return FirstOf(kSlowTests, facts, isa);
+  const bool eaten =
+      facts.original_us > 0 && facts.quantized_us + facts.around_us >
+                                   (facts.original_us + facts.around_original_us) * kNotFaster;
+  if (!eaten) return {};
+  return {Format("the kernel is faster, but what is around it takes {:.0f} µs in place of {:.0f}",
+                 facts.around_us, facts.around_original_us),
+          "look at the operators around it: quantizing, dequantizing, layout"};
+}
+
+}  // namespace quantbench

@@ -1,0 +1,164 @@
+// Profiles of original and quantized model: taken in one worker, in turn, read by the parent.
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "quantbench/base/clock.h"
+#include "quantbench/base/file.h"
+#include "quantbench/base/format.h"
+#include "quantbench/run.h"
+
+#include "run/arms.h"
+#include "run/cell_input.h"
+#include "run/protocol.h"
+#include "run/scratch_folder.h"
+
+namespace quantbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kProfiledArms = 2;
+constexpr std::int64_t kWarmUpRuns = 3;
+constexpr std::int64_t kMostProfileRuns = 40;
+constexpr std::int64_t kLeastProfileRuns = 5;
+constexpr std::int64_t kProfileBudgetNs = 2'000'000'000;  // of each of the two series
+constexpr std::int64_t kMostProfileEvents = 20'000;       // of one model
+constexpr std::uint64_t kLargestProfile = std::uint64_t{1} << 30U;
+
+fs::path OptimizedIn(const fs::path& folder, std::size_t arm) {
+  return folder / Format("optimized-{}.onnx", arm);
+}
+
+// Times of all arms in turn, after warming up: the arms meet the same moments of the machine.
+Result<std::vector<std::vector<double>>> RunInTurn(std::span<const LoadedArm> arms,
+                                                   std::int64_t most) {
+  const Clock& clock = SystemClock();
+  std::vector<std::vector<double>> us(arms.size());
+  const std::int64_t start = clock.NowNs();
+  for (std::int64_t run = 0; run < kWarmUpRuns + most; ++run) {
+    const bool enough = run >= kWarmUpRuns + kLeastProfileRuns;
+    if (enough && clock.NowNs() - start > kProfileBudgetNs) break;
+    for (std::size_t i = 0; i < arms.size(); ++i) {
+      const std::int64_t before = clock.NowNs();
+      QB_OK(arms[i].session->Run());
+      const auto ns = static_cast<double>(clock.NowNs() - before);
+      if (run >= kWarmUpRuns) us[i].push_back(ns / 1000);
+    }
+  }
+  return us;
+}
+
+double FastestMean(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  values.resize(std::max<std::size_t>(1, values.size() * 4 / 5));
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+Result<ModelProfile> TakeProfile(Session& session) {
+  QB_TRY(const fs::path path, session.EndProfile());
+  QB_TRY(const std::string text, ReadFile(path, kLargestProfile));
+  auto events = Json::Parse(text);
+  if (!events.ok()) return events.error().Within("the engine's profile");
+  return ReadProfile(events.value(), kWarmUpRuns);
+}
+
+// How often the model with most operators can run before its profile is too long.
+std::int64_t RunsFor(std::span<const fs::path> paths) {
+  std::int64_t nodes = 1;
+  for (const fs::path& path : paths) {
+    const auto model = LoadModel(path);
+    if (!model.ok()) continue;  // loading it says why
+    nodes = std::max(nodes, static_cast<std::int64_t>(model.value().graph.nodes.size()));
+  }
+  return std::clamp(kMostProfileEvents / nodes, kLeastProfileRuns, kMostProfileRuns);
+}
+
+// Both models loaded with the options that `of` gives, and bound to the same input.
+Result<std::vector<LoadedArm>> LoadBoth(Engine& engine, std::span<const fs::path> paths,
+                                        const CellInput& input,
+                                        const std::function<SessionOptions(std::size_t)>& of) {
+  std::vector<LoadedArm> arms;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    QB_TRY(LoadedArm arm, LoadArm(engine, paths[i], of(i)));
+    if (auto bound = BindFirst(*arm.session, input); !bound.ok()) {
+      return bound.error().Within(paths[i].string());
+    }
+    arms.push_back(std::move(arm));
+  }
+  return arms;
+}
+
+}  // namespace
+
+Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& progress) {
+  QB_TRY(const Cell cell, Cell::FromJson(request["cell"]));
+  QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
+  const fs::path folder = request["folder"].AsString();
+  std::vector<fs::path> paths;
+  for (const Json& path : request["paths"].AsArray()) paths.emplace_back(path.AsString());
+  QB_TRY(const CellInput input, OpenCell(paths.front(), cell, source));
+  for (const std::string& note : input.opened.notes) progress.Note(note);
+  SessionOptions plain;
+  plain.threads = static_cast<int>(cell.threads);
+  QB_TRY(plain.config, EntriesOf(paths));
+  QB_OK(StartEngine(engine));
+  const std::int64_t runs = RunsFor(paths);
+  std::vector<std::vector<double>> unprofiled;
+  {
+    QB_TRY(const auto arms, LoadBoth(engine, paths, input, [&](std::size_t) { return plain; }));
+    progress.Update("without the profiler", 0, 0);
+    QB_TRY(unprofiled, RunInTurn(arms, runs));
+  }
+  QB_TRY(const auto arms, LoadBoth(engine, paths, input, [&](std::size_t arm) {
+           SessionOptions profiled = plain;
+           profiled.profile_prefix = (folder / Format("profile-{}", arm)).string();
+           profiled.optimized_model_path = OptimizedIn(folder, arm).string();
+           return profiled;
+         }));
+  progress.Update("with the profiler", 0, 0);
+  QB_TRY(const auto timed, RunInTurn(arms, runs));
+  Json described = Json::Array{};
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    QB_TRY(const ModelProfile profile, TakeProfile(*arms[i].session));
+    described.Append(Json::MakeObject()
+                         .Set("profile", profile.ToJson())
+                         .Set("unprofiled_us", FastestMean(unprofiled[i])));
+  }
+  return Json::MakeObject().Set("arms", std::move(described));
+}
+
+Result<SpeedExplanation> ExplainSpeedOf(const ExplainSpeedOptions& options,
+                                        const WorkerOptions& worker, Progress& progress) {
+  const ScratchFolder scratch;
+  QB_OK(MakeFolders(scratch.path()));
+  const Json request =
+      Json::MakeObject()
+          .Set("op", "profile")
+          .Set("paths", Json::List(std::vector<std::string>{options.original.string(),
+                                                            options.quantized.string()}))
+          .Set("cell", options.cell.ToJson())
+          .Set("input", ToJson(options.input))
+          .Set("folder", scratch.path().string());
+  const WorkerResult result = RunWorker(request, worker, progress);
+  if (result.outcome != Outcome::kOk) {
+    return Error(result.code, Format("profiling {} and {}: {}", options.original.string(),
+                                     options.quantized.string(), result.reason));
+  }
+  std::vector<Model> optimized;
+  std::vector<ProfiledModel> profiled(kProfiledArms);
+  const Json::Array& arms = result.reply["arms"].AsArray();
+  if (arms.size() != profiled.size()) {
+    return Error(ErrorCode::kInternal, "the worker did not profile both models");
+  }
+  for (std::size_t i = 0; i < profiled.size(); ++i) {
+    QB_TRY(Model model, LoadModel(OptimizedIn(scratch.path(), i)));
+    optimized.push_back(std::move(model));
+    QB_TRY(profiled[i].profile, ModelProfile::FromJson(arms[i]["profile"]));
+    profiled[i].unprofiled_us = arms[i]["unprofiled_us"].AsDouble();
+  }
+  for (std::size_t i = 0; i < profiled.size(); ++i) profiled[i].optimized = &optimized[i];
+  return ExplainSpeed(profiled[0], profiled[1], DescribeEnvironment()["isa"].AsString());
+}
+
+}  // namespace quantbench
