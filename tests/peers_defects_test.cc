@@ -181,6 +181,7 @@ TEST(PeersDefects, TheLargestWeightOfABlockSurvivesInt4) {
     recipe.SetSymmetric(true);
     recipe.SetBlock(kBlock);
     recipe.SetFormat(format);
+    recipe.recovery.steps = {};  // clips only where that leaves less error in all
     const QuantizedModel quantized = testing::Quantize(Product(w), recipe, NormalSamples({64}, 1));
     const Tensor decoded = Decoded(quantized.model, kDepth);
     for (std::int64_t n = 0; n < kOutputs; ++n) {

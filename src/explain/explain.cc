@@ -76,7 +76,21 @@ class Side {
     }
   }
 
-  // From the shapes that were seen; those that are omitted are not in the profile.
+  [[nodiscard]] std::optional<ValueFacts> ConstantOf(const std::string& name) const {
+    const Initializer* constant = name.empty() ? nullptr : index_.FindInitializer(name);
+    if (constant == nullptr) return std::nullopt;
+    ValueFacts facts;
+    facts.type = constant->type;
+    facts.shape = constant->dims;
+    return facts;
+  }
+
+  static bool IsSame(const ValueFacts& a, const ValueFacts& b) {
+    return a.type == b.type && a.shape == b.shape;
+  }
+
+  // From the shapes that were seen. Inputs that are omitted are not in the profile, nor are constants
+  // that the engine gave away once it had packed them for its kernels.
   [[nodiscard]] std::int64_t MacsOf(const ProfiledOperator& op) const {
     RunNode run;
     Node stand_in;
@@ -88,6 +102,11 @@ class Side {
     std::size_t next = 0;
     for (const std::string& input : run.node->inputs) {
       const bool there = !input.empty() && next < op.inputs.size();
+      const std::optional<ValueFacts> constant = ConstantOf(input);
+      if (constant && !(there && IsSame(*constant, op.inputs[next]))) {
+        run.inputs.push_back(*constant);
+        continue;
+      }
       run.inputs.push_back(there ? op.inputs[next++] : ValueFacts());
     }
     run.outputs = op.outputs;
