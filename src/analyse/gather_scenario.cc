@@ -183,9 +183,9 @@ void GatherServed(const Record& record, ScenarioResult* result) {
     if (row.outcome == Outcome::kOk && processes.empty()) Unreadable(&row);
     if (row.outcome == Outcome::kOk) {
       FillServed(processes, &row);
-      row.better = row.arm == kOriginal ? kItself
-                                        : NotBelowControl(RateRatio(processes, original),
-                                                          result->cell.control);
+      row.better = row.arm == kOriginal
+                       ? kItself
+                       : NotBelowControl(RateRatio(processes, original), result->cell.control);
     }
     result->arms.push_back(std::move(row));
   }

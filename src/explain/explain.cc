@@ -89,8 +89,8 @@ class Side {
     return a.type == b.type && a.shape == b.shape;
   }
 
-  // From the shapes that were seen. Inputs that are omitted are not in the profile, nor are constants
-  // that the engine gave away once it had packed them for its kernels.
+  // From the shapes that were seen. Inputs that are omitted are not in the profile, nor are
+  // constants that the engine gave away once it had packed them for its kernels.
   [[nodiscard]] std::int64_t MacsOf(const ProfiledOperator& op) const {
     RunNode run;
     Node stand_in;

@@ -81,7 +81,7 @@ class Aligner {
     for (std::size_t k = 1; k <= of_original; ++k) a += static_cast<double>(original_[i - k].macs);
     for (std::size_t k = 1; k <= of_quantized; ++k)
       b += static_cast<double>(quantized_[j - k].macs);
-    if (a <= 0 || b <= 0 || std::fabs(a - b) > std::max(a, b) / 8) return -1;
+    if (a <= 0 || b <= 0 || std::fabs(a - b) > std::max(a, b) / 4) return -1;
     const bool single = of_original == 1 && of_quantized == 1;
     const bool named = single && ContainEachOther(original_[i - 1].name, quantized_[j - 1].name);
     const bool exact = a == b;
