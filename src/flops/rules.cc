@@ -48,10 +48,10 @@ std::int64_t CountSum(std::int64_t a, std::int64_t b) {
 }
 
 const Shape& CountContext::ShapeOf(const std::vector<ValueFacts>& values, std::size_t place) {
-  static const Shape kEmpty = {0};
+  static const Shape empty = {0};
   if (place < values.size() && values[place].shape) return *values[place].shape;
   unknown_ = true;
-  return kEmpty;
+  return empty;
 }
 
 bool CountContext::Has(std::size_t input) const {

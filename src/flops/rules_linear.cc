@@ -158,7 +158,8 @@ Work DynamicQuantizeLstm(CountContext* context) {
   const std::int64_t steps = inputs > 0 ? context->In(0) / inputs : 0;
   const std::int64_t codes =
       CountProduct({steps, directions, CountProduct({5, CountSum(inputs, hidden)})});
-  const std::int64_t scaled = CountProduct({steps, directions, 2 * 2 * kLstm.gates, hidden});
+  const std::int64_t scaled =
+      CountProduct({steps, directions, std::int64_t{4} * kLstm.gates, hidden});
   work.elementwise = CountSum(work.elementwise, CountSum(codes, scaled));
   return work;
 }

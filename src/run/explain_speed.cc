@@ -30,6 +30,19 @@ fs::path OptimizedIn(const fs::path& folder, std::size_t arm) {
   return folder / Format("optimized-{}.onnx", arm);
 }
 
+// Microseconds of one run of each arm, in turn.
+Result<std::vector<double>> RunEach(std::span<const LoadedArm> arms) {
+  const Clock& clock = SystemClock();
+  std::vector<double> us;
+  us.reserve(arms.size());
+  for (const LoadedArm& arm : arms) {
+    const std::int64_t before = clock.NowNs();
+    QB_OK(arm.session->Run());
+    us.push_back(static_cast<double>(clock.NowNs() - before) / 1000);
+  }
+  return us;
+}
+
 // Times of all arms in turn, after warming up: the arms meet the same moments of the machine.
 Result<std::vector<std::vector<double>>> RunInTurn(std::span<const LoadedArm> arms,
                                                    std::int64_t most) {
@@ -39,12 +52,9 @@ Result<std::vector<std::vector<double>>> RunInTurn(std::span<const LoadedArm> ar
   for (std::int64_t run = 0; run < kWarmUpRuns + most; ++run) {
     const bool enough = run >= kWarmUpRuns + kLeastProfileRuns;
     if (enough && clock.NowNs() - start > kProfileBudgetNs) break;
-    for (std::size_t i = 0; i < arms.size(); ++i) {
-      const std::int64_t before = clock.NowNs();
-      QB_OK(arms[i].session->Run());
-      const auto ns = static_cast<double>(clock.NowNs() - before);
-      if (run >= kWarmUpRuns) us[i].push_back(ns / 1000);
-    }
+    QB_TRY(const std::vector<double> now, RunEach(arms));
+    if (run < kWarmUpRuns) continue;
+    for (std::size_t i = 0; i < arms.size(); ++i) us[i].push_back(now[i]);
   }
   return us;
 }
