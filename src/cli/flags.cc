@@ -182,24 +182,35 @@ Record AdHocRecord(Case what, CaseOutcome outcome) {
   return record;
 }
 
-void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
-  const auto name = [&](const std::string& arm) {
-    std::size_t index = 0;
-    if (arm.starts_with('#')) std::from_chars(arm.data() + 1, arm.data() + arm.size(), index);
-    return std::filesystem::path(files.at(index)).filename().string();
-  };
-  const std::string model = std::filesystem::path(files.front()).stem().string();
-  // Sentences begin with the model; variants are spoken of as "#1".
-  const auto named = [&](std::string text) {
-    if (text.starts_with("model")) text.replace(0, 5, model);
-    for (std::size_t i = files.size() - 1; i > 0; --i) {
-      const std::string id = Format("#{}", i);
-      for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at + 1)) {
-        text.replace(at, id.size(), name(id));
-      }
+namespace {
+
+// The file that an ad hoc study's arm stands for.
+std::string FileOfArm(const std::vector<std::string>& files, const std::string& arm) {
+  std::size_t index = 0;
+  if (arm.starts_with('#')) std::from_chars(arm.data() + 1, arm.data() + arm.size(), index);
+  return std::filesystem::path(files.at(index)).filename().string();
+}
+
+// Sentences begin with the model; variants are spoken of as "#1".
+std::string WithFileNames(const std::vector<std::string>& files, std::string text) {
+  if (text.starts_with("model")) {
+    text.replace(0, 5, std::filesystem::path(files.front()).stem().string());
+  }
+  for (std::size_t i = files.size() - 1; i > 0; --i) {
+    const std::string id = Format("#{}", i);
+    for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at + 1)) {
+      text.replace(at, id.size(), FileOfArm(files, id));
     }
-    return text;
-  };
+  }
+  return text;
+}
+
+}  // namespace
+
+void NameArmsByFile(const std::vector<std::string>& files, Analysis* analysis) {
+  const auto name = [&](const std::string& arm) { return FileOfArm(files, arm); };
+  const auto named = [&](std::string text) { return WithFileNames(files, std::move(text)); };
+  const std::string model = std::filesystem::path(files.front()).stem().string();
   for (CellResult& cell : analysis->cells) {
     cell.model = model;
     for (ArmLatency& arm : cell.arms) arm.arm = name(arm.arm);

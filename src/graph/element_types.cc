@@ -143,29 +143,36 @@ DataType TypeOfFurther(const Node& node, std::size_t output, DataType first) {
   return differs ? DataType::kUndefined : first;  // a mask; statistics
 }
 
+DataType TypeOfInput(const Node& node, int i, const ElementTypes& types) {
+  const auto place = static_cast<std::size_t>(i);
+  if (i < 0 || node.inputs.size() <= place) return DataType::kUndefined;
+  const auto found = types.find(node.inputs[place]);
+  return found == types.end() ? DataType::kUndefined : found->second;
+}
+
+// Of operators beyond ONNX's own.
+DataType TypeOfContributed(const Node& node, const ElementTypes& types) {
+  const bool keeps = node.domain == kBlockedDomain ||
+                     (node.domain == kContribDomain &&
+                      std::find(kContributedKinds.begin(), kContributedKinds.end(), node.op_type) !=
+                          kContributedKinds.end());
+  if (keeps) return TypeOfInput(node, 0, types);
+  // QGemm puts out codes like its output's zero point, or floats without one.
+  if (node.op_type == "QGemm") {
+    const bool has_point = node.inputs.size() > 8 && !node.inputs[8].empty();
+    return TypeOfInput(node, has_point ? 8 : 1, types);
+  }
+  const auto rule =
+      std::find_if(kContributedRules.begin(), kContributedRules.end(),
+                   [&](const Rule& candidate) { return candidate.op_type == node.op_type; });
+  return rule == kContributedRules.end() ? DataType::kUndefined
+                                         : TypeOfInput(node, rule->input, types);
+}
+
 // The type of a node's first output; undefined when it does not follow.
 DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
-  const auto input = [&](int i) {
-    const auto place = static_cast<std::size_t>(i);
-    if (i < 0 || node.inputs.size() <= place) return DataType::kUndefined;
-    const auto found = types.find(node.inputs[place]);
-    return found == types.end() ? DataType::kUndefined : found->second;
-  };
-  if (node.domain == kBlockedDomain) return input(0);
-  if (!node.domain.empty()) {
-    const bool keeps = node.domain == kContribDomain &&
-                       std::find(kContributedKinds.begin(), kContributedKinds.end(),
-                                 node.op_type) != kContributedKinds.end();
-    if (keeps) return input(0);
-    // QGemm puts out codes like its output's zero point, or floats without one.
-    if (node.op_type == "QGemm") {
-      return node.inputs.size() > 8 && !node.inputs[8].empty() ? input(8) : input(1);
-    }
-    const auto rule =
-        std::find_if(kContributedRules.begin(), kContributedRules.end(),
-                     [&](const Rule& candidate) { return candidate.op_type == node.op_type; });
-    return rule == kContributedRules.end() ? DataType::kUndefined : input(rule->input);
-  }
+  const auto input = [&](int i) { return TypeOfInput(node, i, types); };
+  if (!node.domain.empty()) return TypeOfContributed(node, types);
   if (node.op_type == "Cast") return static_cast<DataType>(node.IntAttribute("to", 0));
   if (node.op_type == "Constant") return TypeOfConstant(node);
   if (node.op_type == "ConstantOfShape") return TypeOfTensorAttribute(node, DataType::kFloat32);
@@ -182,6 +189,33 @@ DataType TypeOfFirst(const Node& node, const ElementTypes& types) {
   return input(0);
 }
 
+void Declare(std::string_view name, DataType type, ElementTypes* types) {
+  if (type != DataType::kUndefined && !name.empty()) types->emplace(name, type);
+}
+
+// What the graph itself says.
+ElementTypes DeclaredTypes(const Graph& graph) {
+  ElementTypes types;
+  for (const Initializer& initializer : graph.initializers) {
+    Declare(initializer.name, initializer.type, &types);
+  }
+  for (const auto* list : {&graph.inputs, &graph.outputs, &graph.value_infos}) {
+    for (const ValueInfo& value : *list) {
+      if (value.is_tensor) Declare(value.name, value.type, &types);
+    }
+  }
+  return types;
+}
+
+// Both branches of an If put out the types that they declare.
+void DeclareBranch(const Node& node, const Attribute& branch, ElementTypes* types) {
+  if (!node.Is("If") || branch.graphs.size() != 1) return;
+  const std::vector<ValueInfo>& outputs = branch.graphs[0].outputs;
+  for (std::size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i) {
+    Declare(node.outputs[i], outputs[i].type, types);
+  }
+}
+
 }  // namespace
 
 ElementTypes InferElementTypes(const Graph& graph) {
@@ -189,34 +223,18 @@ ElementTypes InferElementTypes(const Graph& graph) {
 }
 
 ElementTypes InferElementTypes(const Graph& graph, const TypeLookup& outer) {
-  ElementTypes types;
-  const auto declare = [&](std::string_view name, DataType type) {
-    if (type != DataType::kUndefined && !name.empty()) types.emplace(name, type);
-  };
-  for (const Initializer& initializer : graph.initializers) {
-    declare(initializer.name, initializer.type);
-  }
-  for (const auto* list : {&graph.inputs, &graph.outputs, &graph.value_infos}) {
-    for (const ValueInfo& value : *list) {
-      if (value.is_tensor) declare(value.name, value.type);
-    }
-  }
+  ElementTypes types = DeclaredTypes(graph);
   for (const Node& node : graph.nodes) {
     for (const std::string& input : node.inputs) {
-      if (!types.contains(input)) declare(input, outer(input));
+      if (!types.contains(input)) Declare(input, outer(input), &types);
     }
     if (const Attribute* branch = node.FindAttribute("then_branch")) {
-      // Both branches put out the types that they declare.
-      const bool has_body = node.Is("If") && branch->graphs.size() == 1;
-      const std::size_t count = has_body ? branch->graphs[0].outputs.size() : 0;
-      for (std::size_t i = 0; i < std::min(count, node.outputs.size()); ++i) {
-        declare(node.outputs[i], branch->graphs[0].outputs[i].type);
-      }
+      DeclareBranch(node, *branch, &types);
       continue;
     }
     const DataType first = TypeOfFirst(node, types);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, i, first));
+      Declare(node.outputs[i], i == 0 ? first : TypeOfFurther(node, i, first), &types);
     }
   }
   return types;

@@ -86,8 +86,6 @@ ShapeValues::ShapeValues(const Graph& graph, std::int64_t opset, const ShapeValu
   AddNodes(graph, opset);
 }
 
-ShapeValues::~ShapeValues() = default;
-
 void ShapeValues::AddNodes(const Graph& graph, std::int64_t opset) {
   for (const Initializer& initializer : graph.initializers) {
     AddInitializer(initializer.name, initializer);
@@ -188,7 +186,7 @@ void ShapeValues::AddBranch(const Node& node, std::int64_t opset) {
   if (branch == nullptr || branch->graphs.size() != 1) return;
   const Graph& graph = branch->graphs.front();
   auto [entry, is_new] = branches_.emplace(
-      &node, std::unique_ptr<Branch>(new Branch{&graph, ShapeValues(graph, opset, *this)}));
+      &node, std::shared_ptr<Branch>(new Branch{&graph, ShapeValues(graph, opset, *this)}));
   const ShapeValues& inside = entry->second->values;
   for (std::size_t i = 0; i < std::min(node.outputs.size(), graph.outputs.size()); ++i) {
     known_[node.outputs[i]] = OnlyConstants(inside.Of(graph.outputs[i].name));

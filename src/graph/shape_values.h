@@ -65,10 +65,7 @@ class ShapeValues {
   Algebra algebra_;
   const ShapeValues* outer_ = nullptr;
   std::unordered_map<std::string_view, KnownTensor> known_;
-  std::unordered_map<const Node*, std::unique_ptr<Branch>> branches_;
-
- public:
-  ~ShapeValues();
+  std::unordered_map<const Node*, std::shared_ptr<Branch>> branches_;
 };
 
 struct ShapeValues::Branch {
