@@ -34,11 +34,11 @@ void Unreadable(ScenarioArm* row) {
 }
 
 const Json& ArmNamed(const Record& record, std::string_view name) {
-  static const Json kNone;
+  static const Json none;
   for (const Json& arm : record.results["arms"].AsArray()) {
     if (arm["arm"].AsString() == name) return arm;
   }
-  return kNone;
+  return none;
 }
 
 // --- offline and end to end: measured as cells are ---
