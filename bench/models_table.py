@@ -71,7 +71,7 @@ def measure(options, path, files, flags):
     command = [options.program, "bench", path] + files + flags + [
         "--processes", str(options.processes), "--vocabulary", str(options.vocabulary), "-o", "json"]
     code, data, error, _ = run(command)
-    return {os.path.basename(row["arm"]): row for row in data["Latency"]} if data else {"error": error}
+    return {os.path.basename(row["arm"]): row for row in data["Latency"]} if data and "Latency" in data else {"error": error}
 
 
 def rows_of(options, path):
