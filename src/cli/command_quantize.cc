@@ -6,6 +6,7 @@
 #include "quantbench/base/format.h"
 
 #include "cli/command.h"
+#include "cli/recipe_figures.h"
 
 namespace quantbench {
 namespace {
@@ -195,9 +196,10 @@ std::string StepHelp() {
 }
 
 std::string RecipeHelp() {
-  std::string text = "Recipes:\n";
-  for (const RecipeEntry& recipe : Recipes())
-    text += Format("  {:<14} {}\n", recipe.name, recipe.summary);
+  std::string text = "Recipes. " + RecipeFiguresHeader();
+  for (const RecipeEntry& recipe : Recipes()) {
+    text += Format("  {:<16} {}  {}\n", recipe.name, RecipeFiguresOf(recipe.name), recipe.summary);
+  }
   return text +
          "Treatments, for --rule and --embeddings:\n"
          "  float, stored-int8, float16, bfloat16, weight-int8, weight-int4, dynamic-int8,\n"

@@ -6,11 +6,11 @@
 
 namespace quantbench {
 
-// Above the column of figures, two lines; what they are figures of.
+// What the columns of RecipeFiguresOf are, in whole lines.
 [[nodiscard]] std::string RecipeFiguresHeader();
 
-// "3.9x 1.9x  3.9x 1.3x   +0.2": times smaller and times faster of a convolutional network and of a
-// transformer, then the change of accuracy of a third. Spaces where nothing was measured.
+// Times smaller and faster of a convolutional network, the same of a transformer, and the change of
+// accuracy of a third network in points, in columns. Empty columns where nothing was measured.
 [[nodiscard]] std::string RecipeFiguresOf(std::string_view recipe);
 
 }  // namespace quantbench

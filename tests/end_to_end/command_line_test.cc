@@ -400,5 +400,16 @@ TEST_F(CommandLine, DraftsAStudyThatPassesTheCheckAsItIs) {
   EXPECT_NE(wrong.err.find("did you mean \"drop\""), std::string::npos) << wrong.err;
 }
 
+TEST_F(CommandLine, QuantizeHelpShowsWhatEachRecipeDid) {
+  const std::string help = Run("quantize --help").out;
+  EXPECT_NE(help.find("ResNet-50"), std::string::npos);
+  for (const char* recipe : {"static-int8 ", "dynamic-int8 ", "weight-int4-best ", "float8 "}) {
+    const std::size_t line = help.find("\n  " + std::string(recipe));
+    ASSERT_NE(line, std::string::npos) << recipe;
+    const std::string figures = help.substr(line + 20, 32);
+    EXPECT_NE(figures.find_first_of("123456789"), std::string::npos) << recipe << figures;
+  }
+}
+
 }  // namespace
 }  // namespace quantbench::testing
