@@ -58,8 +58,15 @@ struct CodedRows {
 [[nodiscard]] std::vector<CodeScale> ScalesOfRanges(const WeightRows& weights, const CodeGrid& grid,
                                                     int threads);
 
-// Clipping by MSE: the range of every group, shrunk by the factor of [0.2, 1] with which rounding
-// to nearest makes the smallest sum of importance_k (w - w')^2; 20 factors, then 9 around the best.
+// Factors that clipping tries on a range: 1, 0.96 .. 0.24, then 0.01 apart up to 0.04 to either
+// side of the best.
+inline constexpr int kCoarseClips = 20;
+inline constexpr double kCoarseClip = 0.04;
+inline constexpr int kFineClips = 4;
+inline constexpr double kFineClip = 0.01;
+
+// Clipping by MSE: the range of every group, shrunk by that of the factors with which rounding to
+// nearest makes the smallest sum of importance_k (w - w')^2.
 // `importance`: one number >= 0 a column, such as the diagonal of H; empty: all alike. A factor
 // below 1 is taken only where it is better.     [spec: Banner 2019 "ACIQ", GPTQ's `mse` option]
 [[nodiscard]] std::vector<CodeScale> ClipByMse(const WeightRows& weights, const CodeGrid& grid,

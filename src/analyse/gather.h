@@ -19,6 +19,9 @@ std::vector<TradeOff> FindTradeOffs(const Analysis& analysis);
 // A kScenario record.
 ScenarioResult GatherScenario(const Study& study, const Record& record);
 CellResult GatherCell(const Study& study, const Record& record);
+// A ratio widened on both sides by as much as the control of its cell was off, if it was: what made
+// copies of the original differ may have made this difference too.
+Interval Discounted(const Interval& ratio, const CellResult& cell);
 // All arms of all models: agreement and differences need the original's answers beside the arm's.
 std::vector<ArmAccuracy> GatherAccuracy(const Study& study,
                                         const std::vector<const Record*>& records);

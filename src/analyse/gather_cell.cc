@@ -75,14 +75,6 @@ bool Disagree(const Interval& a, const Interval& b) {
   return std::fabs(std::log(a.estimate / b.estimate)) > joint;  // false where one is unknown
 }
 
-// Widened on both sides by as much as the control was off: what made copies differ may have made
-// this difference too.
-Interval Discounted(Interval ratio, const CellResult& cell) {
-  if (!cell.control_failed()) return ratio;
-  const double off = std::exp(std::fabs(std::log(cell.control.estimate)));
-  return {ratio.estimate, ratio.low / off, ratio.high * off};
-}
-
 void GatherRatios(const std::vector<LatencySamples>& processes,
                   const std::vector<LatencySamples>& original, const CellResult& cell,
                   ArmLatency* row) {
@@ -167,6 +159,12 @@ ArmMemory GatherArmMemory(const Json& arm, const MemoryUse& baseline) {
 }
 
 }  // namespace
+
+Interval Discounted(const Interval& ratio, const CellResult& cell) {
+  if (!cell.control_failed()) return ratio;
+  const double off = std::exp(std::fabs(std::log(cell.control.estimate)));
+  return {ratio.estimate, ratio.low / off, ratio.high * off};
+}
 
 double CellResult::resolution() const {
   if (!control.valid()) return kNaN;

@@ -128,9 +128,9 @@ Interval RateRatio(std::span<const ServerSamples> arm, std::span<const ServerSam
   return RatioFromLogs(logs);
 }
 
-// Rates depend on wall time alone: nothing else tells how much a busy machine moved them. So an
-// interval reaches at least as far as the two copies of the original lie apart.
-Interval NotBelowControl(const Interval& ratio, const Interval& control) {
+// Rates depend on wall time alone, and come from few processes: nothing but the control tells how
+// much a busy machine moved them. So an interval reaches at least as far as that of the control.
+Interval AsWideAsControl(const Interval& ratio, const Interval& control) {
   const double reach = std::max({1.0, control.high, 1 / control.low});
   if (!std::isfinite(reach)) return ratio;
   return {ratio.estimate, std::min(ratio.low, ratio.estimate / reach),
@@ -185,7 +185,7 @@ void GatherServed(const Record& record, ScenarioResult* result) {
       FillServed(processes, &row);
       row.better = row.arm == kOriginal
                        ? kItself
-                       : NotBelowControl(RateRatio(processes, original), result->cell.control);
+                       : AsWideAsControl(RateRatio(processes, original), result->cell.control);
     }
     result->arms.push_back(std::move(row));
   }
@@ -228,8 +228,9 @@ void GatherSustained(const Record& record, ScenarioResult* result) {
       row.last_ms = change.last_ms;
       row.slowdown = change.slowdown;
       const bool itself = row.arm == kOriginal;
-      row.better_first = itself ? kItself : Inverse(change.ratio_first);
-      row.better = row.better_last = itself ? kItself : Inverse(change.ratio_last);
+      row.better_first = itself ? kItself : Inverse(Discounted(change.ratio_first, result->cell));
+      row.better = row.better_last =
+          itself ? kItself : Inverse(Discounted(change.ratio_last, result->cell));
     }
     result->arms.push_back(std::move(row));
   }

@@ -1,17 +1,17 @@
 // Clipping of blocks: every candidate is tried for all columns at once.
 #include "quantize/block_clip.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "quantbench/recover.h"
 
 #include "quantize/block_matrix.h"
 #include "quantize/kernels.h"
 
 namespace quantbench {
 namespace {
-
-constexpr int kCoarse = 20;  // factors 1, 0.96 .. 0.24
-constexpr int kFine = 4;     // of 0.01 to either side of the best
 
 // Some columns of the rows of a block, and what is known of each.
 class ColumnClipper {
@@ -95,10 +95,10 @@ class ColumnClipper {
 void ClipColumnRanges(std::span<const float> values, std::int64_t stride, std::int64_t left,
                       const BlockSpec& spec, std::span<float> lows, std::span<float> highs) {
   ColumnClipper clipper(values, stride, left, spec, lows, highs);
-  for (int i = 1; i < kCoarse; ++i) clipper.Try(1.0F - 0.04F * static_cast<float>(i));
+  for (int i = 1; i < kCoarseClips; ++i) clipper.Try(static_cast<float>(1 - kCoarseClip * i));
   const std::vector<float> best = clipper.factors();
-  for (int i = -kFine; i <= kFine; ++i) {
-    if (i != 0) clipper.TryAround(best, 0.01F * static_cast<float>(i));
+  for (int i = -kFineClips; i <= kFineClips; ++i) {
+    if (i != 0) clipper.TryAround(best, static_cast<float>(kFineClip * i));
   }
   for (std::size_t i = 0; i < lows.size(); ++i) {
     if (!std::isfinite(lows[i]) || !std::isfinite(highs[i])) continue;

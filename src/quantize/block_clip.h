@@ -8,10 +8,10 @@
 
 namespace quantbench {
 
-// Ranges become those parts of themselves, from 1 down to 0.24 of them, whose codes leave the least
-// sum of squared errors: factors 0.04 apart, then 0.01 apart around the best, as recover.h's
-// ClipByMse [Banner 2019] without importance, with sums in float32. lows and highs: the ranges of
-// some columns of the rows that make up a block; those that are not finite stay. `values`: rows of
+// Ranges become those parts of themselves whose codes leave the least sum of squared errors: the
+// factors of recover.h's ClipByMse [Banner 2019], without importance, for all blocks at once and
+// with sums in float32, so that nothing is kept beside the rows. lows and highs: the ranges of some
+// columns of the rows that make up a block; those that are not finite stay. `values`: rows of
 // `stride` numbers, the columns from `left` on.
 void ClipColumnRanges(std::span<const float> values, std::int64_t stride, std::int64_t left,
                       const BlockSpec& spec, std::span<float> lows, std::span<float> highs);

@@ -73,8 +73,6 @@ CodeScale ScaleOfGroup(std::span<const double> values, const CodeGrid& grid) {
 
 CodeScale ClippedScale(std::span<const double> values, std::span<const double> importance,
                        const CodeGrid& grid) {
-  constexpr int kCoarse = 20;  // factors 1, 0.96 .. 0.24
-  constexpr int kFine = 4;     // of 0.01 to either side of the best
   const Range range = RangeOf(values);
   CodeScale best = grid.of_range(range.low, range.high);
   double best_error = ErrorOf(values, importance, best, grid);
@@ -87,10 +85,10 @@ CodeScale ClippedScale(std::span<const double> values, std::span<const double> i
     best = scale;
     best_factor = factor;
   };
-  for (int i = 1; i < kCoarse; ++i) try_factor(1 - 0.04 * i);
+  for (int i = 1; i < kCoarseClips; ++i) try_factor(1 - kCoarseClip * i);
   const double center = best_factor;
-  for (int i = -kFine; i <= kFine; ++i) {
-    if (i != 0 && center + 0.01 * i < 1) try_factor(center + 0.01 * i);
+  for (int i = -kFineClips; i <= kFineClips; ++i) {
+    if (i != 0 && center + kFineClip * i < 1) try_factor(center + kFineClip * i);
   }
   return best;
 }

@@ -140,8 +140,7 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
 
 Result<SpeedExplanation> ExplainSpeedOf(const ExplainSpeedOptions& options,
                                         const WorkerOptions& worker, Progress& progress) {
-  const ScratchFolder scratch;
-  QB_OK(MakeFolders(scratch.path()));
+  QB_TRY(const ScratchFolder scratch, ScratchFolder::Make());
   const Json request =
       Json::MakeObject()
           .Set("op", "profile")

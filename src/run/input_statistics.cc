@@ -3,14 +3,12 @@
 
 #include <cstring>
 #include <filesystem>
-#include <system_error>
-
-#include <unistd.h>
 
 #include "quantbench/base/format.h"
 
 #include "run/arms.h"
 #include "run/protocol.h"
+#include "run/scratch_folder.h"
 #include "run/verify_model.h"
 
 namespace quantbench {
@@ -103,39 +101,6 @@ Result<Json> WriteOne(const InputStatistics& one, Numbers* numbers) {
       .Set("outputs", std::move(outputs));
 }
 
-// A name in the temporary folder that nobody has; the file is gone with this object, while the
-// mapping lives on.
-class TemporaryName {
- public:
-  [[nodiscard]] static Result<TemporaryName> Make() {
-    std::error_code error;
-    const fs::path folder = fs::temp_directory_path(error);
-    if (error) return Error(ErrorCode::kIo, "no folder for temporary files: set TMPDIR");
-    std::string path = folder / "quantbench-XXXXXX";
-    const int fd = mkstemp(path.data());
-    if (fd < 0) {
-      return Error(ErrorCode::kIo, Format("{}: {}", path, std::strerror(errno)));
-    }
-    close(fd);
-    return TemporaryName(path);
-  }
-  TemporaryName(TemporaryName&& other) noexcept : path_(std::move(other.path_)) {
-    other.path_.clear();
-  }
-  TemporaryName(const TemporaryName&) = delete;
-  TemporaryName& operator=(const TemporaryName&) = delete;
-  TemporaryName& operator=(TemporaryName&&) = delete;
-  ~TemporaryName() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  explicit TemporaryName(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
-
 }  // namespace
 
 std::int64_t GatheredStatistics::size() const {
@@ -208,7 +173,8 @@ Result<GatheredStatistics> GatherByWorker(const QuantizeOptions& options,
                                           const std::vector<InputRequest>& requests,
                                           const InputStatisticsOptions& gather,
                                           const WorkerOptions& worker, Progress& progress) {
-  QB_TRY(const TemporaryName name, TemporaryName::Make());
+  QB_TRY(const ScratchFolder scratch, ScratchFolder::Make());
+  const fs::path file = scratch.path() / "statistics";
   Json list = Json::Array{};
   for (const InputRequest& request : requests) list.Append(ToJson(request));
   const Json request = Json::MakeObject()
@@ -221,7 +187,7 @@ Result<GatheredStatistics> GatherByWorker(const QuantizeOptions& options,
                            .Set("patches", gather.patches_per_sample)
                            .Set("threads", gather.threads)
                            .Set("requests", std::move(list))
-                           .Set("file", name.path().string());
+                           .Set("file", file.string());
   const WorkerResult result = RunWorker(request, worker, progress);
   if (result.outcome != Outcome::kOk) {
     return Error(result.code, Format("watching {}: {}", options.model.string(), result.reason));
@@ -229,7 +195,7 @@ Result<GatheredStatistics> GatherByWorker(const QuantizeOptions& options,
   GatheredStatistics gathered;
   gathered.entries_ = result.reply["entries"];
   gathered.samples_ = result.reply["samples"].AsInt();
-  QB_TRY(gathered.file_, MappedFile::Open(name.path()));
+  QB_TRY(gathered.file_, MappedFile::Open(file));
   return gathered;
 }
 

@@ -9,11 +9,7 @@
 #include "run/scratch_folder.h"
 
 namespace quantbench {
-namespace {
-
 namespace fs = std::filesystem;
-
-}  // namespace
 
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress) {
   (void)progress;
@@ -27,8 +23,7 @@ Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& pro
 }
 
 Result<Model> LoadedModel(const fs::path& model, const WorkerOptions& worker, Progress& progress) {
-  const ScratchFolder scratch;
-  QB_OK(MakeFolders(scratch.path()));
+  QB_TRY(const ScratchFolder scratch, ScratchFolder::Make());
   const fs::path optimized = scratch.path() / "optimized.onnx";
   const Json request = Json::MakeObject()
                            .Set("op", "optimize")

@@ -1,39 +1,29 @@
 // A folder for what only the running command needs.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
-#include <system_error>
+#include <utility>
 
-#include <unistd.h>
-
-#include "quantbench/base/format.h"
+#include "quantbench/base/status.h"
 
 namespace quantbench {
 
-// The name of a folder of this process's own beneath the system's temporary folder; whatever was
-// made there goes with the object.
+// A new folder beneath the system's temporary folder, under a name that nobody had and closed to
+// other users. It goes with the object, and all that was made in it; what is mapped stays mapped.
 class ScratchFolder {
  public:
-  ScratchFolder()
-      : path_(std::filesystem::temp_directory_path() /
-              Format("quantbench-{}-{}", static_cast<int>(getpid()), Next())) {}
+  // kIo: there is no temporary folder, or it cannot be written to.
+  [[nodiscard]] static Result<ScratchFolder> Make();
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ScratchFolder(ScratchFolder&&) = delete;
   ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  ~ScratchFolder();
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  static int Next() {
-    static std::atomic<int> next = 0;
-    return next++;
-  }
-  std::filesystem::path path_;
+  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;  // empty: moved from
 };
 
 }  // namespace quantbench

@@ -180,6 +180,12 @@ TEST_F(CommandLine, OutputsThatCannotBeWrittenAreMachineErrors) {
   EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
 }
 
+TEST_F(CommandLine, WithoutATemporaryFolderItSaysWhatToSet) {
+  const Ran ran = Run("inspect " + kCnn + " --loaded", "env TMPDIR=/nowhere");
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_NE(ran.err.find("set TMPDIR"), std::string::npos) << ran.err;
+}
+
 TEST_F(CommandLine, ReadOnlyFoldersAreMachineErrors) {
   fs::create_directories(folder_ / "locked");
   fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
