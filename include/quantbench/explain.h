@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,16 +22,24 @@ struct ProfiledOperator {
   std::string op_type;
   std::vector<ValueFacts> inputs;  // those that are there, in order
   std::vector<ValueFacts> outputs;
-  double us = 0;  // a run of the model: mean of the fastest four fifths of its calls, times calls
-  double calls = 0;  // a run
+  double us = 0;        // a run of the model: MeanOfFastest of its calls, times calls
+  double error_us = 0;  // standard error of that
+  double calls = 0;     // a run
 };
+
+// Interruptions only lengthen, so only the fastest quarter of the times is believed; 0 of none.
+// `error`, where it is asked for, becomes the standard error of that mean.
+[[nodiscard]] double MeanOfFastest(std::vector<double> times, double* error = nullptr);
 
 struct ModelProfile {
   std::vector<ProfiledOperator> operators;  // in the order of their first execution
-  double run_us = 0;  // a run as the profiler saw it: mean of the fastest four fifths
+  // A run's time outside of operators: before the first, between them, after the last. Each of
+  // these gaps is a MeanOfFastest of its own: what interrupts a run falls into one gap of one run.
+  double between_us = 0;
   std::int64_t runs = 0;
 
   [[nodiscard]] double operators_us() const;
+  [[nodiscard]] double run_us() const { return operators_us() + between_us; }
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static Result<ModelProfile> FromJson(const Json& json);
 };
@@ -58,13 +67,49 @@ enum class OperatorClass : std::uint8_t {
 struct ProfiledModel {
   const Model* optimized = nullptr;
   ModelProfile profile;
-  double unprofiled_us = 0;  // a run without the profiler: mean of the fastest four fifths
+  double unprofiled_us = 0;  // a run without the profiler, a MeanOfFastest
 };
 
 struct ClassTime {
   OperatorClass what = OperatorClass::kFloat;
   std::int64_t operators = 0;
   double us = 0;
+};
+
+// Layers of a family gain alike by quantizing.
+enum class LayerFamily : std::uint8_t { kProduct, kConvolution, kDepthwise, kRecurrence };
+[[nodiscard]] std::string_view Name(LayerFamily family);  // "product", "convolution", ...
+
+// Why a layer stayed float or is not faster. The tests: src/explain/reasons.cc.
+enum class ReasonKind : std::uint8_t {
+  kNone,
+  kMissing,             // not in the quantized model
+  kNoIntegerKernel,     // the engine has none for this operator
+  kFewBitsAsFloats,     // MatMulNBits that decodes its weights in every run
+  kFusionBlocked,       // stands between codes, runs on floats
+  kComputedOperands,    // both operands are computed in the run
+  kFloat16Weights,      // computed as float32
+  kLeftFloat,           // float weights: the quantizer left it out
+  kSignedActivations,   // s8 on x86
+  kDepthwiseInteger,    // depthwise as ConvInteger
+  kDepthwise,           // few products an output, bound by its kernel
+  kDynamicConvolution,  // ConvInteger
+  kUnsignedWeights,     // u8 on x86
+  kFewTerms,            // short sums
+  kSmallWork,           // as much overhead as work
+  kBlocksDecoded,       // weights in blocks, decoded again for many rows
+  kDynamic,             // input quantized in every run
+  kNoDotProducts,       // of this processor
+  kUnexplained,         // slower, and no test says why
+  kAround,              // a faster kernel, eaten up by what is around it
+};
+[[nodiscard]] std::string_view Name(ReasonKind kind);  // "signed activations", ...
+
+// A time that is expected, and between which times it may lie.
+struct Forecast {
+  double us = 0;
+  double low_us = 0;
+  double high_us = 0;
 };
 
 // One product, convolution or recurrence of the original and what became of it. Operators that
@@ -79,8 +124,28 @@ struct LayerTime {
   double quantized_us = 0;
   double around_original_us = 0;  // operators after it, up to the next layer
   double around_quantized_us = 0;
+  double error_us = 0;  // standard error of quantized_us less original_us
+  LayerFamily family = LayerFamily::kProduct;
+  ReasonKind kind = ReasonKind::kNone;
   std::string why;   // it stayed float or is not faster; empty: neither
   std::string cure;  // what to do
+
+  [[nodiscard]] double original_with_around_us() const { return original_us + around_original_us; }
+  [[nodiscard]] double quantized_with_around_us() const {
+    return quantized_us + around_quantized_us;
+  }
+};
+
+// What one kind of reason costs: the layers that have it, with what is around them.
+struct Blame {
+  ReasonKind kind = ReasonKind::kNone;
+  std::int64_t layers = 0;
+  double original_us = 0;
+  double quantized_us = 0;
+  std::string cure;
+  // Expected of these layers once cured; none where no cure is known or nothing here is like a
+  // cured layer.
+  std::optional<Forecast> cured_us;
 };
 
 // Of one of the two models.
@@ -97,7 +162,16 @@ struct SpeedExplanation {
   SideOfExplanation original;
   SideOfExplanation quantized;
   std::vector<LayerTime> layers;  // in the order of the quantized model
+  std::vector<Blame> blames;      // the costliest first
+  // Of a run of the quantized model once everything that has a forecast is cured.
+  std::optional<Forecast> cured_run_us;
 };
+
+// Kinds of reasons summed over layers, and what curing them promises. A cure of a layer that should
+// be float makes it the original's; a cure of one that should be an integer kernel makes it as much
+// faster as the layers of its family that have no reason: their median, and their quartiles for low
+// and high. A family needs three of them. Fills blames and cured_run_us.
+void Forecasts(SpeedExplanation* explanation);
 
 // `isa`: the instruction sets of the machine, as DescribeEnvironment has them.
 [[nodiscard]] SpeedExplanation ExplainSpeed(const ProfiledModel& original,

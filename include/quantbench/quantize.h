@@ -316,6 +316,19 @@ struct ApplyOptions {
 [[nodiscard]] Result<Model> ApplyPlan(Model prepared, const Plan& plan,
                                       const ApplyOptions& options = {});
 
+// An operator of a loaded graph, whoever quantized it, whose int8 weights can make VPMADDUBSW
+// saturate at some activation codes (u8, up to 255): a wrong sum without a word.
+struct SaturatingLayer {
+  std::string name;
+  std::string op_type;
+  std::int64_t outputs = 0;
+  std::int64_t unsafe_outputs = 0;  // of these; at least 1
+};
+// Exact for the codes in the graph; operators in subgraphs are not looked at.
+[[nodiscard]] std::vector<SaturatingLayer> FindSaturating(const Graph& graph);
+// Whether this processor is one where they can: x64 with AVX2 and without VNNI.
+[[nodiscard]] bool HostSaturatesPairs();
+
 // The session entries that a model made by ApplyPlan asks for.
 [[nodiscard]] std::map<std::string, std::string> EngineOptionsOf(const Model& model);
 

@@ -277,11 +277,17 @@ struct ExplainSpeedOptions {
   Cell cell;
   InputSource input;
 };
+struct ExplainedSpeed {
+  SpeedExplanation speed;
+  std::vector<SaturatingLayer> saturating;  // of the quantized model as loaded; only where they can
+  double contention =
+      1;  // wall over CPU time of runs with one thread; with several it is not known
+};
 // What the engine's profiles of both models say, taken in one worker, in turn. kEngine when one
 // does not load or run.
-[[nodiscard]] Result<SpeedExplanation> ExplainSpeedOf(const ExplainSpeedOptions& options,
-                                                      const WorkerOptions& worker,
-                                                      Progress& progress);
+[[nodiscard]] Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
+                                                    const WorkerOptions& worker,
+                                                    Progress& progress);
 
 // --- selftest ---
 

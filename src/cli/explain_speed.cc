@@ -88,6 +88,26 @@ Table LayersOf(const SpeedExplanation& explanation) {
   return table;
 }
 
+// "12.3 (10.0 to 15.0)".
+std::string Expected(const Forecast& forecast) {
+  return Format("{:.1f} ({:.1f} to {:.1f})", forecast.us, forecast.low_us, forecast.high_us);
+}
+
+Table BlamesOf(const SpeedExplanation& explanation) {
+  Table table;
+  table.title = "Why it is not faster";
+  table.columns = {{"reason", false},          {"layers"},       {"original µs"},
+                   {"quantized µs"},           {"% of the run"}, {"expected µs"},
+                   {"what to do", false, true}};
+  for (const Blame& blame : explanation.blames) {
+    table.rows.push_back(
+        {std::string(Name(blame.kind)), Format("{}", blame.layers), Micros(blame.original_us),
+         Micros(blame.quantized_us), ShareOf(blame.quantized_us, explanation.quantized.run_us),
+         blame.cured_us ? Expected(*blame.cured_us) : "-", blame.cure.empty() ? "-" : blame.cure});
+  }
+  return table;
+}
+
 // What has a reason, the most time first.
 Table ReasonsOf(const SpeedExplanation& explanation, std::size_t most, std::size_t* left) {
   std::vector<const LayerTime*> layers;
@@ -95,21 +115,51 @@ Table ReasonsOf(const SpeedExplanation& explanation, std::size_t most, std::size
     if (!layer.why.empty()) layers.push_back(&layer);
   }
   std::stable_sort(layers.begin(), layers.end(), [](const LayerTime* a, const LayerTime* b) {
-    return a->quantized_us + a->around_quantized_us > b->quantized_us + b->around_quantized_us;
+    return a->quantized_with_around_us() > b->quantized_with_around_us();
   });
   *left = layers.size() > most ? layers.size() - most : 0;
   layers.resize(layers.size() - *left);
   Table table;
   table.title = "Layers that stayed float or are not faster";
-  table.columns = {{"layer", false},           {"operator", false}, {"original µs"},
-                   {"quantized µs"},           {"% of the run"},    {"why", false, true},
-                   {"what to do", false, true}};
+  table.columns = {{"layer", false}, {"operator", false}, {"original µs"},
+                   {"quantized µs"}, {"% of the run"},    {"why", false, true}};
   for (const LayerTime* layer : layers) {
     table.rows.push_back({layer->layer, layer->quantized.empty() ? "-" : layer->quantized,
                           Micros(layer->original_us), Micros(layer->quantized_us),
-                          ShareOf(layer->quantized_us, explanation.quantized.run_us), layer->why,
-                          layer->cure.empty() ? "-" : layer->cure});
+                          ShareOf(layer->quantized_us, explanation.quantized.run_us), layer->why});
   }
+  return table;
+}
+
+// Those with the largest part of unsafe outputs first.
+Table SaturatingOf(std::vector<SaturatingLayer> layers, std::size_t most) {
+  const auto part = [](const SaturatingLayer& layer) {
+    return static_cast<double>(layer.unsafe_outputs) / static_cast<double>(layer.outputs);
+  };
+  std::stable_sort(layers.begin(), layers.end(),
+                   [&](const auto& a, const auto& b) { return part(a) > part(b); });
+  layers.resize(std::min(layers.size(), most));
+  Table table;
+  table.title = "Layers whose sums can saturate on this processor";
+  table.columns = {{"layer", false}, {"operator", false}, {"outputs"}, {"of these can saturate"}};
+  for (const SaturatingLayer& layer : layers) {
+    table.rows.push_back({layer.name, layer.op_type, Format("{}", layer.outputs),
+                          Format("{}", layer.unsafe_outputs)});
+  }
+  return table;
+}
+
+// What curing promises; no rows when nothing can be forecast.
+Table PromiseOf(const SpeedExplanation& told) {
+  Table table;
+  table.title = "With all that has an expected time cured";
+  table.columns = {
+      {"quantized µs"}, {"expected µs"}, {"times as fast as now"}, {"at least"}, {"at most"}};
+  if (!told.cured_run_us || told.cured_run_us->low_us <= 0) return table;
+  const double now = told.quantized.run_us;
+  const Forecast& run = *told.cured_run_us;
+  table.rows.push_back({Micros(now), Micros(run.us), Format("{:.3f}", now / run.us),
+                        Format("{:.3f}", now / run.high_us), Format("{:.3f}", now / run.low_us)});
   return table;
 }
 
@@ -117,20 +167,38 @@ Table ReasonsOf(const SpeedExplanation& explanation, std::size_t most, std::size
 
 int ShowSpeed(const ExplainSpeedOptions& options, const WorkerOptions& worker, bool all,
               OutputFormat format, Terminal& terminal) {
-  const auto explanation = ExplainSpeedOf(options, worker, terminal);
-  if (!explanation.ok()) return terminal.Fail(explanation.error(), format);
-  const SpeedExplanation& told = explanation.value();
+  const auto explained = ExplainSpeedOf(options, worker, terminal);
+  if (!explained.ok()) return terminal.Fail(explained.error(), format);
+  const SpeedExplanation& told = explained.value().speed;
   constexpr std::size_t kMostReasons = 12;
   const bool whole = all || format == OutputFormat::kJson || format == OutputFormat::kCsv;
   std::size_t left = 0;
   std::vector<Table> tables = {ClassesTable(told)};
   if (whole) tables.push_back(LayersOf(told));
+  if (!told.blames.empty()) tables.push_back(BlamesOf(told));
+  if (Table promise = PromiseOf(told); !promise.rows.empty()) tables.push_back(std::move(promise));
   tables.push_back(ReasonsOf(told, whole ? told.layers.size() : kMostReasons, &left));
+  const std::vector<SaturatingLayer>& saturating = explained.value().saturating;
+  if (!saturating.empty()) {
+    tables.push_back(SaturatingOf(saturating, whole ? saturating.size() : kMostReasons));
+  }
   terminal.Print(Render(tables, format));
   terminal.Note(
       Format("profiling made the original {:+.1f} % and the quantized model {:+.1f} % "
              "slower; shares are of profiled runs, `quantbench bench` measures the ratio",
              100 * told.original.overhead(), 100 * told.quantized.overhead()));
+  constexpr double kDisturbed = 1.1;
+  if (explained.value().contention > kDisturbed) {
+    terminal.Note(
+        Format("other processes were busy (runs took {:.2f} times their CPU time): times of "
+               "long operators are too long, measure again when the machine is quiet",
+               explained.value().contention));
+  }
+  if (!saturating.empty()) {
+    terminal.Note(
+        "sums that saturate are wrong without a word: write 7-bit weights (quantbench "
+        "quantize repairs these layers), or use a processor with VNNI");
+  }
   if (left > 0) terminal.Note(Format("{} more layers: --all", left));
   return kExitDone;
 }

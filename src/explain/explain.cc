@@ -2,6 +2,7 @@
 #include "quantbench/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <unordered_map>
 
@@ -18,7 +19,16 @@ struct TimedLayer {
   std::size_t op = 0;  // of the profile
   std::int64_t macs = 0;
   double us = 0;
+  double error_us = 0;
   double around_us = 0;
+};
+
+// The layers of one side of a pair, summed.
+struct Joined {
+  double us = 0;
+  double error_us = 0;
+  double around_us = 0;
+  std::string types;  // of their operators
 };
 
 // One model: its operators with the nodes they are.
@@ -55,8 +65,8 @@ class Side {
     SideOfExplanation side;
     side.classes = times_;
     side.operators_us = model_.profile.operators_us();
-    side.run_us = model_.profile.run_us;
-    side.unattributed_us = std::max(0.0, side.run_us - side.operators_us);
+    side.run_us = model_.profile.run_us();
+    side.unattributed_us = model_.profile.between_us;
     side.unprofiled_us = model_.unprofiled_us;
     return side;
   }
@@ -70,7 +80,7 @@ class Side {
     time.us += op.us;
     const std::int64_t macs = MacsOf(op);
     if (macs > 0) {
-      layers_.push_back({place, macs, op.us, 0});
+      layers_.push_back({place, macs, op.us, op.error_us, 0});
     } else if (!layers_.empty()) {
       layers_.back().around_us += op.us;
     }
@@ -120,44 +130,68 @@ class Side {
   std::vector<ClassTime> times_;
 };
 
-// Adds the layers of one side to a row; its names are those of the first.
-void Join(const Side& side, const std::vector<std::size_t>& members, double* us, double* around,
-          std::string* types) {
+Joined Join(const Side& side, const std::vector<std::size_t>& members) {
+  Joined sum;
   for (const std::size_t member : members) {
     const TimedLayer& layer = side.layers()[member];
-    *us += layer.us;
-    *around += layer.around_us;
+    sum.us += layer.us;
+    sum.error_us = std::hypot(sum.error_us, layer.error_us);
+    sum.around_us += layer.around_us;
     const std::string& type = side.OperatorOf(layer).op_type;
-    if (types->empty()) {
-      *types = type;
-    } else if (!types->ends_with(type)) {
-      *types += " + " + type;
+    if (sum.types.empty()) {
+      sum.types = type;
+    } else if (!sum.types.ends_with(type)) {
+      sum.types += " + " + type;
     }
   }
-  if (members.size() > 1) *types += " x" + std::to_string(members.size());
+  if (members.size() > 1) sum.types += " x" + std::to_string(members.size());
+  return sum;
+}
+
+LayerFamily FamilyOf(const ProfiledOperator& op, const Node* node) {
+  const std::string& type = op.op_type;
+  if (type.find("LSTM") != std::string::npos || type == "GRU" || type == "RNN") {
+    return LayerFamily::kRecurrence;
+  }
+  if (type.find("Conv") == std::string::npos) return LayerFamily::kProduct;
+  const std::int64_t groups = node == nullptr ? 1 : node->IntAttribute("group", 1);
+  const bool one_each = groups > 1 && !op.outputs.empty() && op.outputs[0].shape &&
+                        std::ranges::count(*op.outputs[0].shape, groups) > 0;
+  return one_each ? LayerFamily::kDepthwise : LayerFamily::kConvolution;
 }
 
 LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quantized,
                  std::string_view isa) {
   LayerTime row;
-  Join(original, pair.original, &row.original_us, &row.around_original_us, &row.original);
-  Join(quantized, pair.quantized, &row.quantized_us, &row.around_quantized_us, &row.quantized);
+  const Joined before = Join(original, pair.original);
+  const Joined after = Join(quantized, pair.quantized);
+  row.original_us = before.us;
+  row.around_original_us = before.around_us;
+  row.original = before.types;
+  row.quantized_us = after.us;
+  row.around_quantized_us = after.around_us;
+  row.quantized = after.types;
+  row.error_us = std::hypot(before.error_us, after.error_us);
   const bool has_original = !pair.original.empty();
   const Side& named = has_original ? original : quantized;
   const std::vector<std::size_t>& members = has_original ? pair.original : pair.quantized;
-  row.layer = named.OperatorOf(named.layers()[members.front()]).name;
+  const ProfiledOperator& first = named.OperatorOf(named.layers()[members.front()]);
+  row.layer = first.name;
+  row.family = FamilyOf(first, named.NodeOf(first));
   for (const std::size_t member : members) row.macs += named.layers()[member].macs;
   if (pair.quantized.empty()) {
+    row.kind = ReasonKind::kMissing;
     row.why = "not in the quantized model, or not as many MACs";
     return row;
   }
   const ProfiledOperator& op = quantized.OperatorOf(quantized.layers()[pair.quantized.front()]);
   const Node* node = quantized.NodeOf(op);
   row.what = ClassOf(op, node);
-  Reason reason =
-      ReasonOf({&op, node, &quantized.graph(), &quantized.index(), row.what, row.macs,
-                row.original_us, row.quantized_us, row.around_quantized_us, row.around_original_us},
-               isa);
+  Reason reason = ReasonOf(
+      {&op, node, &quantized.graph(), &quantized.index(), row.what, row.macs, row.original_us,
+       row.quantized_us, row.around_quantized_us, row.around_original_us, row.error_us},
+      isa);
+  row.kind = reason.kind;
   row.why = std::move(reason.why);
   row.cure = std::move(reason.cure);
   return row;
@@ -179,6 +213,7 @@ SpeedExplanation ExplainSpeed(const ProfiledModel& original, const ProfiledModel
   for (const PairedLayer& pair : PairLayers(before.Keys(), after.Keys())) {
     explanation.layers.push_back(TimeOf(pair, before, after, isa));
   }
+  Forecasts(&explanation);
   return explanation;
 }
 

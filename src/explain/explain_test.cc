@@ -1,6 +1,8 @@
 // Profiles read, operators classed, layers paired, reasons given: on profiles written by hand.
 #include "quantbench/explain.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,29 +18,40 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::ModelBuilder;
 
-Json KernelEvent(std::string_view node, std::string_view op, double us) {
+Json KernelEvent(std::string_view node, std::string_view op, double start, double us) {
   const Json values = Json::Parse(R"([{"float":[2,3]},{"int8":[3,4]}])").value();
   return Json::MakeObject()
       .Set("cat", "Node")
       .Set("name", Format("{}_kernel_time", node))
+      .Set("ts", start)
       .Set("dur", us)
       .Set("args", Json::MakeObject()
                        .Set("op_name", op)
                        .Set("input_type_shape", values)
                        .Set("output_type_shape", Json::Array{}));
 }
-Json RunEvent(double us) {
-  return Json::MakeObject().Set("cat", "Session").Set("name", "model_run").Set("dur", us);
+Json RunEvent(double start, double us) {
+  return Json::MakeObject()
+      .Set("cat", "Session")
+      .Set("name", "model_run")
+      .Set("ts", start)
+      .Set("dur", us);
 }
 
-TEST(Profile, IsAMeanOfTheFastestRunsAfterTheWarmUp) {
+TEST(Profile, IsAMeanOfTheFastestQuarterAfterTheWarmUp) {
   Json events = Json::Array{};
-  const std::vector<double> times = {900, 10, 12, 11, 13, 500};  // the first run warms up
-  for (const double us : times) {
-    events.Append(KernelEvent("fc", "MatMulInteger", us));
-    events.Append(KernelEvent("body", "Add", 2));
-    events.Append(KernelEvent("body", "Add", 2));
-    events.Append(RunEvent(us + 6));
+  // The first run warms up. 400 us of the last are an interruption between two operators.
+  const std::vector<double> times = {900, 10, 12, 13, 500, 14};
+  double now = 1000;
+  for (std::size_t run = 0; run < times.size(); ++run) {
+    const double us = times[run];
+    const double interrupted = run + 1 == times.size() ? 400 : 0;
+    const double body = now + 1 + us + 3 + interrupted;
+    events.Append(KernelEvent("fc", "MatMulInteger", now + 1, us));
+    events.Append(KernelEvent("body", "Add", body, 2));
+    events.Append(KernelEvent("body", "Add", body + 2, 2));
+    events.Append(RunEvent(now, body + 4 + 5 - now));
+    now = body + 100;
   }
   const auto profile = ReadProfile(events, 1);
   ASSERT_TRUE(profile.ok());
@@ -46,11 +59,13 @@ TEST(Profile, IsAMeanOfTheFastestRunsAfterTheWarmUp) {
   ASSERT_EQ(profile.value().operators.size(), 2U);
   const ProfiledOperator& fc = profile.value().operators[0];
   EXPECT_EQ(fc.name, "fc");
-  EXPECT_DOUBLE_EQ(fc.us, 11.5);  // without 500
+  EXPECT_DOUBLE_EQ(fc.us, 11);  // of 10 and 12
+  EXPECT_DOUBLE_EQ(fc.error_us, 1);
   EXPECT_THAT(*fc.inputs[1].shape, ElementsAre(3, 4));
   EXPECT_EQ(fc.inputs[1].type, DataType::kInt8);
   EXPECT_DOUBLE_EQ(profile.value().operators[1].us, 4);  // twice a run
-  EXPECT_DOUBLE_EQ(profile.value().run_us, 17.5);
+  EXPECT_DOUBLE_EQ(profile.value().between_us, 1 + 3 + 0 + 5);
+  EXPECT_DOUBLE_EQ(profile.value().run_us(), 24);
 
   const auto again = ModelProfile::FromJson(profile.value().ToJson());
   ASSERT_TRUE(again.ok());
@@ -98,12 +113,29 @@ TEST(PairLayers, FindsWhatMultipliesAsMuchInTheSameOrder) {
   EXPECT_THAT(of(3), ElementsAre(5));
 }
 
+TEST(PairLayers, BranchesThatRunInAnotherOrderFindEachOther) {
+  const std::vector<LayerKey> original = {
+      {10, "/b1/conv1"}, {90, "/b1/conv2"}, {50, "/b1/down_nchwc"}, {50, "/b1/conv3"},
+      {50, "/b2/conv1"}, {90, "/b2/conv2"}, {50, "/b2/conv3"}};
+  const std::vector<LayerKey> quantized = {
+      {50, "/b1/down_token_1"}, {10, "/b1/conv1_2"}, {90, "/b1/conv2_3"}, {50, "/b1/conv3_4"},
+      {50, "/b2/conv1_5"},      {90, "/b2/conv2_6"}, {50, "/b2/conv3_7"}};
+  const std::vector<PairedLayer> pairs = PairLayers(original, quantized);
+  ASSERT_EQ(pairs.size(), original.size());
+  for (const PairedLayer& pair : pairs) {
+    ASSERT_EQ(pair.original.size(), 1U);
+    ASSERT_EQ(pair.quantized.size(), 1U);
+    const std::string& name = original[pair.original.front()].name;
+    EXPECT_EQ(quantized[pair.quantized.front()].name.substr(0, 6), name.substr(0, 6)) << name;
+  }
+}
+
 // A model of one layer as the engine would run it, and a profile of it.
 struct Planted {
   Model model;
   ModelProfile profile;
 
-  [[nodiscard]] ProfiledModel Of() const { return {&model, profile, profile.run_us}; }
+  [[nodiscard]] ProfiledModel Of() const { return {&model, profile, profile.run_us()}; }
 };
 
 ValueFacts Value(DataType type, Shape shape) {
@@ -120,8 +152,9 @@ Planted FloatProduct(double us) {
        {Value(DataType::kFloat32, {8, 256}), Value(DataType::kFloat32, {256, 512})},
        {Value(DataType::kFloat32, {8, 512})},
        us,
+       0,
        1}};
-  planted.profile.run_us = us + 10;
+  planted.profile.between_us = 10;
   planted.profile.runs = 5;
   return planted;
 }
@@ -133,15 +166,16 @@ Planted IntegerProduct(double us, DataType activations) {
                builder.Constant("w", Tensor::Make(DataType::kInt8, {256, 512}).value())});
   Planted planted{builder.Build(), {}};
   planted.profile.operators = {
-      {"q", "DynamicQuantizeLinear", {Value(DataType::kFloat32, {8, 256})}, {}, 5, 1},
+      {"q", "DynamicQuantizeLinear", {Value(DataType::kFloat32, {8, 256})}, {}, 5, 0, 1},
       {"fc_quant",
        "MatMulInteger",
        {Value(activations, {8, 256}), Value(DataType::kInt8, {256, 512})},
        {Value(DataType::kInt32, {8, 512})},
        us,
+       0,
        1},
-      {"scale", "Mul", {Value(DataType::kFloat32, {8, 512})}, {}, 7, 1}};
-  planted.profile.run_us = us + 14;
+      {"scale", "Mul", {Value(DataType::kFloat32, {8, 512})}, {}, 7, 0, 1}};
+  planted.profile.between_us = 2;
   planted.profile.runs = 5;
   return planted;
 }
@@ -198,6 +232,53 @@ TEST(ExplainSpeed, NamesTheOperatorThatBlocksAFusion) {
   ASSERT_EQ(told.layers.size(), 1U);
   EXPECT_THAT(told.layers[0].why, HasSubstr("Sigmoid reads its output"));
   EXPECT_THAT(told.layers[0].cure, HasSubstr("before Sigmoid"));
+}
+
+LayerTime Layer(LayerFamily family, ReasonKind kind, double original, double quantized) {
+  LayerTime layer;
+  layer.what = OperatorClass::kInteger;
+  layer.family = family;
+  layer.kind = kind;
+  layer.original_us = original;
+  layer.quantized_us = quantized;
+  return layer;
+}
+
+TEST(Forecasts, ALayerIsCuredToWhatTheHealthyOnesOfItsFamilyGain) {
+  SpeedExplanation told;
+  told.quantized.run_us = 1000;
+  for (const double quantized : {40, 50, 60}) {
+    told.layers.push_back(Layer(LayerFamily::kProduct, ReasonKind::kNone, 100, quantized));
+  }
+  told.layers.push_back(Layer(LayerFamily::kProduct, ReasonKind::kSignedActivations, 200, 600));
+  told.layers.push_back(Layer(LayerFamily::kProduct, ReasonKind::kLeftFloat, 100, 100));
+  // No healthy layer of its family, and a reason without a cure: neither has a forecast.
+  told.layers.push_back(Layer(LayerFamily::kConvolution, ReasonKind::kSignedActivations, 10, 20));
+  told.layers.push_back(Layer(LayerFamily::kDepthwise, ReasonKind::kDepthwise, 30, 35));
+  // A cure that is to leave it in float needs no other layer.
+  told.layers.push_back(Layer(LayerFamily::kDepthwise, ReasonKind::kDepthwiseInteger, 20, 100));
+  Forecasts(&told);
+  ASSERT_EQ(told.blames.size(), 4U);
+  const Blame& signs = told.blames.front();
+  EXPECT_EQ(signs.kind, ReasonKind::kSignedActivations);
+  EXPECT_EQ(signs.layers, 2);
+  EXPECT_DOUBLE_EQ(signs.original_us, 210);
+  EXPECT_DOUBLE_EQ(signs.quantized_us, 620);
+  ASSERT_TRUE(signs.cured_us);
+  EXPECT_DOUBLE_EQ(signs.cured_us->us, 100 + 20);  // the other stays as it is
+  EXPECT_DOUBLE_EQ(signs.cured_us->high_us, 120 + 20);
+  EXPECT_EQ(told.blames.back().kind, ReasonKind::kDepthwise);
+  EXPECT_FALSE(told.blames.back().cured_us);
+  ASSERT_TRUE(told.cured_run_us);
+  EXPECT_DOUBLE_EQ(told.cured_run_us->us, 1000 - (600 - 100) - (100 - 50) - (100 - 20));
+}
+
+TEST(Forecasts, WithoutAReasonThereIsNothingToCure) {
+  SpeedExplanation told;
+  told.layers.push_back(Layer(LayerFamily::kProduct, ReasonKind::kNone, 100, 50));
+  Forecasts(&told);
+  EXPECT_TRUE(told.blames.empty());
+  EXPECT_FALSE(told.cured_run_us);
 }
 
 }  // namespace

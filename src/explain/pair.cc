@@ -16,9 +16,12 @@ struct Step {
   std::uint8_t quantized = 0;
 };
 
-bool ContainEachOther(const std::string& a, const std::string& b) {
-  if (a.empty() || b.empty()) return false;
-  return a.find(b) != std::string::npos || b.find(a) != std::string::npos;
+// How much of two names is the same from the front: 0 to 1.
+double Likeness(const std::string& a, const std::string& b) {
+  const std::size_t longest = std::max(a.size(), b.size());
+  if (longest == 0) return 0;
+  const auto ends = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return static_cast<double>(ends.first - a.begin()) / static_cast<double>(longest);
 }
 
 class Aligner {
@@ -83,9 +86,9 @@ class Aligner {
       b += static_cast<double>(quantized_[j - k].macs);
     if (a <= 0 || b <= 0 || std::fabs(a - b) > std::max(a, b) / 4) return -1;
     const bool single = of_original == 1 && of_quantized == 1;
-    const bool named = single && ContainEachOther(original_[i - 1].name, quantized_[j - 1].name);
+    const double named = single ? Likeness(original_[i - 1].name, quantized_[j - 1].name) : 0;
     const bool exact = a == b;
-    return std::log2(a + 2) * (1 + (named ? 0.5 : 0) + (exact ? 0.25 : 0) + (single ? 0.125 : 0));
+    return std::log2(a + 2) * (1 + named / 2 + (exact ? 0.25 : 0) + (single ? 0.125 : 0));
   }
 
   std::span<const LayerKey> original_;
@@ -95,12 +98,38 @@ class Aligner {
   std::vector<Step> steps_;
 };
 
+// Branches of a graph may run in another order in the other model: what is left alone on both sides
+// is paired where it multiplies as much, the likest names first.
+void PairLeftovers(std::span<const LayerKey> original, std::span<const LayerKey> quantized,
+                   std::vector<PairedLayer>* pairs) {
+  for (PairedLayer& alone : *pairs) {
+    if (!alone.original.empty() || alone.quantized.size() != 1) continue;
+    const LayerKey& wanted = quantized[alone.quantized.front()];
+    PairedLayer* best = nullptr;
+    double likest = -1;
+    for (PairedLayer& other : *pairs) {
+      if (!other.quantized.empty() || other.original.size() != 1) continue;
+      const LayerKey& offered = original[other.original.front()];
+      const double likeness = Likeness(offered.name, wanted.name);
+      if (offered.macs != wanted.macs || likeness <= likest) continue;
+      likest = likeness;
+      best = &other;
+    }
+    if (best != nullptr) std::swap(alone.original, best->original);
+  }
+  std::erase_if(*pairs, [](const PairedLayer& pair) {
+    return pair.original.empty() && pair.quantized.empty();
+  });
+}
+
 }  // namespace
 
 std::vector<PairedLayer> PairLayers(std::span<const LayerKey> original,
                                     std::span<const LayerKey> quantized) {
   if (original.size() <= kMostLayers && quantized.size() <= kMostLayers) {
-    return Aligner(original, quantized).Align();
+    std::vector<PairedLayer> pairs = Aligner(original, quantized).Align();
+    PairLeftovers(original, quantized, &pairs);
+    return pairs;
   }
   std::vector<PairedLayer> alone;
   for (std::size_t i = 0; i < quantized.size(); ++i) alone.push_back({{}, {i}});

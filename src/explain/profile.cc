@@ -1,6 +1,7 @@
 // ONNX Runtime's profile: what it writes of every operator, made a mean a run.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -48,14 +49,6 @@ std::vector<ValueFacts> ValuesIn(const Json& list) {
   return values;
 }
 
-// Interruptions only lengthen: the slowest fifth is left out. Whole microseconds average out.
-double MeanOfFastest(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  values.resize(std::max<std::size_t>(1, values.size() * 4 / 5));
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 // Collects the calls of every operator.
 class ProfileReader {
  public:
@@ -66,31 +59,46 @@ class ProfileReader {
     const std::string& name = event["name"].AsString();
     const double us = event["dur"].AsDouble();
     const std::string& category = event["cat"].AsString();
-    if (category == "Session" && name == kRunEvent) return EndRun(us);
+    if (category == "Session" && name == kRunEvent) return EndRun(event);
     if (category != "Node" || !name.ends_with(kKernelSuffix) || !(us >= 0)) return;
     pending_.push_back(&event);
   }
 
   Result<ModelProfile> Finish() {
-    if (runs_.empty()) return Error(ErrorCode::kMalformed, "the profile holds no run");
-    profile_.runs = static_cast<std::int64_t>(runs_.size());
-    profile_.run_us = MeanOfFastest(runs_);
+    if (profile_.runs == 0) return Error(ErrorCode::kMalformed, "the profile holds no run");
+    const auto runs = static_cast<double>(profile_.runs);
     for (std::size_t i = 0; i < profile_.operators.size(); ++i) {
       ProfiledOperator& op = profile_.operators[i];
-      op.calls = static_cast<double>(calls_[i].size()) / static_cast<double>(profile_.runs);
-      op.us = MeanOfFastest(calls_[i]) * op.calls;
+      op.calls = static_cast<double>(calls_[i].size()) / runs;
+      op.us = MeanOfFastest(calls_[i], &op.error_us) * op.calls;
+      op.error_us *= op.calls;
+    }
+    for (const std::vector<double>& gap : gaps_) {
+      profile_.between_us += MeanOfFastest(gap) * static_cast<double>(gap.size()) / runs;
     }
     return std::move(profile_);
   }
 
  private:
-  void EndRun(double us) {
-    const bool counts = seen_++ >= skip_;
-    if (counts) runs_.push_back(us);
-    for (const Json* event : pending_) {
-      if (counts) AddCall(*event);
+  void EndRun(const Json& run) {
+    if (seen_++ >= skip_) {
+      ++profile_.runs;
+      for (const Json* event : pending_) AddCall(*event);
+      AddGaps(run);
     }
     pending_.clear();
+  }
+
+  void AddGaps(const Json& run) {
+    gaps_.resize(std::max(gaps_.size(), pending_.size() + 1));
+    double done = run["ts"].AsDouble();
+    for (std::size_t i = 0; i < pending_.size(); ++i) {
+      const Json& event = *pending_[i];
+      gaps_[i].push_back(std::max(0.0, event["ts"].AsDouble() - done));
+      done = std::max(done, event["ts"].AsDouble() + event["dur"].AsDouble());
+    }
+    const double end = run["ts"].AsDouble() + run["dur"].AsDouble();
+    gaps_[pending_.size()].push_back(std::max(0.0, end - done));
   }
 
   void AddCall(const Json& event) {
@@ -112,7 +120,7 @@ class ProfileReader {
   std::vector<const Json*> pending_;
   ModelProfile profile_;
   std::vector<std::vector<double>> calls_;  // of every operator
-  std::vector<double> runs_;
+  std::vector<std::vector<double>> gaps_;   // before the first operator, ..., after the last
   std::map<std::string, std::size_t, std::less<>> places_;
 };
 
@@ -126,6 +134,21 @@ Json ValuesToJson(const std::vector<ValueFacts>& values) {
 }
 
 }  // namespace
+
+double MeanOfFastest(std::vector<double> times, double* error) {
+  if (error != nullptr) *error = 0;
+  if (times.empty()) return 0;
+  std::sort(times.begin(), times.end());
+  times.resize((times.size() + 3) / 4);  // whole microseconds average out
+  const auto n = static_cast<double>(times.size());
+  const double mean = std::accumulate(times.begin(), times.end(), 0.0) / n;
+  if (error != nullptr && times.size() > 1) {
+    double squares = 0;
+    for (const double time : times) squares += (time - mean) * (time - mean);
+    *error = std::sqrt(squares / (n - 1) / n);
+  }
+  return mean;
+}
 
 double ModelProfile::operators_us() const {
   double sum = 0;
@@ -146,25 +169,27 @@ Json ModelProfile::ToJson() const {
                     .Set("name", op.name)
                     .Set("op", op.op_type)
                     .Set("us", op.us)
+                    .Set("error_us", op.error_us)
                     .Set("calls", op.calls)
                     .Set("inputs", ValuesToJson(op.inputs))
                     .Set("outputs", ValuesToJson(op.outputs)));
   }
   return Json::MakeObject()
       .Set("runs", runs)
-      .Set("run_us", run_us)
+      .Set("between_us", between_us)
       .Set("operators", std::move(list));
 }
 
 Result<ModelProfile> ModelProfile::FromJson(const Json& json) {
   ModelProfile profile;
   QB_TRY(profile.runs, json.RequireInt("runs", "profile"));
-  QB_TRY(profile.run_us, json.RequireDouble("run_us", "profile"));
+  QB_TRY(profile.between_us, json.RequireDouble("between_us", "profile"));
   for (const Json& entry : json["operators"].AsArray()) {
     ProfiledOperator op;
     op.name = entry["name"].AsString();
     op.op_type = entry["op"].AsString();
     op.us = entry["us"].AsDouble();
+    op.error_us = entry["error_us"].AsDouble();
     op.calls = entry["calls"].AsDouble();
     op.inputs = ValuesIn(entry["inputs"]);
     op.outputs = ValuesIn(entry["outputs"]);

@@ -21,9 +21,11 @@ struct LayerFacts {
   double quantized_us = 0;
   double around_us = 0;           // operators around it in the quantized model
   double around_original_us = 0;  // and in the original
+  double error_us = 0;            // standard error of quantized_us less original_us
 };
 
 struct Reason {
+  ReasonKind kind = ReasonKind::kNone;
   std::string why;
   std::string cure;
 };

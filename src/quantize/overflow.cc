@@ -15,6 +15,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"
 #include "quantbench/graph.h"
+#include "quantbench/quantize.h"
 
 #include "quantize/kernels.h"
 

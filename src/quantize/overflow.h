@@ -69,7 +69,4 @@ struct OverflowReport {
 [[nodiscard]] Result<std::int64_t> ReplaceUnsafePairs(const Tensor& safe, const PairLayout& layout,
                                                       std::int32_t highest_code, Tensor* codes);
 
-// Whether this processor is one of those.
-[[nodiscard]] bool HostSaturatesPairs();
-
 }  // namespace quantbench

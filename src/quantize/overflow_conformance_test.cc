@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "quantbench/quantize.h"
+
 #include "engine_runner.h"
 #include "model_builder.h"
 #include "quantize/overflow.h"
