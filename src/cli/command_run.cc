@@ -16,6 +16,7 @@ struct RunFlags {
   bool retry_failed = false;
   bool dry_run = false;
   WorkerFlags worker;
+  OutputFlag output;
 };
 
 int DryRun(const Study& study, Terminal& terminal) {
@@ -42,7 +43,7 @@ int Run(const RunFlags& flags, Terminal& terminal) {
   terminal.Note(Format("{} cases: {} done now, {} had a record, {} failed{}", done.cases, done.done,
                        done.resumed, done.failed,
                        done.failed > 0 ? "; --retry-failed does them again" : ""));
-  return ShowReport(study.value(), options.results, OutputFormat::kTable, terminal);
+  return ShowReport(study.value(), options.results, flags.output.format(), terminal);
 }
 
 }  // namespace
@@ -63,6 +64,7 @@ Action AddRun(CLI::App& app) {
                "do cases again that failed, or were left out for another's failure");
   app.add_flag("--dry-run", flags->dry_run, "list the cases and do nothing");
   flags->worker.Add(app);
+  flags->output.Add(app, "-o,--output");
   return [flags](Terminal& terminal) { return Run(*flags, terminal); };
 }
 
