@@ -7,6 +7,7 @@
 
 #include "quantbench/base/format.h"
 
+#include "analyse/surprises.h"
 #include "analyse/trouble.h"
 
 namespace quantbench {
@@ -194,6 +195,7 @@ std::vector<Finding> FindFindings(const Analysis& analysis,
   Slower(analysis, &findings);
   Sizes(analysis, &findings);
   Throughput(analysis, &findings);
+  AddSurprises(analysis, &findings);
   AddDisturbances(analysis, &findings);
   AddControls(analysis, &findings);
   AddPatterns(analysis, &findings);
