@@ -132,6 +132,10 @@ struct BenchOptions {
   InputSource input;
   bool control = true;  // the original once more in every process
   bool memory = false;  // also each arm alone: MeasureMemory
+  // A file that keeps what each process measured until the cell is done: called again after an
+  // interruption with the same options on the same `device`, it goes on from there. Empty: none.
+  std::filesystem::path journal;
+  std::string device;
 };
 // Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm
 // that could not be carries its own outcome.

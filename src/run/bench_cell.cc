@@ -9,6 +9,7 @@
 #include "quantbench/run.h"
 
 #include "run/bench_parts.h"
+#include "run/cell_journal.h"
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -25,9 +26,18 @@ class CellRun {
         progress_(progress),
         plan_(options.latency),
         control_(options.control),
-        padding_(options.latency.seed) {}
+        padding_(options.latency.seed),
+        journal_(options.journal, options.device) {}
 
   CaseOutcome Run() {
+    CaseOutcome outcome = Measure();
+    journal_.Remove();
+    return outcome;
+  }
+
+ private:
+  CaseOutcome Measure() {
+    TakeJournal();
     NextStep next = NextProcess(plan_, options_.cell, done_);
     while (!next.stop) {
       const std::int64_t start = SystemClock().NowNs();
@@ -38,9 +48,15 @@ class CellRun {
         next.reason = Format("a later process {}: {}", Name(result.outcome), result.reason);
         break;
       }
-      if (auto taken = Take(result, SystemClock().NowNs() - start); !taken.ok()) {
+      const std::int64_t total_ns = SystemClock().NowNs() - start;
+      if (auto taken = Take(result, total_ns); !taken.ok()) {
         return {Outcome::kFailed, taken.error().message(), taken.error().code(), {}};
       }
+      journal_.Append(Json::MakeObject()
+                          .Set("reply", result.reply)
+                          .Set("total_ns", total_ns)
+                          .Set("peak_bytes", result.peak_bytes)
+                          .Set("control", control_));
       next = NextProcess(plan_, options_.cell, done_);
       const std::string within =
           std::isfinite(next.half_width) ? Format(", within {:.2g} %", next.half_width * 100) : "";
@@ -57,7 +73,24 @@ class CellRun {
     return outcome;
   }
 
- private:
+  // Goes on after the processes of an interrupted call.
+  void TakeJournal() {
+    for (const Json& entry : journal_.Read()) {
+      WorkerResult result;
+      result.outcome = Outcome::kOk;
+      result.reply = entry["reply"];
+      result.peak_bytes = static_cast<std::uint64_t>(entry["peak_bytes"].AsInt());
+      if (!Take(result, entry["total_ns"].AsInt()).ok()) return;
+      control_ = entry["control"].AsBool();
+      (void)padding_.Below(kMostPadding);  // as if it had been started here
+      journal_.Append(entry);
+    }
+    if (!done_.empty()) {
+      progress_.Note(Format("{}: {} processes were measured before the interruption",
+                            options_.cell.Describe(), done_.size()));
+    }
+  }
+
   // Memory may suffice for the arms but not for one copy more.
   bool StartsAgainWithoutControl(const WorkerResult& result) {
     if (result.outcome != Outcome::kOutOfMemory || !control_ || !done_.empty()) return false;
@@ -105,6 +138,7 @@ class CellRun {
   LatencyPlan plan_;
   bool control_;
   Random padding_;
+  CellJournal journal_;
   std::vector<MeasuredProcess> done_;
   Json::Array arms_;
   Json conditions_ = Json::Array{};

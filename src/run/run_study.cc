@@ -8,6 +8,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
 
+#include "run/cell_journal.h"
 #include "run/study_case.h"
 #include "run/sweep_order.h"
 
@@ -168,6 +169,7 @@ Json ReadFrozen(const fs::path& results) {
 Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options,
                               Progress& progress) {
   QB_OK(MakeFolders(options.results / "models"));
+  QB_OK(MakeFolders(options.results / kUnfinished));
   QB_TRY(Store store, Store::Open(options.results));
   StudyContext context;
   context.study = &study;
@@ -187,6 +189,8 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
     QB_TRY(const std::vector<Case> added, AddedCases(study, store));
     QB_OK(loop.Do(added));
   }
+  std::error_code ignored;
+  fs::remove(options.results / kUnfinished, ignored);  // where nothing is left in it
   return loop.outcome();
 }
 

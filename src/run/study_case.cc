@@ -10,6 +10,7 @@
 #include "quantbench/base/format.h"
 
 #include "run/arms.h"
+#include "run/cell_journal.h"
 #include "run/rebatch.h"
 
 namespace quantbench {
@@ -190,7 +191,11 @@ void AddMissing(const std::vector<std::string>& missing, CaseOutcome* outcome) {
 CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const Case& work,
                     Progress& progress) {
   std::vector<std::string> missing;
-  const BenchOptions options = BenchOptionsOf(context, model, work, &missing);
+  BenchOptions options = BenchOptionsOf(context, model, work, &missing);
+  options.journal =
+      context.options->results / kUnfinished / Format("{}.json", KeyOf(context, work));
+  options.device = Format("{} {}", context.environment["host"].AsString(),
+                          context.environment["cpu"].AsString());
   const WorkerOptions worker = WorkerOf(context);
   MemoryForecast& forecast = (*context.forecasts)[model.id];
   if (auto reason = forecast.WhyNot(options.cell, FreeMemory(worker.memory_bytes))) {

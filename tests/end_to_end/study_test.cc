@@ -105,6 +105,29 @@ TEST_F(StudyRun, DoesOnlyWhatHasNoRecordAfterAKill) {
   EXPECT_EQ(records, 5U);
 }
 
+// A cell goes on after the processes that were measured before a kill.
+TEST_F(StudyRun, AKillCostsOneProcessOfACell) {
+  std::string study = SmallStudy();
+  const std::string few = "processes = 2";
+  study.replace(study.find(few), few.size(), "processes = 4\nmax_processes = 4");
+  Put("study.toml", study);
+  const std::string unfinished = "'" + (folder_ / "out/unfinished").string() + "'";
+  const std::string script = "cd '" + folder_.string() +
+                             "' && '" QB_BINARY
+                             "' run study.toml --results out >/dev/null 2>&1 & pid=$!; "
+                             "while kill -0 $pid 2>/dev/null; do ls " +
+                             unfinished +
+                             "/*.json >/dev/null 2>&1 && kill -9 $pid; done; "
+                             "wait $pid 2>/dev/null; true";
+  Put("kill.sh", script);
+  std::system(("bash '" + (folder_ / "kill.sh").string() + "' 2>/dev/null").c_str());
+  ASSERT_TRUE(fs::exists(folder_ / "out/unfinished"));
+  const Ran again = Run("run study.toml --results out");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.err.find("measured before the interruption"), std::string::npos) << again.err;
+  EXPECT_FALSE(fs::exists(folder_ / "out/unfinished"));
+}
+
 TEST_F(StudyRun, AMisspeltKeyIsNamedWithItsPlace) {
   std::string study = SmallStudy();
   study.replace(study.find("repetitions"), 11, "repetitons_");
