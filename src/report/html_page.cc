@@ -11,9 +11,9 @@ namespace quantbench {
 namespace {
 
 constexpr std::string_view kStyle = R"css(
-:root { color-scheme: light dark; --line: #c8c8c8; --soft: #f3f4f6; --warn: #a33; --good: #1a7f37; }
-@media (prefers-color-scheme: dark) { :root { --line: #444; --soft: #22262b; --warn: #f88; --good: #6c9; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #111; --line: #c8c8c8; --soft: #f3f4f6; --warn: #a33; --good: #1a7f37; }
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8e8e8; --line: #444; --soft: #22262b; --warn: #f88; --good: #6c9; } }
+body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
 h1 { line-height: 1.2; margin-bottom: .2rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 .by { margin-top: 0; opacity: .75; }
 .scroll { overflow-x: auto; }
@@ -26,7 +26,7 @@ figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-
 figcaption { font-size: .9rem; opacity: .85; }
 .warning::before { content: "! "; color: var(--warn); font-weight: 700; }
 .refuted { color: var(--warn); font-weight: 600; } .supported { color: var(--good); font-weight: 600; }
-@media print { body { max-width: none; font-size: 11px; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+@media print { :root { color-scheme: light; } body { max-width: none; font-size: 11px; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 )css";
 
 void Heading(std::string_view title, std::string* page) {
