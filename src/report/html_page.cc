@@ -26,7 +26,10 @@ figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-
 figcaption { font-size: .9rem; opacity: .85; }
 .warning::before { content: "! "; color: var(--warn); font-weight: 700; }
 .refuted { color: var(--warn); font-weight: 600; } .supported { color: var(--good); font-weight: 600; }
-@media print { :root { color-scheme: light; } body { max-width: none; font-size: 11px; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+@page { size: A4 landscape; margin: 12mm; }
+@media print { :root { color-scheme: light; } body { max-width: none; font-size: 11px; padding: 0; } h2, caption { break-after: avoid; }
+  figure, tr { break-inside: avoid; } figure svg { max-height: 11cm; width: auto; } .scroll { overflow: visible; }
+  table { font-size: 9px; } th, td { padding: .1rem .3rem; } td { white-space: normal; overflow-wrap: anywhere; } td.n { white-space: nowrap; } }
 )css";
 
 void Heading(std::string_view title, std::string* page) {

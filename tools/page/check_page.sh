@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # check_page.sh REPORT.html [SCREENSHOTS]: looks at a report as its readers do, in headless Chromium.
 #
-# Prints every violation of axe-core (WCAG 2 A and AA and its best practices) in light and dark, at desktop and phone
-# width, every request that would leave the page, and whether the page is wider than a phone; fails when
-# there is one. With a folder it leaves screenshots and the printed page (PDF) there.
-# Needs Debian's chromium, node and npm (axe-core, pinned, is fetched once to the user's cache folder).
+# Prints every mistake of its HTML (HTML Tidy), every violation of axe-core (WCAG 2 A and AA and its best
+# practices) in light and dark, at desktop and phone width, every request that would leave the page, and
+# whether the page is wider than a phone; fails when there is one. With a folder it leaves screenshots and
+# the printed page (PDF) there.
+# Needs Debian's chromium, tidy, node and npm (axe-core, pinned, is fetched once to the user's cache folder).
 set -euo pipefail
 page=$(realpath "$1")
 shots=${2:-}
@@ -39,11 +40,13 @@ addEventListener("load", async () => {
 out.write_text(html.replace("</body>", run + "</body>") if "</body>" in html else html + run)
 PY
 
+bad=0
+tidy -e -q "$page" || bad=1
+
 chrome() {
   chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" "$@" 2>"$work/chromium.log"
 }
 
-bad=0
 for scheme in light dark; do
   for width in 1280 360; do
     dark=
