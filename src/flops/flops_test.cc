@@ -129,7 +129,7 @@ TEST(Flops, OperatorsOfCodesCountTheSameMacsAndTheirScaling) {
   EXPECT_EQ(counted.total.bytes_written, 144);
   EXPECT_EQ(counted.parameters, 108 + 4);  // no scales
   EXPECT_FALSE(counted.operators.front().decoded);
-  EXPECT_EQ(counted.operators.front().weight_bytes, 108 + 4 * 4 + 4 * 4 + 3);  // scales, too
+  EXPECT_EQ(counted.operators.front().weight_bytes, 108 + 4 * 4 + 3 * 4 + 3);  // scales, too
 
   ModelBuilder matmul;
   matmul.Add("MatMulInteger", "m",
