@@ -34,6 +34,9 @@ struct CacheLevel {
 // it does not say.
 [[nodiscard]] std::vector<CacheLevel> ReadCaches(const std::filesystem::path& root = "/");
 
+// "32 KiB", "1.25 MiB": caches are sized in powers of two.
+[[nodiscard]] std::string FormatCacheSize(std::uint64_t bytes);
+
 // Where levels end, out of how fast buffers of growing size are read: a level ends at the last size
 // before the rate falls by more than a fifth. {size in bytes, bytes a second}, sizes ascending; at
 // most three. The rest is memory.
@@ -83,7 +86,7 @@ struct DevicePeaks {
   std::vector<Peak> peaks;
 
   // Operations or bytes a second that `threads` can do: of so many threads as there are, or fewer,
-  // at most that many times what one does.
+  // at most that many times what one does; 0: all.
   [[nodiscard]] double PerSecond(const Peak& peak, int threads) const;
   // The fastest of a kind of arithmetic; null: none was measured.
   [[nodiscard]] const Peak* Fastest(PeakKind kind, int threads) const;

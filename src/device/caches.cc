@@ -84,6 +84,13 @@ std::vector<CacheLevel> ReadCaches(const fs::path& root) {
   return levels;
 }
 
+std::string FormatCacheSize(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  const auto size = static_cast<double>(bytes);
+  return bytes < kMebibyte ? Format("{:.4g} KiB", size / 1024)
+                           : Format("{:.4g} MiB", size / static_cast<double>(kMebibyte));
+}
+
 std::vector<CacheLevel> FindCaches(std::span<const std::pair<std::uint64_t, double>> rates) {
   std::vector<CacheLevel> levels;
   double level_rate = 0;  // the fastest of the level that we are in

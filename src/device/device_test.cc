@@ -68,6 +68,11 @@ TEST(Caches, NonsenseIsNoCache) {
   EXPECT_THAT(ReadCaches(root.path()), ElementsAre(CacheLevel{3, 1 << 20, 1}));
 }
 
+TEST(Caches, HaveSizesInPowersOfTwo) {
+  EXPECT_EQ(FormatCacheSize(48 << 10), "48 KiB");
+  EXPECT_EQ(FormatCacheSize(1280 << 10), "1.25 MiB");
+}
+
 TEST(Caches, AreFoundByTheirSteps) {
   // 32 kB at 100, to 512 kB at 50, memory at 10; in between what two levels share.
   const std::vector<std::pair<std::uint64_t, double>> rates = {
@@ -128,6 +133,8 @@ TEST(Peaks, AnswerForThreadsAndSizes) {
   EXPECT_EQ(peaks.LevelOf((32 << 10) + 1)->name, "L2");
   EXPECT_EQ(peaks.LevelOf(1 << 30)->name, "memory");
   EXPECT_DOUBLE_EQ(peaks.PerSecond(peaks.peaks.back(), 2), 15e9);
+  EXPECT_DOUBLE_EQ(peaks.PerSecond(peaks.peaks.back(), 1), 10e9);
+  EXPECT_DOUBLE_EQ(peaks.PerSecond(peaks.peaks.back(), 0), 15e9);
   peaks.threads = 4;  // two of four: no more than twice one, no more than all
   EXPECT_DOUBLE_EQ(peaks.PerSecond(peaks.peaks.back(), 2), 15e9);
   EXPECT_DOUBLE_EQ(peaks.PerSecond(peaks.peaks.front(), 2), 200e9);

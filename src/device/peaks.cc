@@ -137,8 +137,8 @@ Rate RateOfThreads(std::span<const std::vector<Burst>> threads) {
 }
 
 double DevicePeaks::PerSecond(const Peak& peak, int wanted) const {
-  if (wanted <= 1 || threads <= 1) return peak.one.per_s;
-  if (wanted >= threads) return peak.all.per_s;
+  if (wanted <= 0 || wanted >= threads) return peak.all.per_s;
+  if (wanted == 1) return peak.one.per_s;
   return std::min(peak.all.per_s, peak.one.per_s * wanted);
 }
 

@@ -1,4 +1,6 @@
 // The tables of the roofline: what the processor can do at most, and how near the arms come to it.
+#include <algorithm>
+
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
 
@@ -62,13 +64,19 @@ std::string UnitOf(PeakKind kind) {
   return "";
 }
 
+// How busy the machine was, where it was.
 std::string DoubtOf(const Peak& peak) {
   constexpr double kWide = 0.1;
+  const auto percent = [](double one, double all) {
+    return Format("{:.0f} and {:.0f} %", one * 100, all * 100);
+  };
   std::string text;
-  for (const auto& [name, rate] : {std::pair{"one thread", &peak.one}, {"all", &peak.all}}) {
-    if (rate->spread <= kWide && rate->waited <= kWide) continue;
-    text += Format("{}{}: half of the repetitions {:.0f} % or more below, waited {:.0f} %",
-                   text.empty() ? "" : "; ", name, rate->spread * 100, rate->waited * 100);
+  if (std::max(peak.one.waited, peak.all.waited) > kWide) {
+    text = Format("waited {} of the time", percent(peak.one.waited, peak.all.waited));
+  }
+  if (std::max(peak.one.spread, peak.all.spread) > kWide) {
+    text += Format("{}median {} lower", text.empty() ? "" : "; ",
+                   percent(peak.one.spread, peak.all.spread));
   }
   return text;
 }
@@ -98,7 +106,7 @@ Table PeaksTable(const DevicePeaks& peaks) {
                    {"unit", false}, {"remark", false, true}};
   for (const Peak& peak : peaks.peaks) {
     const bool reads = peak.kind == PeakKind::kRead;
-    const std::string size = peak.bytes > 0 ? Format(" ({})", FormatBytes(peak.bytes)) : "";
+    const std::string size = peak.bytes > 0 ? Format(" ({})", FormatCacheSize(peak.bytes)) : "";
     table.rows.push_back({reads ? "reading" : std::string(Name(peak.kind)), peak.name + size,
                           Giga(peak.one), Giga(peak.all), UnitOf(peak.kind), DoubtOf(peak)});
   }

@@ -76,7 +76,7 @@ DoctorItem InstructionsItem(const fs::path& root) {
 DoctorItem CachesItem(const fs::path& root) {
   std::string text;
   for (const CacheLevel& cache : ReadCaches(root)) {
-    text += Format("{}L{} {}", text.empty() ? "" : ", ", cache.level, FormatBytes(cache.bytes));
+    text += Format("{}L{} {}", text.empty() ? "" : ", ", cache.level, FormatCacheSize(cache.bytes));
     if (cache.shared_by > 1) text += Format(" for {} threads", cache.shared_by);
   }
   return {"caches", text.empty() ? "not visible" : text, true, ""};
