@@ -277,7 +277,8 @@ constexpr auto kReadLoops = std::to_array<ReadLoop>({
 
 double ArithmeticLoop::macs_a_round() const {
   const std::int64_t element_bytes = kind == PeakKind::kFloat32 ? 4 : 1;
-  return static_cast<double>(chains * operand_bytes / element_bytes * rows);
+  const std::int64_t elements = operand_bytes / element_bytes;
+  return static_cast<double>(chains * elements * rows);
 }
 
 std::span<const ArithmeticLoop> ArithmeticLoops() {

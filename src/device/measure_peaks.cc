@@ -95,8 +95,9 @@ class ReadTask final : public Task {
       : loop_(loop), from_(from), blocks_(static_cast<std::int64_t>(bytes) / loop.block_bytes) {}
   double Do(std::int64_t size) override {
     if (size >= blocks_) {
-      loop_.run(from_, blocks_, size / blocks_, sums_.data());
-      return static_cast<double>(size / blocks_ * blocks_ * loop_.block_bytes);
+      const std::int64_t sweeps = size / blocks_;
+      loop_.run(from_, blocks_, sweeps, sums_.data());
+      return static_cast<double>(sweeps * blocks_ * loop_.block_bytes);
     }
     if (next_ + size > blocks_) next_ = 0;
     loop_.run(from_ + next_ * loop_.block_bytes, size, 1, sums_.data());
@@ -265,6 +266,7 @@ class PeakMeasurement {
 
   void Arithmetic(const ArithmeticLoop& loop) {
     std::vector<std::unique_ptr<Task>> tasks;
+    tasks.reserve(static_cast<std::size_t>(peaks_.threads));
     for (int i = 0; i < peaks_.threads; ++i)
       tasks.push_back(std::make_unique<ArithmeticTask>(loop));
     ArithmeticTask alone(loop);
@@ -276,6 +278,7 @@ class PeakMeasurement {
     const Buffer buffer(std::max(sizes.one, sizes.each * threads));
     if (buffer.data() == nullptr) return;
     std::vector<std::unique_ptr<Task>> tasks;
+    tasks.reserve(threads);
     for (std::uint64_t i = 0; i < threads; ++i) {
       tasks.push_back(
           std::make_unique<ReadTask>(*reads_, buffer.data() + i * sizes.each, sizes.each));

@@ -68,11 +68,11 @@ std::string UnitOf(PeakKind kind) {
 std::string DoubtOf(const Peak& peak) {
   constexpr double kWide = 0.1;
   const auto percent = [](double one, double all) {
-    return Format("{:.0f} and {:.0f} %", one * 100, all * 100);
+    return Format("{:.0f} / {:.0f} %", one * 100, all * 100);
   };
   std::string text;
   if (std::max(peak.one.waited, peak.all.waited) > kWide) {
-    text = Format("waited {} of the time", percent(peak.one.waited, peak.all.waited));
+    text = Format("waited {}", percent(peak.one.waited, peak.all.waited));
   }
   if (std::max(peak.one.spread, peak.all.spread) > kWide) {
     text += Format("{}median {} lower", text.empty() ? "" : "; ",
