@@ -237,6 +237,8 @@ struct ArmLatency {
   std::int64_t unsteady = 0;  // processes whose warm-up was still moving at its end
   Pattern pattern = Pattern::kFlat;
   std::optional<ModelWork> work;     // of one run, without its operators; where it was counted
+  double least_ms = 0;               // that a run can take on this device [roofline]; 0: not known
+  std::string roof;                  // that binds for the largest share of it: "int8", "memory"
   bool estimators_disagree = false;  // ratios of means and of medians differ beyond their intervals
 };
 

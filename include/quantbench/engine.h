@@ -131,6 +131,8 @@ class Engine {
 
   [[nodiscard]] virtual std::string_view name() const = 0;     // "onnxruntime", "fake"
   [[nodiscard]] virtual std::string_view version() const = 0;  // "1.30.0"
+  // What it was built to run on: "CPUExecutionProvider". Only the processor's is ever used.
+  [[nodiscard]] virtual std::vector<std::string> providers() const = 0;
   // kEngine with the engine's own reason, made one line.
   [[nodiscard]] virtual Result<std::unique_ptr<Session>> Load(const EngineModel& model,
                                                               const SessionOptions& options) = 0;

@@ -40,8 +40,10 @@ struct OperatorWork {
   std::string name;  // as ListNodes names it
   std::string op_type;
   Work work;
-  bool integer = false;         // its MACs multiply codes, or what is decoded right before (QDQ)
-  std::int64_t parameters = 0;  // of its own inputs; shared ones count for every reader
+  bool integer = false;  // its MACs multiply codes, or what is decoded right before (QDQ)
+  bool decoded = false;  // the latter: its tensors are floats as written, codes where it is fused
+  std::int64_t parameters = 0;    // of its own inputs; shared ones count for every reader
+  std::int64_t weight_bytes = 0;  // of work.bytes_read: tensors that do not depend on the input
   std::string unknown;          // why `work` is not the whole; empty: it is
 };
 

@@ -10,6 +10,7 @@
 
 #include "quantbench/analyse.h"
 #include "quantbench/base/status.h"
+#include "quantbench/device.h"
 
 namespace quantbench {
 
@@ -45,6 +46,11 @@ struct Table {
 [[nodiscard]] Table ScalingTable(const Analysis& analysis);
 // What every arm computes in a cell, beside how fast it does.
 [[nodiscard]] Table WorkTable(const Analysis& analysis);
+// The least time of every arm on its device beside what was measured, and the bound of the speed-up
+// that follows; no rows where none is known.
+[[nodiscard]] Table RooflineTable(const Analysis& analysis);
+// What the processor can do at most.
+[[nodiscard]] Table PeaksTable(const DevicePeaks& peaks);
 // Memory and loading of each arm alone, of the cells where that was measured; no rows otherwise.
 [[nodiscard]] Table MemoryTable(const Analysis& analysis);
 [[nodiscard]] Table AccuracyTable(const Analysis& analysis);

@@ -13,6 +13,7 @@
 #include "quantbench/base/json.h"
 #include "quantbench/base/progress.h"
 #include "quantbench/base/status.h"
+#include "quantbench/device.h"
 #include "quantbench/explain.h"
 #include "quantbench/flops.h"
 #include "quantbench/measure.h"
@@ -136,6 +137,7 @@ struct BenchOptions {
   // interruption with the same options on the same `device`, it goes on from there. Empty: none.
   std::filesystem::path journal;
   std::string device;
+  std::optional<DevicePeaks> peaks;  // given: also the least time of each arm [roofline]
 };
 // Results as a kMeasure record has them. The outcome is kOk when the original was measured; an arm
 // that could not be carries its own outcome.
@@ -236,6 +238,24 @@ struct StudyOutcome {
                                                const InputSource& source,
                                                std::vector<std::string>* notes);
 
+// --- roofline ---
+
+// Time for the peaks that a study or a bench needs for its bounds.
+inline constexpr std::int64_t kPeaksBesideMeasuringNs = 1'000'000'000;
+
+struct RooflineOptions {
+  std::vector<std::filesystem::path> models;
+  Cell cell;  // batch 0: each model's own, else 1
+  InputSource input;
+  bool loaded = false;  // the graphs that the engine makes of them, operator by operator
+};
+// The least times of models, in their order. Errors as CountModelWork and LoadedModel, with the
+// path.
+[[nodiscard]] Result<std::vector<PlacedModel>> PlaceModels(const RooflineOptions& options,
+                                                           const DevicePeaks& peaks,
+                                                           const WorkerOptions& worker,
+                                                           Progress& progress);
+
 // --- explain ---
 
 struct ExplainOptions {
@@ -315,8 +335,14 @@ struct DoctorItem {
   std::string what;
   std::string value;
   bool fine = true;
-  std::string remedy;  // a command or a sentence when not fine
+  std::string remedy;  // a command or a sentence when not fine; else empty or a remark
 };
-[[nodiscard]] std::vector<DoctorItem> Examine(const WorkerOptions& worker);
+struct DoctorOptions {
+  bool quick = false;  // nothing that takes more than two seconds: no peaks, no measuring of copies
+  std::filesystem::path root = "/";  // of the files under /proc and /sys that are looked at
+};
+// Looks, and changes nothing. The engine's item comes first.
+[[nodiscard]] std::vector<DoctorItem> Examine(const DoctorOptions& options,
+                                              const WorkerOptions& worker, Progress& progress);
 
 }  // namespace quantbench

@@ -210,7 +210,12 @@ CellResult GatherCell(const Study& study, const Record& record) {
   }
   for (const Json& work : record.results["work"].AsArray()) {
     for (ArmLatency& arm : cell.arms) {
-      if (arm.arm == work["arm"].AsString()) arm.work = ModelWork::FromJson(work);
+      if (arm.arm != work["arm"].AsString()) continue;
+      arm.work = ModelWork::FromJson(work);
+      const double least_ns = work["roofline"]["least_ns"].AsDouble();
+      if (!std::isfinite(least_ns) || least_ns <= 0) continue;
+      arm.least_ms = least_ns * 1e-6;
+      arm.roof = work["roofline"]["roof"].AsString();
     }
   }
   std::stable_sort(cell.arms.begin(), cell.arms.end(),

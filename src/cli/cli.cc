@@ -31,6 +31,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {"eval", "accuracy of models on a data set, side by side", AddEval},
     {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},
     {"selftest", "how far the measuring itself can be trusted, on this machine", AddSelfTest},
+    {"roofline", "what this device can do at most, and what models can gain", AddRoofline},
     {"doctor", "what this device can do, and what disturbs measuring", AddDoctor},
 });
 

@@ -40,6 +40,7 @@ Action AddBench(CLI::App& app);
 Action AddEval(CLI::App& app);
 Action AddReport(CLI::App& app);
 Action AddSelfTest(CLI::App& app);
+Action AddRoofline(CLI::App& app);
 Action AddDoctor(CLI::App& app);
 
 // Flags that several commands share: one name, one default, one doc string.

@@ -106,6 +106,11 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
     return BenchScenarios(flags.scenario, bench, study, {options.value(), flags.worker.Options()},
                           terminal);
   }
+  if (flags.models.size() > 1) {
+    PeakOptions peaks;
+    peaks.budget_ns = kPeaksBesideMeasuringNs;
+    options.value().peaks = MeasurePeaks(peaks, terminal);
+  }
   std::vector<Record> records;
   std::optional<Error> refused;
   BenchSweep(study, options.value(), flags.worker.Options(), terminal,
@@ -125,6 +130,8 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
   NameArmsByFile(flags.models, &analysis);
   std::vector<Table> tables = {LatencyTable(analysis), MeasuringTable(analysis),
                                WorkTable(analysis)};
+  Table roofline = RooflineTable(analysis);
+  if (!roofline.rows.empty()) tables.push_back(std::move(roofline));
   if (flags.batch.size() > 1) tables.push_back(ScalingTable(analysis));
   if (flags.memory) tables.push_back(MemoryTable(analysis));
   terminal.Print(Render(tables, format));

@@ -45,6 +45,7 @@ class FakeEngine final : public Engine {
 
   [[nodiscard]] std::string_view name() const override { return "fake"; }
   [[nodiscard]] std::string_view version() const override { return "1"; }
+  [[nodiscard]] std::vector<std::string> providers() const override { return {"fake"}; }
   [[nodiscard]] Result<std::unique_ptr<Session>> Load(const EngineModel& model,
                                                       const SessionOptions&) override {
     if (!behaviour_.load_error.empty()) return Error(ErrorCode::kEngine, behaviour_.load_error);

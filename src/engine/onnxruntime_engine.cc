@@ -22,6 +22,13 @@ class OrtEngine final : public Engine {
 
   [[nodiscard]] std::string_view name() const override { return "onnxruntime"; }
   [[nodiscard]] std::string_view version() const override { return version_; }
+  [[nodiscard]] std::vector<std::string> providers() const override {
+    try {
+      return Ort::GetAvailableProviders();
+    } catch (const Ort::Exception&) {
+      return {};
+    }
+  }
 
   [[nodiscard]] Result<std::unique_ptr<Session>> Load(const EngineModel& model,
                                                       const SessionOptions& options) override {

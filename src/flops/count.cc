@@ -103,7 +103,9 @@ class Counter {
     entry.op_type = node.domain.empty() ? node.op_type : node.domain + "." + node.op_type;
     entry.work = WorkOf(run, &entry.unknown);
     const CountRuleEntry* rule = FindCountRule(node.domain, node.op_type);
-    entry.integer = rule != nullptr && (rule->integer || ReadsDecoded(node));
+    entry.decoded = rule != nullptr && !rule->integer && ReadsDecoded(node);
+    entry.integer = entry.decoded || (rule != nullptr && rule->integer);
+    entry.weight_bytes = std::min(WeightBytes(run), entry.work.bytes_read);
     for (const auto& [numbers, count] : counts) {
       entry.parameters = CountSum(entry.parameters, count);
       Learned& learned = learned_[numbers];
@@ -136,6 +138,18 @@ class Counter {
       if (found == fixed_.end() || IsScale(*run.node, i)) continue;
       counts->insert(found->second.begin(), found->second.end());
     }
+  }
+
+  // Bytes of the constants that it reads whole, those computed ahead among them.
+  [[nodiscard]] std::int64_t WeightBytes(const RunNode& run) const {
+    if (run.hides_work) return 0;
+    const bool picks = FindTraffic(run.node->op_type) == Traffic::kPicks;
+    std::int64_t bytes = 0;
+    for (std::size_t i = picks ? 1 : 0; i < run.inputs.size(); ++i) {
+      if (run.inputs[i].constant == nullptr && !fixed_.contains(run.node->inputs[i])) continue;
+      bytes = CountSum(bytes, BytesOf(run.inputs[i]).value_or(0));
+    }
+    return bytes;
   }
 
   // Whether it reads only constants: computed once, when the model is loaded.

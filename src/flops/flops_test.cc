@@ -128,6 +128,8 @@ TEST(Flops, OperatorsOfCodesCountTheSameMacsAndTheirScaling) {
   EXPECT_EQ(counted.total.elementwise, 144 * 3);  // the bias, and 2 to requantize
   EXPECT_EQ(counted.total.bytes_written, 144);
   EXPECT_EQ(counted.parameters, 108 + 4);  // no scales
+  EXPECT_FALSE(counted.operators.front().decoded);
+  EXPECT_EQ(counted.operators.front().weight_bytes, 108 + 4 * 4 + 3 * 4 + 3);  // scales, too
 
   ModelBuilder matmul;
   matmul.Add("MatMulInteger", "m",
@@ -189,6 +191,8 @@ TEST(Flops, SharedParametersCountOnceAndConstantsAreComputedAhead) {
   EXPECT_EQ(work.shared_parameters, 40);
   EXPECT_EQ(work.total.macs, 3 * 4 * 10);
   EXPECT_EQ(work.operators[0].work.bytes_read, 3 * 4 * 4 + 3 * 8);  // the rows, not the table
+  EXPECT_EQ(work.operators[0].weight_bytes, 0);
+  EXPECT_EQ(work.operators[1].weight_bytes, 10 * 4 * 4);
 }
 
 TEST(Flops, DecodedOperandsAreWorkOnCodes) {
@@ -206,6 +210,10 @@ TEST(Flops, DecodedOperandsAreWorkOnCodes) {
   EXPECT_EQ(work.integer_macs, 140);
   EXPECT_EQ(work.total.elementwise, 2 * 20);  // x is decoded in every run, w once
   EXPECT_EQ(work.parameters, 35);
+  const OperatorWork& product = work.operators.back();
+  EXPECT_TRUE(product.integer);
+  EXPECT_TRUE(product.decoded);
+  EXPECT_EQ(product.weight_bytes, 35 * 4);  // as written: decoded, ahead
 }
 
 // A condition that is given decides the branch; one that is not leaves the work open.

@@ -67,6 +67,9 @@ struct ElementCost {
 };
 [[nodiscard]] const ElementCost* FindElementCost(std::string_view op_type);
 
+// Bytes of a value; absent when shape or type is not known.
+[[nodiscard]] std::optional<std::int64_t> BytesOf(const ValueFacts& value);
+
 // How an operator without arithmetic moves data.
 enum class Traffic : std::uint8_t {
   kAll,      // reads its inputs, writes its outputs

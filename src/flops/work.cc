@@ -8,14 +8,6 @@
 namespace quantbench {
 namespace {
 
-// Bytes of a value; absent when shape or type is not known.
-std::optional<std::int64_t> BytesOf(const ValueFacts& value) {
-  if (!value.shape) return std::nullopt;
-  const auto bytes = ByteCount(value.type, *value.shape);
-  if (!bytes.ok()) return std::nullopt;
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(bytes.value(), std::uint64_t{1} << 62U));
-}
-
 // Adds bytes of the values from `first` on that have a name; false when some are not known.
 bool AddBytes(const std::vector<std::string>& names, const std::vector<ValueFacts>& values,
               std::size_t first, std::int64_t* sum) {
@@ -42,6 +34,13 @@ bool CountTraffic(const RunNode& run, Traffic traffic, Work* work) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> BytesOf(const ValueFacts& value) {
+  if (!value.shape) return std::nullopt;
+  const auto bytes = ByteCount(value.type, *value.shape);
+  if (!bytes.ok()) return std::nullopt;
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(bytes.value(), std::uint64_t{1} << 62U));
+}
 
 std::int64_t Work::flops() const {
   return CountSum(CountProduct({2, macs}), elementwise);

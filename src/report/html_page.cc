@@ -141,11 +141,15 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
     models.push_back(model.id + ": " + (model.why.empty() ? "no reason given" : model.why));
   }
   AppendList(models, &page);
-  for (const Table& table :
-       {LatencyTable(analysis), WorkTable(analysis), AccuracyTable(analysis),
-        TradeOffTable(analysis), NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
-        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table : {LatencyTable(analysis), RooflineTable(analysis), WorkTable(analysis),
+                             AccuracyTable(analysis), TradeOffTable(analysis),
+                             NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     AppendTable(table, &page);
+  }
+  for (const Json& environment : analysis.environments) {
+    const auto peaks = DevicePeaks::FromJson(environment["peaks"]);
+    if (peaks.ok()) AppendTable(PeaksTable(peaks.value()), &page);
   }
   for (const Table& table : ScenarioTables(analysis)) AppendTable(table, &page);
   Heading("Method", &page);

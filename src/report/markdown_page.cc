@@ -58,10 +58,16 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
         return text;
       }(),
       &page);
-  for (const Table& table :
-       {LatencyTable(analysis), WorkTable(analysis), AccuracyTable(analysis),
-        TradeOffTable(analysis), NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
-        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table : {LatencyTable(analysis), RooflineTable(analysis), WorkTable(analysis),
+                             AccuracyTable(analysis), TradeOffTable(analysis),
+                             NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+    Section(table.title, TableOnly(table), &page);
+  }
+  for (const Json& environment : analysis.environments) {
+    const auto peaks = DevicePeaks::FromJson(environment["peaks"]);
+    if (!peaks.ok()) continue;
+    const Table table = PeaksTable(peaks.value());
     Section(table.title, TableOnly(table), &page);
   }
   for (const Table& table : ScenarioTables(analysis)) {

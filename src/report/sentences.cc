@@ -110,6 +110,7 @@ Table EnvironmentTable(const Analysis& analysis) {
   table.columns = {{"what", false}, {"value", false}};
   for (const Json& environment : analysis.environments) {
     for (const auto& [key, value] : environment.AsObject()) {
+      if (key == "peaks") continue;  // a table of their own
       std::string text = value.is_string() ? value.AsString() : value.Dump();
       if (key == "memory_bytes") text = FormatBytes(static_cast<std::uint64_t>(value.AsInt()));
       if (!text.empty()) table.rows.push_back({key == "memory_bytes" ? "memory" : key, text});

@@ -48,7 +48,13 @@ Json CountArms(const BenchOptions& options) {
     if (!model.ok()) continue;  // its measurement says why
     const auto work = CountModelWork(model.value(), options.cell, options.input, nullptr);
     if (!work.ok()) continue;
-    works.Append(work.value().ToJson().Set("arm", arm.id));
+    Json json = work.value().ToJson().Set("arm", arm.id);
+    if (options.peaks) {
+      const auto threads = static_cast<int>(options.cell.threads);
+      json.Set("roofline",
+               PlaceModel(work.value(), *options.peaks, threads, Fusing::kBest).ToJson());
+    }
+    works.Append(std::move(json));
   }
   return works;
 }

@@ -1,17 +1,17 @@
 // Doctor: what this device can do for a study, and what would disturb it.
-#include <algorithm>
-#include <array>
+#include "run/doctor.h"
+
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "quantbench/base/format.h"
-#include "quantbench/base/parallel.h"
 #include "quantbench/engine.h"
 #include "quantbench/run.h"
 
@@ -19,13 +19,6 @@ namespace quantbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string FirstLine(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 bool OnPath(std::string_view program) {
   const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): before any thread
@@ -36,12 +29,12 @@ bool OnPath(std::string_view program) {
   return false;
 }
 
-DoctorItem EngineItem(const WorkerOptions& worker) {
+std::vector<DoctorItem> EngineItems(const WorkerOptions& worker) {
   SilentProgress silent;
   const WorkerResult engine =
       RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
   if (engine.outcome != Outcome::kOk) {
-    return {"engine", engine.reason, false, "run ./dev setup, or name one with --engine PATH"};
+    return {{"engine", engine.reason, false, "run ./dev setup, or name one with --engine PATH"}};
   }
   std::string where;
   for (const EngineCandidate& candidate : EngineCandidates(worker.engine)) {
@@ -50,59 +43,16 @@ DoctorItem EngineItem(const WorkerOptions& worker) {
     where = Format(" ({}: {})", candidate.source, candidate.path);
     break;
   }
-  return {
-      "engine",
-      Format("{} {}{}", engine.reply["name"].AsString(), engine.reply["version"].AsString(), where),
-      true, ""};
-}
-
-DoctorItem IntegerItem(const Json& environment) {
-  const std::string isa = environment["isa"].AsString();
-  const auto has = [&](std::string_view name) { return isa.find(name) != std::string::npos; };
-  if (has("vnni") || has("asimddp") || has("i8mm") || has("amx_int8")) {
-    return {"int8 instructions", isa, true, ""};
+  std::string providers;
+  for (const Json& provider : engine.reply["providers"].AsArray()) {
+    providers += (providers.empty() ? "" : ", ") + provider.AsString();
   }
-  if (has("avx2")) {
-    return {"int8 instructions", isa + " (no VNNI)", true,
-            "int8 arithmetic is at most about twice as fast as float32, and 8-bit weights can "
-            "saturate in the kernels"};
-  }
-  return {"int8 instructions", isa.empty() ? "none known" : isa, false,
-          "int8 models may be slower than float32 on this processor"};
-}
-
-DoctorItem GovernorItem(const Json& environment) {
-  const std::string governor = environment["governor"].AsString();
-  if (governor.empty()) return {"frequency governor", "not visible", true, ""};
-  return {"frequency governor", governor, governor == "performance",
-          governor == "performance" ? "" : "sudo cpupower frequency-set -g performance"};
-}
-
-DoctorItem LoadItem() {
-  std::array<double, 1> load{};
-  if (getloadavg(load.data(), 1) != 1) return {"load", "not visible", true, ""};
-  const double per_core = load[0] / UsableCores();
-  return {"load (1 min)", Format("{:.2f} on {} cores", load[0], UsableCores()), per_core < 0.3,
-          per_core < 0.3 ? "" : "other processes are busy: close them, or times will be disturbed"};
-}
-
-DoctorItem MemoryItem() {
-  struct sysinfo info {};
-  sysinfo(&info);
-  const auto bytes = [&](unsigned long pages) { return std::uint64_t{pages} * info.mem_unit; };
-  const std::uint64_t free = bytes(info.freeram) + bytes(info.bufferram);
-  const bool swapping = info.totalswap > 0 && info.freeswap < info.totalswap / 2;
-  return {"memory", Format("{} of {} free", FormatBytes(free), FormatBytes(bytes(info.totalram))),
-          !swapping,
-          swapping ? "more than half of the swap is in use: times will be disturbed" : ""};
-}
-
-DoctorItem TemperatureItem() {
-  const std::string text = FirstLine("/sys/class/thermal/thermal_zone0/temp");
-  if (text.empty()) return {"temperature", "no sensor", true, ""};
-  const double celsius = std::strtod(text.c_str(), nullptr) / 1000;
-  return {"temperature", Format("{:.0f} °C", celsius), celsius < 80,
-          celsius < 80 ? "" : "let the device cool down, or measure with a fan"};
+  return {{"engine",
+           Format("{} {}{}", engine.reply["name"].AsString(), engine.reply["version"].AsString(),
+                  where),
+           true, ""},
+          {"engine's providers", providers.empty() ? "not told" : providers, true,
+           "quantbench measures on the processor: CPUExecutionProvider"}};
 }
 
 DoctorItem EnergyItem() {
@@ -116,27 +66,86 @@ DoctorItem EnergyItem() {
   return {"energy sensor", "none", true, ""};
 }
 
+DoctorItem FiguresItem() {
+  const bool gnuplot = OnPath("gnuplot");
+  return {"figures", gnuplot ? "gnuplot" : "no gnuplot", gnuplot,
+          gnuplot ? "" : "sudo apt-get install gnuplot-nox"};
+}
+
+// "float32 98.8 (AVX2 FMA), 2 threads 198" and the like.
+std::vector<DoctorItem> PeakItems(Progress& progress) {
+  const DevicePeaks peaks = MeasurePeaks({}, progress);
+  const auto line = [&](const Peak* peak, std::string_view unit) {
+    if (peak == nullptr) return std::string("not measured");
+    return Format("{:.3g} {} with {}; {} threads: {:.3g}", peak->one.per_s * 1e-9, unit, peak->name,
+                  peaks.threads, peak->all.per_s * 1e-9);
+  };
+  std::string levels;
+  for (const Peak& peak : peaks.peaks) {
+    if (peak.kind != PeakKind::kRead) continue;
+    levels += Format("{}{} {:.3g}", levels.empty() ? "" : ", ", peak.name, peak.one.per_s * 1e-9);
+    levels += Format(" ({:.3g})", peak.all.per_s * 1e-9);
+  }
+  const std::string doubt =
+      peaks.is_doubtful() ? "the machine was busy: the true peaks may be higher" : "";
+  return {{"peak float32", line(peaks.Fastest(PeakKind::kFloat32, 1), "GFLOP/s"), true, doubt},
+          {"peak int8", line(peaks.Fastest(PeakKind::kInt8, 1), "GOP/s"), true, doubt},
+          {"reading, GB/s", Format("{}; in brackets on {} threads", levels, peaks.threads), true,
+           doubt}};
+}
+
+// Two copies of a small model against each other, as a cell of a study.
+DoctorItem ResolutionItem(const WorkerOptions& worker, Progress& progress) {
+  constexpr std::int64_t kBudgetNs = 7'000'000'000;
+  constexpr double kMostResolution = 0.02;
+  SelfTestOptions options;
+  options.sessions = 1;
+  options.planted.clear();
+  options.latency.budget_ns = kBudgetNs;
+  SilentProgress silent;
+  progress.Update("measuring copies of a small model", 0, 0);
+  const auto sessions = RunSelfTest(options, worker, silent);
+  if (!sessions.ok()) {
+    return {"A/A resolution", sessions.error().message(), false,
+            "quantbench selftest --sessions 1"};
+  }
+  const CellResult& cell = sessions.value().front().cell;
+  const double resolution = cell.resolution();
+  const std::string value = DescribeResolution(cell);
+  const bool fine = std::isfinite(resolution) && resolution <= kMostResolution;
+  std::string text = value.empty() ? "not known" : value;
+  if (cell.contention > kContentionNoted) {
+    text += Format("; runs took {:.2f} times their CPU time", cell.contention);
+  }
+  return {"A/A resolution", text, fine,
+          fine ? ""
+               : "cure what is not fine, and ask again when the device is idle; or give more "
+                 "time: --budget"};
+}
+
+void Append(std::vector<DoctorItem> more, std::vector<DoctorItem>* items) {
+  for (DoctorItem& item : more) items->push_back(std::move(item));
+}
+
 }  // namespace
 
-std::vector<DoctorItem> Examine(const WorkerOptions& worker) {
-  const Json environment = DescribeEnvironment();
-  std::vector<DoctorItem> items;
-  items.push_back(EngineItem(worker));
-  items.push_back({"processor", environment["cpu"].AsString(), true, ""});
-  items.push_back(IntegerItem(environment));
-  items.push_back({"cores", Format("{}", UsableCores()), true, ""});
-  items.push_back(MemoryItem());
-  items.push_back(GovernorItem(environment));
-  const bool guest = environment["virtual_machine"].AsBool();
-  items.push_back(
-      {"virtual machine", guest ? "yes" : "no", true,
-       guest ? "a neighbour can take the processor: trust ratios, not milliseconds" : ""});
-  items.push_back(LoadItem());
-  items.push_back(TemperatureItem());
+std::vector<DoctorItem> Examine(const DoctorOptions& options, const WorkerOptions& worker,
+                                Progress& progress) {
+  std::vector<DoctorItem> items = EngineItems(worker);
+  const bool engine = items.front().fine;
+  const fs::path& root = options.root;
+  Append(ProcessorItems(root), &items);
+  Append(SpeedItems(root), &items);
+  Append(SystemItems(root), &items);
+  progress.Update("looking at the load", 0, 0);
+  const LoadSample before = SampleLoad(root);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  Append(LoadItems(root, before, SampleLoad(root)), &items);
   items.push_back(EnergyItem());
-  const bool gnuplot = OnPath("gnuplot");
-  items.push_back({"figures", gnuplot ? "gnuplot" : "no gnuplot", gnuplot,
-                   gnuplot ? "" : "sudo apt-get install gnuplot-nox"});
+  items.push_back(FiguresItem());
+  if (options.quick) return items;
+  Append(PeakItems(progress), &items);
+  if (engine) items.push_back(ResolutionItem(worker, progress));
   return items;
 }
 

@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFrozenFile = "hypotheses.json";
+constexpr const char* kPeaksFile = "peaks.json";
 
 bool IsFailure(Outcome outcome) {
   return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
@@ -55,6 +56,36 @@ Status Freeze(const Study& study, const fs::path& results) {
   if (frozen.is_null()) frozen = Json::MakeObject().Set("time", UtcNow());
   frozen.Set("hypotheses", std::move(hashes));
   return WriteFileAtomic(results / kFrozenFile, frozen.Dump(2) + "\n");
+}
+
+// What the peaks belong to: another device, or fewer of its cores, has others.
+Json DeviceOf(const Json& environment) {
+  Json device;
+  for (const char* key : {"cpu", "machine", "isa", "cores"}) device.Set(key, environment[key]);
+  return device;
+}
+
+// Measured once for the folder and the device, so that all records have the same.
+Result<DevicePeaks> PeaksOf(const fs::path& results, const Json& environment, Progress& progress) {
+  const Json device = DeviceOf(environment);
+  if (const auto text = ReadFile(results / kPeaksFile, 1U << 20U); text.ok()) {
+    const auto json = Json::Parse(text.value());
+    if (json.ok() && json.value()["device"] == device) {
+      auto known = DevicePeaks::FromJson(json.value()["peaks"]);
+      if (known.ok()) return known;
+    }
+  }
+  PeakOptions options;
+  options.budget_ns = kPeaksBesideMeasuringNs;
+  DevicePeaks peaks = MeasurePeaks(options, progress);
+  if (peaks.is_doubtful()) {
+    progress.Note(
+        "the machine was busy while its peaks were measured: bounds of speed-ups may be a little "
+        "off");
+  }
+  const Json file = Json::MakeObject().Set("device", device).Set("peaks", peaks.ToJson());
+  QB_OK(WriteFileAtomic(results / kPeaksFile, file.Dump(2) + "\n"));
+  return peaks;
 }
 
 std::map<std::string, std::string> HashModels(const Study& study) {
@@ -179,6 +210,8 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   QB_TRY(context.environment, EnvironmentOf(options.worker));
   context.model_hashes = HashModels(study);
   QB_OK(Freeze(study, options.results));
+  QB_TRY(context.peaks, PeaksOf(options.results, context.environment, progress));
+  context.environment.Set("peaks", context.peaks->ToJson());
   QB_TRY(const auto finished, Finished(context, store, progress));
 
   std::vector<Case> cases = Expand(study);

@@ -120,7 +120,10 @@ int ServeWorker() {
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress) {
   (void)request;
   (void)progress;
-  return Json::MakeObject().Set("name", engine.name()).Set("version", engine.version());
+  return Json::MakeObject()
+      .Set("name", engine.name())
+      .Set("version", engine.version())
+      .Set("providers", Json::List(engine.providers()));
 }
 
 }  // namespace quantbench

@@ -176,6 +176,7 @@ BenchOptions BenchOptionsOf(const StudyContext& context, const StudyModel& model
   options.cell = CellOf(*context.study, model, work.cell);
   options.latency = context.study->latency;
   options.input = InputOf(*context.study, model);
+  options.peaks = context.peaks;
   return options;
 }
 

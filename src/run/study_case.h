@@ -16,7 +16,8 @@ namespace quantbench {
 struct StudyContext {
   const Study* study = nullptr;
   const RunStudyOptions* options = nullptr;
-  Json environment;  // with the engine's name and version
+  Json environment;  // with the engine's name and version, and the peaks
+  std::optional<DevicePeaks> peaks;
   std::map<std::string, std::string>
       model_hashes;  // SHA-256 of the file by model id, "" unreadable
   std::map<std::string, MemoryForecast>* forecasts = nullptr;  // by model id
