@@ -318,7 +318,7 @@ struct EnergyWatch {
   EnergyMeter* meter = nullptr;
   const Clock& clock;
   WaitUntil wait;
-  std::int64_t began_utc_ns = 0;
+  std::function<std::int64_t()> utc_ns;
 };
 // All arms in one process, each warmed up first. Between an arm and the idling after it, and the
 // other way round, passes a tenth of a block that is not counted: clocks fall and rise late. Errors
@@ -326,8 +326,8 @@ struct EnergyWatch {
 [[nodiscard]] Result<EnergySamples> MeasureEnergy(const std::vector<Pass>& arms,
                                                   const EnergyPlan& plan, const EnergyWatch& watch,
                                                   Progress& progress);
-// Whether what a source said can be energy: kUnavailable when blocks hold none, or when working took
-// no more watts than idling.
+// Whether what a source said can be energy: kUnavailable when blocks hold none, or when working
+// took no more watts than idling.
 [[nodiscard]] Status CheckEnergy(const EnergySamples& samples);
 // Mean watts of the idle blocks right before and after a block; of one where there is no other, NaN
 // without any.

@@ -98,10 +98,10 @@ Status CheckUpdates(const EnergyMeter& meter, double blocks, const EnergyPlan& p
   const bool counts = meter.sensor().tier == EnergyTier::kCounter ||
                       meter.sensor().channels.front().kind == EnergyChannel::Kind::kGpu;
   if (counts || static_cast<double>(meter.changes()) >= kUpdatesOfBlock * blocks) return Ok();
-  return Nonsense(Format("energy sensor {}: said something new {} times in {:.0f} blocks of {:.3g} "
-                         "s: it stands still, or needs longer blocks",
-                         meter.sensor().name, meter.changes(), blocks,
-                         static_cast<double>(plan.block_ns) * 1e-9));
+  return Nonsense(Format(
+      "energy sensor {}: said something new {} times in {:.0f} blocks of {:.3g} "
+      "s: it stands still, or needs longer blocks",
+      meter.sensor().name, meter.changes(), blocks, static_cast<double>(plan.block_ns) * 1e-9));
 }
 
 }  // namespace
@@ -119,8 +119,8 @@ Result<EnergySamples> MeasureEnergy(const std::vector<Pass>& arms, const EnergyP
   }
   EnergySamples samples;
   samples.arms.resize(arms.size());
-  samples.began_utc_ns = watch.began_utc_ns;
   const std::int64_t total = 2 * plan.rounds * std::ssize(arms) + 1;
+  samples.began_utc_ns = watch.utc_ns();
   BlockRun run(plan, watch, progress, total);
   for (const auto& order : OrderRounds(arms.size(), plan.rounds, plan.seed)) {
     for (const std::size_t arm : order) {
@@ -155,9 +155,10 @@ Status CheckEnergy(const EnergySamples& samples) {
   }
   if (!(work.joules > 0)) return Nonsense("counted nothing while models ran");
   if (work.watts() <= idle.watts()) {
-    return Nonsense(Format("tells {:.4g} W while models ran and {:.4g} W while idle: it does not "
-                           "see them, or others kept the machine busy",
-                           work.watts(), idle.watts()));
+    return Nonsense(
+        Format("tells {:.4g} W while models ran and {:.4g} W while idle: it does not "
+               "see them, or others kept the machine busy",
+               work.watts(), idle.watts()));
   }
   return Ok();
 }

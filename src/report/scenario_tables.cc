@@ -54,6 +54,27 @@ Row EndToEndCells(const ScenarioResult& result, const ScenarioArm& arm) {
           Better(arm.run_faster),     Format("{}", arm.processes), Resolution(result)};
 }
 
+// Joules as people read them beside milliseconds.
+Interval Millijoules(const Interval& joules) {
+  constexpr double kMilli = 1e3;
+  return {joules.estimate * kMilli, joules.low * kMilli, joules.high * kMilli};
+}
+
+Row EnergyCells(const ScenarioResult& result, const ScenarioArm& arm) {
+  return {Number(Millijoules(arm.value).estimate),
+          Range(Millijoules(arm.value)),
+          Number(Millijoules(arm.net).estimate),
+          Range(Millijoules(arm.net)),
+          Better(arm.better),
+          Better(arm.better_net),
+          Number(arm.watts),
+          Number(result.idle_watts),
+          Number(arm.carbon_g),
+          Format("{}", arm.processes),
+          Resolution(result),
+          result.source};
+}
+
 std::vector<ScenarioTable> Layouts() {
   return {{Scenario::kOffline,
            "Offline throughput",
@@ -94,7 +115,22 @@ std::vector<ScenarioTable> Layouts() {
             {"run alone times faster, 95 %"},
             {"processes"},
             {"resolution %"}},
-           EndToEndCells}};
+           EndToEndCells},
+          {Scenario::kEnergy,
+           "Energy",
+           {{"mJ gross"},
+            {"gross, 95 %"},
+            {"mJ net"},
+            {"net, 95 %"},
+            {"times less gross, 95 %"},
+            {"times less net, 95 %"},
+            {"W"},
+            {"idle W"},
+            {"g CO2e a million"},
+            {"processes"},
+            {"resolution %"},
+            {"source", false, true}},
+           EnergyCells}};
 }
 
 std::string RemarkOn(const ScenarioResult& result, const ScenarioArm& arm) {
