@@ -91,50 +91,59 @@ Analysis AnalysisOf(const Record& record, const EnergyFlags& flags) {
   return analysis;
 }
 
-int JoinEnergy(const EnergyFlags& flags, Terminal& terminal) {
-  const OutputFormat format = flags.output.format();
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(std::filesystem::path(flags.results) / "records", ignored)) {
-    return terminal.Fail(
-        Error(ErrorCode::kNotFound, Format("{}: no records here", Printable(flags.results))),
-        format);
-  }
-  auto log = ReadLog(flags);
-  if (!log.ok()) return terminal.Fail(log.error(), format);
-  auto store = Store::Open(flags.results);
-  if (!store.ok()) return terminal.Fail(store.error(), format);
-  std::vector<std::string> problems;
-  const auto records = store.value().ReadAll(&problems);
-  if (!records.ok()) return terminal.Fail(records.error(), format);
-  for (const std::string& problem : problems) terminal.Note(problem);
+struct JoinedAll {
   Analysis shown;
-  std::optional<Error> refused;
-  for (const Record& record : records.value()) {
+  std::vector<Error> refused;
+};
+
+// Joins every record that has blocks and writes what comes of it. Errors: those of writing.
+Result<JoinedAll> JoinAll(const std::vector<Record>& records, const MeterLog& log,
+                          const EnergyFlags& flags, Store* store) {
+  JoinedAll all;
+  for (const Record& record : records) {
     if (!HasBlocks(record) || !IsId(record.what.model)) continue;
-    auto joined = JoinMeter(record, log.value().log, log.value().described);
+    auto joined = JoinMeter(record, log.log, log.described);
     if (!joined.ok()) {
-      refused = joined.error().Within(
-          Format("{} with {}", record.what.Describe(), Printable(flags.meter)));
-      terminal.Note(refused->message());
+      all.refused.push_back(joined.error().Within(
+          Format("{} with {}", Printable(record.what.Describe()), Printable(flags.meter))));
       continue;
     }
-    if (auto written = store.value().Write(joined.value()); !written.ok()) {
-      return terminal.Fail(written.error(), format);
-    }
+    QB_OK(store->Write(joined.value()));
     for (ScenarioResult& result : AnalysisOf(joined.value(), flags).scenarios) {
-      shown.scenarios.push_back(std::move(result));
+      all.shown.scenarios.push_back(std::move(result));
     }
   }
-  if (shown.scenarios.empty() && refused) return terminal.Fail(*refused, format);
-  if (shown.scenarios.empty()) {
-    return terminal.Fail(Error(ErrorCode::kNotFound,
-                               Format("{}: no blocks to join: run bench --scenario energy --sensor "
-                                      "meter --keep FOLDER, or a study with sensor = \"meter\"",
-                                      Printable(flags.results))),
-                         format);
+  if (all.shown.scenarios.empty() && all.refused.empty()) {
+    return Error(ErrorCode::kNotFound,
+                 Format("{}: no blocks to join: run bench --scenario energy --sensor meter --keep "
+                        "FOLDER, or a study with sensor = \"meter\"",
+                        Printable(flags.results)));
   }
-  terminal.Print(Render(ScenarioTables(shown), format));
-  return refused ? kExitCasesFailed : kExitDone;
+  return all;
+}
+
+Result<JoinedAll> ReadAndJoin(const EnergyFlags& flags, Terminal& terminal) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(std::filesystem::path(flags.results) / "records", ignored)) {
+    return Error(ErrorCode::kNotFound, Format("{}: no records here", Printable(flags.results)));
+  }
+  QB_TRY(const MeterLog log, ReadLog(flags));
+  QB_TRY(Store store, Store::Open(flags.results));
+  std::vector<std::string> problems;
+  QB_TRY(const std::vector<Record> records, store.ReadAll(&problems));
+  for (const std::string& problem : problems) terminal.Note(problem);
+  return JoinAll(records, log, flags, &store);
+}
+
+int JoinEnergy(const EnergyFlags& flags, Terminal& terminal) {
+  const OutputFormat format = flags.output.format();
+  const auto joined = ReadAndJoin(flags, terminal);
+  if (!joined.ok()) return terminal.Fail(joined.error(), format);
+  const JoinedAll& all = joined.value();
+  if (all.shown.scenarios.empty()) return terminal.Fail(all.refused.front(), format);
+  for (const Error& error : all.refused) terminal.Note(error.message());
+  terminal.Print(Render(ScenarioTables(all.shown), format));
+  return all.refused.empty() ? kExitDone : kExitCasesFailed;
 }
 
 }  // namespace
