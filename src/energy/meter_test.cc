@@ -5,7 +5,7 @@
 
 #include "quantbench/base/format.h"
 
-#include "energy/fake_machine.h"
+#include "fake_machine.h"
 
 namespace quantbench::testing {
 namespace {

@@ -1,10 +1,10 @@
-// Finding sensors on devices that are trees of files: a laptop, a server, Jetsons, a Raspberry Pi 5,
-// a machine with none.
+// Finding sensors on devices that are trees of files: a laptop, a server, Jetsons, a Raspberry Pi
+// 5, a machine with none.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "energy/fake_machine.h"
 #include "energy/find.h"
+#include "fake_machine.h"
 
 namespace quantbench::testing {
 namespace {
@@ -216,8 +216,8 @@ TEST(ChooseEnergySensor, WithoutAnySaysWhatWasLookedForAndHowToGetOne) {
   EXPECT_TRUE(sensors.empty());
   const auto none = ChooseEnergySensor(sensors, "");
   ASSERT_FALSE(none.ok());
-  for (const char* words : {"no energy sensor answers here", "RAPL", "INA3221", "PMIC", "NVML",
-                            "--sensor meter"}) {
+  for (const char* words :
+       {"no energy sensor answers here", "RAPL", "INA3221", "PMIC", "NVML", "--sensor meter"}) {
     EXPECT_THAT(none.error().message(), HasSubstr(words));
   }
   FakeMachine laptop;
