@@ -100,6 +100,7 @@ struct JoinedAll {
 Result<JoinedAll> JoinAll(const std::vector<Record>& records, const MeterLog& log,
                           const EnergyFlags& flags, Store* store) {
   JoinedAll all;
+  all.shown.study.scenario.carbon_g_per_kwh = flags.carbon_g_per_kwh;
   for (const Record& record : records) {
     if (!HasBlocks(record) || !IsId(record.what.model)) continue;
     auto joined = JoinMeter(record, log.log, log.described);

@@ -1,4 +1,5 @@
 // The tables of scenarios, one a scenario.
+#include <algorithm>
 #include <cmath>
 
 #include "quantbench/base/format.h"
@@ -52,6 +53,18 @@ Row EndToEndCells(const ScenarioResult& result, const ScenarioArm& arm) {
   return {Number(arm.value.estimate), Number(arm.parts.load),      Number(arm.parts.preprocess),
           Number(arm.parts.copy),     Number(arm.parts.run),       Better(arm.better),
           Better(arm.run_faster),     Format("{}", arm.processes), Resolution(result)};
+}
+
+constexpr const char* kCarbon = "g CO2e a million";
+
+// Takes a column out in which nobody has anything to say.
+void DropColumn(std::string_view title, Table* table) {
+  const auto found = std::find_if(table->columns.begin(), table->columns.end(),
+                                  [&](const Column& column) { return column.title == title; });
+  if (found == table->columns.end()) return;
+  const auto at = found - table->columns.begin();
+  table->columns.erase(found);
+  for (Row& row : table->rows) row.erase(row.begin() + at);
 }
 
 // Joules as people read them beside milliseconds.
@@ -126,7 +139,7 @@ std::vector<ScenarioTable> Layouts() {
             {"times less net, 95 %"},
             {"W"},
             {"idle W"},
-            {"g CO2e a million"},
+            {kCarbon},
             {"processes"},
             {"resolution %"},
             {"source", false, true}},
@@ -176,6 +189,7 @@ std::vector<Table> ScenarioTables(const Analysis& analysis) {
     for (const ScenarioResult& result : analysis.scenarios) {
       if (result.cell.cell.scenario == layout.scenario) AddRows(result, layout, &table);
     }
+    if (!(analysis.study.scenario.carbon_g_per_kwh > 0)) DropColumn(kCarbon, &table);
     if (!table.rows.empty()) tables.push_back(std::move(table));
   }
   return tables;

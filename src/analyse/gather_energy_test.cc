@@ -1,4 +1,6 @@
 // Energy records into joules of an inference: gross, net, ratios, carbon.
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "quantbench/analyse.h"
