@@ -43,6 +43,7 @@ class FakeMachine final : public Machine {
     if (denied.contains(path)) {
       return Error(ErrorCode::kUnavailable, path + ": Permission denied");
     }
+    if (const auto said = texts.find(path); said != texts.end()) return said->second;
     return files_->Read(path);
   }
   [[nodiscard]] std::vector<std::string> List(const std::string& folder) const override {
@@ -62,6 +63,7 @@ class FakeMachine final : public Machine {
   }
 
   std::set<std::string> denied;
+  std::map<std::string, std::string> texts;  // of files, where these change often
   std::map<std::string, std::string> programs;
   std::vector<std::string> gpus;
   std::vector<double> gpu_joules;

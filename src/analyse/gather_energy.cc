@@ -51,6 +51,7 @@ std::vector<ProcessJoules> JoulesOfArm(const Record& record, const Json& arm) {
   const Json::Array& processes = arm["processes"].AsArray();
   const auto batch = static_cast<double>(std::max<std::int64_t>(1, record.what.cell.batch));
   std::vector<ProcessJoules> joules;
+  if (arm["outcome"].AsString() != Name(Outcome::kOk)) return joules;
   for (std::size_t i = 0; i < std::min(idle.size(), processes.size()); ++i) {
     joules.push_back(JoulesOf(BlocksFrom(processes[i]), BlocksFrom(idle[i]), batch));
   }

@@ -165,7 +165,8 @@ Action AddEnergy(CLI::App& app) {
                  "the log, a CSV with a heading: columns time and watts (or joules)")
       ->required();
   app.add_option("--offset", flags->offset_s,
-                 "seconds to add to the log's times, where the meter's clock is behind");
+                 "seconds to add to the log's times, where the meter's clock is behind")
+      ->check(CLI::Range(-1e8, 1e8));
   app.add_option("--zone", flags->zone, "of times without a zone: Z, +02:00");
   app.add_option("--carbon", flags->carbon_g_per_kwh,
                  "grams of CO2-equivalent of a kWh of your grid; without it none is told")

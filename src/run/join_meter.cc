@@ -38,6 +38,11 @@ Result<std::vector<EnergyBlock>> Filled(const Json& json, std::int64_t began_utc
   return blocks;
 }
 
+// In every process; of one that did not blocks stand at other indices than the idle ones.
+bool Ran(const Json& arm) {
+  return arm["outcome"].AsString() == Name(Outcome::kOk);
+}
+
 // Joins process after process.
 class MeterJoin {
  public:
@@ -63,7 +68,8 @@ class MeterJoin {
     }
     Json arms = Json::Array{};
     for (std::size_t i = 0; i < arms_.size(); ++i) {
-      arms.Append(Json(arms_[i]).Set("processes", std::move(filled_[i])));
+      if (Ran(arms_[i])) arms_[i].Set("processes", std::move(filled_[i]));
+      arms.Append(std::move(arms_[i]));
     }
     Json results = record_.results;
     results.Set("arms", std::move(arms)).Set("idle", std::move(idles));
@@ -77,9 +83,10 @@ class MeterJoin {
     samples.began_utc_ns = began_utc_ns;
     QB_TRY(samples.idle, Filled(idle, began_utc_ns, log_, "idling"));
     for (std::size_t i = 0; i < arms_.size(); ++i) {
+      if (!Ran(arms_[i])) continue;
       const Json::Array& processes = arms_[i]["processes"].AsArray();
       if (filled_[i].is_null()) filled_[i] = Json::Array{};
-      if (process >= processes.size()) continue;  // it failed
+      if (process >= processes.size()) continue;
       QB_TRY(std::vector<EnergyBlock> blocks,
              Filled(processes[process], began_utc_ns, log_, arms_[i]["arm"].AsString()));
       filled_[i].Append(ToJson(blocks));
