@@ -65,8 +65,9 @@ Result<double> PmicWatts(const std::string& text) {
     ++rails;
   }
   if (rails == 0) {
-    return Error(ErrorCode::kUnavailable, "vcgencmd pmic_read_adc names no rail with both volts "
-                                          "and amperes");
+    return Error(ErrorCode::kUnavailable,
+                 "vcgencmd pmic_read_adc names no rail with both volts "
+                 "and amperes");
   }
   return watts;
 }

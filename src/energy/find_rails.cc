@@ -85,14 +85,14 @@ std::vector<EnergyChannel> InaRails(const Machine& machine) {
   for (const std::string& chip : machine.List(kOldIna)) {
     for (const std::string& device : machine.List(kOldIna + chip)) {
       if (device.starts_with("iio:device") || device == "iio_device") {
-        AddOldRails(machine, kOldIna + chip + "/" + device, &rails);
+        AddOldRails(machine, Format("{}{}/{}", kOldIna, chip, device), &rails);
       }
     }
   }
   for (const std::string& chip : machine.List(kNewIna)) {
-    const std::string folder = kNewIna + chip + "/hwmon";
+    const std::string folder = Format("{}{}/hwmon", kNewIna, chip);
     for (const std::string& device : machine.List(folder)) {
-      AddNewRails(machine, folder + "/" + device, &rails);
+      AddNewRails(machine, Format("{}/{}", folder, device), &rails);
     }
   }
   if (!rails.empty()) return rails;
@@ -194,9 +194,8 @@ std::vector<EnergySensor> FindPmic(const Machine& machine) {
   const std::string model = TextOf(machine, "/proc/device-tree/model");
   constexpr auto kWithPmic = std::to_array<std::string_view>(
       {"Raspberry Pi 5", "Raspberry Pi 500", "Raspberry Pi Compute Module 5"});
-  const bool has = std::any_of(kWithPmic.begin(), kWithPmic.end(), [&](std::string_view known) {
-    return model.starts_with(known);
-  });
+  const bool has = std::any_of(kWithPmic.begin(), kWithPmic.end(),
+                               [&](std::string_view known) { return model.starts_with(known); });
   if (!has) return {};
   EnergySensor sensor = Rails("pmic", EnergyTier::kRail);
   sensor.covers =

@@ -9,7 +9,7 @@ namespace quantbench {
 namespace {
 
 const std::string kPowercap = "/sys/class/powercap/";
-constexpr double kMostZoneWatts = 2000;          // of one zone
+constexpr double kMostZoneWatts = 2000;             // of one zone
 constexpr std::int64_t kCounterNs = 1'000'000'000;  // often enough to see every wrap
 
 struct Zone {
@@ -53,8 +53,8 @@ EnergySensor Counter(std::string name, std::string covers) {
 
 // "processor package 0 and its memory", "2 processor packages and their memory".
 std::string CoverageOf(std::size_t packages, std::size_t memories) {
-  std::string text = packages == 1 ? "the processor package"
-                                   : Format("{} processor packages", packages);
+  std::string text =
+      packages == 1 ? "the processor package" : Format("{} processor packages", packages);
   if (memories > 0) text += packages == 1 ? " and its memory" : " and their memory";
   return text;
 }

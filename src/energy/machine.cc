@@ -49,8 +49,8 @@ bool Drain(int fd, int patience_ms, std::string* text) {
 }
 
 void TrimEnd(std::string* text) {
-  while (!text->empty() && (std::isspace(static_cast<unsigned char>(text->back())) != 0 ||
-                            text->back() == '\0')) {
+  while (!text->empty() &&
+         (std::isspace(static_cast<unsigned char>(text->back())) != 0 || text->back() == '\0')) {
     text->pop_back();
   }
 }
@@ -58,6 +58,7 @@ void TrimEnd(std::string* text) {
 // Starts a program with its stdout on a pipe. Returns the error number.
 int Spawn(const std::vector<std::string>& command, const std::array<int, 2>& ends, pid_t* child) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;

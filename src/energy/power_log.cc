@@ -101,7 +101,8 @@ Result<std::int64_t> DateTime(std::string_view text, const std::optional<int>& z
     if (!own.ok()) return no;
     zone = own.value();
   }
-  const std::int64_t seconds = days * 86400 + *hour * 3600 + *minute * 60 + *second - zone * 60;
+  const std::int64_t minutes = (days * 24 + *hour) * 60 + *minute - zone;
+  const std::int64_t seconds = minutes * 60 + *second;
   return seconds * kSecondNs + fraction;
 }
 
@@ -109,12 +110,12 @@ Result<std::int64_t> TimeOf(std::string_view text, const PowerLogOptions& option
   const auto offset_ns = static_cast<std::int64_t>(std::llround(options.offset_s * 1e9));
   if (const auto number = WholeNumber(text)) {
     if (!(*number >= 0 && *number < kLastSecond)) {
-      return Bad(Format("{} is no time: seconds since 1970 (not milliseconds)",
-                        Printable(text, 60)));
+      return Bad(
+          Format("{} is no time: seconds since 1970 (not milliseconds)", Printable(text, 60)));
     }
     const double whole = std::floor(*number);
-    return static_cast<std::int64_t>(whole) * kSecondNs +
-           std::llround((*number - whole) * 1e9) + offset_ns;
+    return static_cast<std::int64_t>(whole) * kSecondNs + std::llround((*number - whole) * 1e9) +
+           offset_ns;
   }
   QB_TRY(const std::int64_t utc_ns, DateTime(text, options.zone_minutes));
   return utc_ns + offset_ns;
@@ -140,9 +141,10 @@ Result<Heading> ParseHeading(std::string_view line) {
   heading.cumulative = find("watts") == cells.size();
   heading.value = heading.cumulative ? find("joules") : find("watts");
   if (heading.time == cells.size() || heading.value == cells.size()) {
-    return Bad(Format("the heading must name the columns time and watts (or joules), comma "
-                      "between; it is \"{}\"",
-                      Printable(line, 80)));
+    return Bad(
+        Format("the heading must name the columns time and watts (or joules), comma "
+               "between; it is \"{}\"",
+               Printable(line, 80)));
   }
   return heading;
 }
@@ -161,8 +163,8 @@ Result<PowerLog::Entry> ParseEntry(std::string_view line, const Heading& heading
   entry.value = *value;
   const double most = heading.cumulative ? kMostMeterJoules : kMostMeterWatts;
   if (!(entry.value >= 0 && entry.value <= most)) {
-    return Bad(Format("{} {} is nonsense", Printable(text, 60),
-                      heading.cumulative ? "joules" : "watts"));
+    return Bad(
+        Format("{} {} is nonsense", Printable(text, 60), heading.cumulative ? "joules" : "watts"));
   }
   return entry;
 }
@@ -231,9 +233,10 @@ Result<double> PowerLog::Joules(std::int64_t from_utc_ns, std::int64_t to_utc_ns
     return Bad("the meter's log does not reach over it: is the clock off (--offset)?");
   }
   if (last - first < kLeastEntries) {
-    return Bad(Format("the meter's log has {} entries in it, at least {} are needed: longer blocks "
-                      "(--block), or a meter that logs more often",
-                      last - first, kLeastEntries));
+    return Bad(
+        Format("the meter's log has {} entries in it, at least {} are needed: longer blocks "
+               "(--block), or a meter that logs more often",
+               last - first, kLeastEntries));
   }
   double joules = 0;
   Entry before = {from_utc_ns, At(*(first - 1), *first, from_utc_ns)};
@@ -243,8 +246,8 @@ Result<double> PowerLog::Joules(std::int64_t from_utc_ns, std::int64_t to_utc_ns
     const Entry after = end ? Entry{to_utc_ns, At(*(it - 1), *it, to_utc_ns)} : *it;
     const std::int64_t gap = after.utc_ns - before.utc_ns;
     if (gap > (to_utc_ns - from_utc_ns) / 2) {
-      return Bad(Format("the meter's log has a gap of {:.3g} s in it",
-                        static_cast<double>(gap) * 1e-9));
+      return Bad(
+          Format("the meter's log has a gap of {:.3g} s in it", static_cast<double>(gap) * 1e-9));
     }
     joules += (before.value + after.value) / 2 * static_cast<double>(gap) * 1e-9;
     before = after;

@@ -79,8 +79,8 @@ Json EnergySensor::ToJson() const {
 }
 
 std::vector<EnergySensor> FindEnergySensors(const Machine& machine) {
-  constexpr auto kFamilies = std::to_array({FindRapl, FindJetsonRails, FindPmic, FindHwmon,
-                                            FindBatteries, FindGpus});
+  constexpr auto kFamilies =
+      std::to_array({FindRapl, FindJetsonRails, FindPmic, FindHwmon, FindBatteries, FindGpus});
   std::vector<EnergySensor> sensors;
   for (const auto family : kFamilies) {
     for (EnergySensor& sensor : family(machine)) {
@@ -120,8 +120,9 @@ Result<EnergySensor> ChooseEnergySensor(const std::vector<EnergySensor>& sensors
                    sensor.remedy.empty() ? "" : " (" + sensor.remedy + ")");
   }
   if (text.empty()) {
-    text = "looked for RAPL, INA3221 rails, a Raspberry Pi 5's PMIC, other hwmon power, a battery "
-           "and NVML: measure on a device with one of them";
+    text =
+        "looked for RAPL, INA3221 rails, a Raspberry Pi 5's PMIC, other hwmon power, a battery "
+        "and NVML: measure on a device with one of them";
   }
   return Error(ErrorCode::kUnavailable,
                Format("no energy sensor answers here: {}, {}", text, kByMeter));

@@ -119,7 +119,7 @@ Result<EnergySamples> MeasureEnergy(const std::vector<Pass>& arms, const EnergyP
   }
   EnergySamples samples;
   samples.arms.resize(arms.size());
-  const std::int64_t total = 2 * plan.rounds * std::ssize(arms) + 1;
+  const std::int64_t total = std::int64_t{2} * plan.rounds * std::ssize(arms) + 1;
   samples.began_utc_ns = watch.utc_ns();
   BlockRun run(plan, watch, progress, total);
   for (const auto& order : OrderRounds(arms.size(), plan.rounds, plan.seed)) {
