@@ -341,7 +341,8 @@ struct ScenarioArm {
   std::string reason;
   std::int64_t processes = 0;
   // Samples a second (offline), queries a second (server, lowest to highest of the processes'
-  // interval); or mean time of a pass from file to answer, or over all laps (sustained), in ms.
+  // interval); mean time of a pass from file to answer, or over all laps (sustained), in ms;
+  // joules.
   Interval value;
   Interval better;          // than the original: times the throughput, the rate, or the speed
   std::int64_t batch = 1;   // offline: its own
@@ -355,6 +356,12 @@ struct ScenarioArm {
   Interval slowdown;      // sustained: last over first
   Interval better_first;  // sustained: times faster than the original in the first window
   Interval better_last;   // and in the last
+  // Energy: `value` is the joules of an inference, gross, and `better` how many times fewer they
+  // are; these are net of what idling takes.
+  Interval net;
+  Interval better_net;
+  double watts = 0;     // energy: while it ran, gross
+  double carbon_g = 0;  // energy: CO2-equivalent of a million inferences, gross; NaN: not stated
 };
 
 struct ScenarioResult {
@@ -364,6 +371,8 @@ struct ScenarioResult {
   std::int64_t queries = 0;       // server: of a trial
   double window_s = 0;            // sustained: what "first" and "last" are
   double duration_s = 0;          // sustained
+  std::string source;             // energy: "rapl, counter: the processor package"
+  double idle_watts = 0;          // energy: mean over idle blocks
 };
 
 // Sustained: the first window of a measurement against its last: 60 s, or a third of the whole.

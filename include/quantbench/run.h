@@ -14,6 +14,7 @@
 #include "quantbench/base/progress.h"
 #include "quantbench/base/status.h"
 #include "quantbench/device.h"
+#include "quantbench/energy.h"
 #include "quantbench/explain.h"
 #include "quantbench/flops.h"
 #include "quantbench/measure.h"
@@ -152,14 +153,22 @@ struct CaseOutcome {
 
 // The scenario of bench.cell: offline, the batch of each arm is chosen by a trial of each, then all
 // are measured as a cell is, each at its own; end to end likewise, from file to answer; server and
-// sustained as measure.h says. bench.latency counts but for these two, of which only its seed does.
+// sustained and energy as measure.h says. bench.latency counts but for these three, of which only
+// its seed does. Energy is skipped with one sentence where no sensor gives joules that can be
+// believed.
 struct ScenarioOptions {
   BenchOptions bench;
   ScenarioPlan plan;
+  std::filesystem::path sensor_root = "/";  // whose sensors: see MachineAt
 };
 // Results as a kScenario record has them.
 [[nodiscard]] CaseOutcome MeasureScenario(const ScenarioOptions& options,
                                           const WorkerOptions& worker, Progress& progress);
+
+// The record of an energy scenario with the joules that an external meter's log tells for its
+// blocks; its key is another one, settings.joined_from is the old. `meter`: what is written down of
+// the log. kMalformed names the block that the log does not tell, or says that it saw no load.
+[[nodiscard]] Result<Record> JoinMeter(const Record& record, const PowerLog& log, Json meter);
 
 // Measures the cells of a study's only model, the two smallest first and the others in random order
 // (latency.seed), and hands each outcome to `done`, which returns whether to go on. Cells that

@@ -53,6 +53,7 @@ enum class Scenario : std::uint8_t {
   kServer,        // passes that arrive by themselves: the highest rate that few are late at
   kSustained,     // for minutes: the first against the last
   kEndToEnd,      // from file to answer, part by part
+  kEnergy,        // joules of a pass, between blocks of idling
 };
 [[nodiscard]] std::string_view Name(Scenario scenario);  // "single-stream", "offline", ...
 [[nodiscard]] Result<Scenario> ParseScenario(std::string_view name);
@@ -64,9 +65,14 @@ struct ScenarioPlan {
   double p99_ms = 0;                // server: all but 1 % of the queries take at most so long
   std::int64_t queries = 1000;      // server: of a rate that is tried
   double duration_s = 600;          // sustained
-  std::int64_t processes = 3;       // server: fresh processes, each with a search of its own
+  // Fresh processes of server, each with a search of its own, and of energy.
+  std::int64_t processes = 3;
+  std::string sensor;      // energy: its name, "meter" for an external one; empty: the best
+  double block_s = 5;      // energy: of each block
+  std::int64_t rounds = 3;  // energy: of all arms in a process
+  double carbon_g_per_kwh = 0;      // stated intensity of the grid; 0: no carbon is estimated
 
-  [[nodiscard]] Json ToJson(Scenario scenario) const;  // what matters to that scenario
+  [[nodiscard]] Json ToJson(Scenario scenario) const;  // what its measuring depends on
 };
 
 // What a trade-off may cost at most; 0: no bound.

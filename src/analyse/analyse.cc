@@ -23,6 +23,13 @@ bool StillAsked(const std::vector<Case>& cases, const Record& record) {
   });
 }
 
+// Whether `other` stands aside: it is older, or `record` was joined from it.
+bool Supersedes(const Record& record, const Record& other) {
+  if (record.settings["joined_from"].AsString() == other.key) return true;
+  if (other.settings["joined_from"].AsString() == record.key) return false;
+  return other.finished < record.finished;
+}
+
 // The newest record of each case: settings may have changed between runs.
 std::vector<const Record*> Current(const Study& study, const std::vector<Record>& records) {
   const std::vector<Case> cases = Expand(study);
@@ -34,7 +41,7 @@ std::vector<const Record*> Current(const Study& study, const std::vector<Record>
     });
     if (same == current.end()) {
       current.push_back(&record);
-    } else if ((*same)->finished < record.finished) {
+    } else if (Supersedes(record, **same)) {
       *same = &record;
     }
   }

@@ -16,6 +16,8 @@ void GatherSizes(const Record& record, std::vector<ArmSize>* sizes);
 void GatherNatural(const Study& study, const Record& record, std::vector<NaturalLatency>* rows);
 // Of what was gathered: every arm with a score and a latency, dominated ones and the best marked.
 std::vector<TradeOff> FindTradeOffs(const Analysis& analysis);
+// The part of it that is of energy alone.
+void GatherEnergy(const Study& study, const Record& record, ScenarioResult* result);
 // A kScenario record.
 ScenarioResult GatherScenario(const Study& study, const Record& record);
 CellResult GatherCell(const Study& study, const Record& record);

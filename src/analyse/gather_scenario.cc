@@ -4,41 +4,14 @@
 #include <functional>
 
 #include "analyse/gather.h"
+#include "analyse/scenario_parts.h"
 #include "analyse/unknown.h"
 
 namespace quantbench {
 namespace {
 
-Interval Inverse(const Interval& ratio) {
-  return {1 / ratio.estimate, 1 / ratio.high, 1 / ratio.low};
-}
-
 Interval Times(const Interval& ratio, double factor) {
   return {ratio.estimate * factor, ratio.low * factor, ratio.high * factor};
-}
-
-const Interval kItself{1, 1, 1};
-
-ScenarioArm HeadOf(const Json& arm) {
-  ScenarioArm row;
-  row.arm = arm["arm"].AsString();
-  const auto outcome = ParseOutcome(arm["outcome"].AsString());
-  row.outcome = outcome.ok() ? outcome.value() : Outcome::kFailed;
-  row.reason = arm["reason"].AsString();
-  return row;
-}
-
-void Unreadable(ScenarioArm* row) {
-  row->outcome = Outcome::kFailed;
-  row->reason = "the record holds no samples that this version can read: measure again";
-}
-
-const Json& ArmNamed(const Record& record, std::string_view name) {
-  static const Json none;
-  for (const Json& arm : record.results["arms"].AsArray()) {
-    if (arm["arm"].AsString() == name) return arm;
-  }
-  return none;
 }
 
 // --- offline and end to end: measured as cells are ---
@@ -126,15 +99,6 @@ Interval RateRatio(std::span<const ServerSamples> arm, std::span<const ServerSam
     if (std::isfinite(log)) logs.push_back(log);
   }
   return RatioFromLogs(logs);
-}
-
-// Rates depend on wall time alone, and come from few processes: nothing but the control tells how
-// much a busy machine moved them. So an interval reaches at least as far as that of the control.
-Interval AsWideAsControl(const Interval& ratio, const Interval& control) {
-  const double reach = std::max({1.0, control.high, 1 / control.low});
-  if (!std::isfinite(reach)) return ratio;
-  return {ratio.estimate, std::min(ratio.low, ratio.estimate / reach),
-          std::max(ratio.high, ratio.estimate * reach)};
 }
 
 // The 99th percentile of latencies at the highest rate that was met, ms.
@@ -244,6 +208,7 @@ ScenarioResult GatherScenario(const Study& study, const Record& record) {
   switch (record.what.cell.scenario) {
     case Scenario::kServer: GatherServed(record, &result); break;
     case Scenario::kSustained: GatherSustained(record, &result); break;
+    case Scenario::kEnergy: GatherEnergy(study, record, &result); break;
     case Scenario::kOffline:
     case Scenario::kEndToEnd:
     case Scenario::kSingleStream: GatherLikeCell(study, record, &result); break;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 namespace quantbench {
@@ -36,6 +37,14 @@ Result<ScenarioPlan> PlanOf(const ScenarioFlags& flags, const ScenarioBench& ben
   plan.p99_ms = flags.p99_s * 1e3;
   plan.queries = flags.queries;
   plan.duration_s = flags.duration_s;
+  plan.sensor = flags.sensor;
+  plan.block_s = flags.block_s;
+  plan.rounds = flags.rounds;
+  plan.carbon_g_per_kwh = flags.carbon_g_per_kwh;
+  const bool by_meter = asked(Scenario::kEnergy) && flags.sensor == kExternalMeter;
+  if (by_meter && flags.keep.empty()) {
+    return refuse("--sensor meter needs --keep FOLDER: there the blocks wait for the meter's log");
+  }
   if (bench.processes > 0) plan.processes = bench.processes;
   return plan;
 }
@@ -46,6 +55,7 @@ std::string_view WordsFor(Scenario scenario) {
     case Scenario::kOffline: return "times more samples a second";
     case Scenario::kServer: return "times more queries a second";
     case Scenario::kSustained: return "times faster in the end";
+    case Scenario::kEnergy: return "times less energy";
     case Scenario::kSingleStream:
     case Scenario::kEndToEnd: break;
   }
@@ -67,6 +77,15 @@ std::string ToldOf(const ScenarioResult& result) {
   return resolution.empty() ? line : line + "; " + resolution;
 }
 
+// Writes a record where quantbench energy finds it.
+Status Keep(const ScenarioFlags& flags, const ScenarioBench& bench, Record record) {
+  if (flags.keep.empty()) return Ok();
+  QB_TRY(Store store, Store::Open(flags.keep));
+  record.settings.Set("files", Json::List(bench.models));
+  record.key = Sha256(record.ToJson().Dump()).substr(0, 32);
+  return store.Write(record);
+}
+
 bool AllFine(const Analysis& analysis) {
   for (const ScenarioResult& result : analysis.scenarios) {
     for (const ScenarioArm& arm : result.arms) {
@@ -82,9 +101,10 @@ void ScenarioFlags::Add(CLI::App& app) {
   app.add_option("--scenario", names,
                  "instead of one run after another: offline (samples/s at the best of the --batch "
                  "sizes), server (highest rate of Poisson arrivals under --p99), sustained (first "
-                 "against last minute of --duration), end-to-end (from file to answer, in parts)")
+                 "against last minute of --duration), end-to-end (from file to answer, in parts), "
+                 "energy (joules, by a sensor)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"offline", "server", "sustained", "end-to-end"}));
+      ->check(CLI::IsMember({"offline", "server", "sustained", "end-to-end", "energy"}));
   app.add_option("--p99", p99_s, "server: 99 % of queries must take at most so long, e.g. 20ms")
       ->transform(CLI::AsNumberWithUnit(kSeconds, CLI::AsNumberWithUnit::UNIT_REQUIRED));
   app.add_option("--queries", queries, "server: queries of every rate that is tried")
@@ -92,6 +112,27 @@ void ScenarioFlags::Add(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--duration", duration_s, "sustained: e.g. 90s or 30m (default: 10m)")
       ->transform(CLI::AsNumberWithUnit(kSeconds, CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  AddEnergy(app);
+}
+
+void ScenarioFlags::AddEnergy(CLI::App& app) {
+  app.add_option("--sensor", sensor,
+                 "energy: by its name (quantbench doctor lists them), or meter: the blocks run for "
+                 "an external meter (default: the best)");
+  app.add_option("--block", block_s, "energy: of each block of work and of idling (default: 5s)")
+      ->transform(CLI::AsNumberWithUnit(kSeconds, CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::Range(0.02, 600.0));
+  app.add_option("--rounds", rounds, "energy: blocks of every model in a process")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--carbon", carbon_g_per_kwh,
+                 "energy: grams of CO2-equivalent of a kWh of your grid; without it none is told")
+      ->check(CLI::Range(0.0, 10000.0));
+  app.add_option("--sensor-root", sensor_root,
+                 "energy: where the file system lies whose sensors are read (in a container: the "
+                 "host's)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--keep", keep, "scenarios: also write the records into that folder");
 }
 
 int BenchScenarios(const ScenarioFlags& flags, const ScenarioBench& bench, Study study,
@@ -101,17 +142,24 @@ int BenchScenarios(const ScenarioFlags& flags, const ScenarioBench& bench, Study
   study.scenario = std::move(plan).value();
   if (how.options.input.data) study.models.front().data = how.options.input.data->id;
   std::vector<Record> records;
+  bool no_sensor = false;
   const std::vector<Case> cases = Expand(study);
   for (const Case& work : cases) {
     if (work.kind != CaseKind::kScenario) continue;
     how.options.cell = work.cell;
     terminal.Update(work.cell.Describe(), 0, 0);
-    CaseOutcome outcome = MeasureScenario({how.options, study.scenario}, how.worker, terminal);
+    CaseOutcome outcome =
+        MeasureScenario({how.options, study.scenario, flags.sensor_root}, how.worker, terminal);
     // With nothing else to show, why the only one failed is the answer.
     if (outcome.outcome == Outcome::kFailed && study.scenario.scenarios.size() == 1) {
       return terminal.Fail(Error(outcome.code, outcome.reason), bench.format);
     }
+    no_sensor = outcome.outcome == Outcome::kSkipped && outcome.code == ErrorCode::kUnavailable &&
+                study.scenario.scenarios.size() == 1;
     records.push_back(AdHocRecord(work, std::move(outcome)));
+    if (auto kept = Keep(flags, bench, records.back()); !kept.ok()) {
+      return terminal.Fail(kept.error(), bench.format);
+    }
     Analysis one = Analyse(study, {records.back()}, nullptr);
     NameArmsByFile(bench.models, &one);
     terminal.Note(ToldOf(one.scenarios.front()));
@@ -119,6 +167,7 @@ int BenchScenarios(const ScenarioFlags& flags, const ScenarioBench& bench, Study
   Analysis analysis = Analyse(study, records, nullptr);
   NameArmsByFile(bench.models, &analysis);
   terminal.Print(Render(ScenarioTables(analysis), bench.format));
+  if (no_sensor) return kExitMachine;
   return AllFine(analysis) ? kExitDone : kExitCasesFailed;
 }
 

@@ -14,7 +14,16 @@ struct ScenarioFlags {
   double p99_s = 0;
   std::int64_t queries = ScenarioPlan().queries;
   double duration_s = ScenarioPlan().duration_s;
+  std::string sensor;
+  std::string sensor_root = "/";
+  double block_s = ScenarioPlan().block_s;
+  std::int64_t rounds = ScenarioPlan().rounds;
+  double carbon_g_per_kwh = 0;
+  std::string keep;  // folder of records; empty: none are written
   void Add(CLI::App& app);
+
+ private:
+  void AddEnergy(CLI::App& app);
 };
 
 // What else the command line says.

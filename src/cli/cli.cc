@@ -29,6 +29,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {"explain", "where a recipe loses accuracy, layer by layer", AddExplain},
     {"bench", "latency of models side by side, interleaved", AddBench},
     {"eval", "accuracy of models on a data set, side by side", AddEval},
+    {"energy", "joules from the log of an external meter, for blocks that were run", AddEnergy},
     {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},
     {"selftest", "how far the measuring itself can be trusted, on this machine", AddSelfTest},
     {"roofline", "what this device can do at most, and what models can gain", AddRoofline},

@@ -38,6 +38,7 @@ Action AddCalibrate(CLI::App& app);
 Action AddExplain(CLI::App& app);
 Action AddBench(CLI::App& app);
 Action AddEval(CLI::App& app);
+Action AddEnergy(CLI::App& app);
 Action AddReport(CLI::App& app);
 Action AddSelfTest(CLI::App& app);
 Action AddRoofline(CLI::App& app);

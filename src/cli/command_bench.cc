@@ -157,7 +157,8 @@ Action AddBench(CLI::App& app) {
       "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
       "  quantbench bench bert.onnx bert.int8.onnx --dim seq=64,128,256 --threads 1,2\n"
       "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading\n"
-      "  quantbench bench cnn.onnx cnn.int8.onnx --scenario offline,server --p99 20ms");
+      "  quantbench bench cnn.onnx cnn.int8.onnx --scenario offline,server --p99 20ms\n"
+      "  quantbench bench cnn.onnx cnn.int8.onnx --scenario energy --carbon 380");
   app.add_option("models", flags->models, "models, .onnx files")->required();
   app.add_option("--batch", flags->batch, "batch sizes (default: 1)")
       ->delimiter(',')

@@ -11,6 +11,8 @@ namespace {
 // Sums over a record stay within 64 bits whatever it says.
 constexpr std::int64_t kLongestNs = 10'000'000'000'000;  // three hours
 constexpr std::int64_t kMostRunsOfLap = 100'000'000;
+constexpr std::int64_t kMostRunsOfBlock = 10'000'000'000;
+constexpr std::int64_t kMostEnergyRounds = 1000;
 
 bool IsTime(std::int64_t ns, std::int64_t least) {
   return ns >= least && ns <= kLongestNs;
@@ -134,6 +136,60 @@ Result<std::vector<SustainedLap>> SustainedLapsFromJson(const Json& json) {
     if (!possible) return Impossible("a lap");
   }
   return laps;
+}
+
+Json EnergyPlan::ToJson() const {
+  return Json::MakeObject().Set("block_ns", block_ns).Set("rounds", rounds).Set("seed", seed);
+}
+
+Result<EnergyPlan> EnergyPlan::FromJson(const Json& json) {
+  EnergyPlan plan;
+  plan.block_ns = json["block_ns"].AsInt(plan.block_ns);
+  const std::int64_t rounds = json["rounds"].AsInt(plan.rounds);
+  plan.seed = static_cast<std::uint64_t>(json["seed"].AsInt(1));
+  if (!IsTime(plan.block_ns, 1) || rounds < 1 || rounds > kMostEnergyRounds) {
+    return Error(ErrorCode::kInvalidArgument, "the energy scenario needs blocks and rounds");
+  }
+  plan.rounds = static_cast<int>(rounds);
+  return plan;
+}
+
+Json ToJson(std::span<const EnergyBlock> blocks) {
+  std::array<Json, 4> columns;
+  for (Json& column : columns) column = Json::Array{};
+  for (const EnergyBlock& block : blocks) {
+    columns[0].Append(block.start_ns);
+    columns[1].Append(block.wall_ns);
+    columns[2].Append(block.runs);
+    columns[3].Append(block.joules);
+  }
+  return Json::MakeObject()
+      .Set("start_ns", std::move(columns[0]))
+      .Set("wall_ns", std::move(columns[1]))
+      .Set("runs", std::move(columns[2]))
+      .Set("joules", std::move(columns[3]));
+}
+
+Result<std::vector<EnergyBlock>> EnergyBlocksFromJson(const Json& json) {
+  const Json::Array& starts = json["start_ns"].AsArray();
+  const Json::Array& walls = json["wall_ns"].AsArray();
+  const Json::Array& runs = json["runs"].AsArray();
+  const Json::Array& joules = json["joules"].AsArray();
+  if (walls.size() != starts.size() || runs.size() != starts.size() ||
+      joules.size() != starts.size()) {
+    return Impossible("a number of blocks");
+  }
+  std::vector<EnergyBlock> blocks;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    blocks.push_back({starts[i].AsInt(), walls[i].AsInt(), runs[i].AsInt(),
+                      joules[i].is_number() ? joules[i].AsDouble() : NAN});
+    const EnergyBlock& block = blocks.back();
+    const bool possible = IsTime(block.start_ns, 0) && IsTime(block.wall_ns, 1) &&
+                          block.runs >= 0 && block.runs <= kMostRunsOfBlock &&
+                          !(block.joules < 0) && !std::isinf(block.joules);
+    if (!possible) return Impossible("a block");
+  }
+  return blocks;
 }
 
 }  // namespace quantbench

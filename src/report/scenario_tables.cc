@@ -1,4 +1,5 @@
 // The tables of scenarios, one a scenario.
+#include <algorithm>
 #include <cmath>
 
 #include "quantbench/base/format.h"
@@ -54,6 +55,39 @@ Row EndToEndCells(const ScenarioResult& result, const ScenarioArm& arm) {
           Better(arm.run_faster),     Format("{}", arm.processes), Resolution(result)};
 }
 
+constexpr const char* kCarbon = "g CO2e a million";
+
+// Takes a column out in which nobody has anything to say.
+void DropColumn(std::string_view title, Table* table) {
+  const auto found = std::find_if(table->columns.begin(), table->columns.end(),
+                                  [&](const Column& column) { return column.title == title; });
+  if (found == table->columns.end()) return;
+  const auto at = found - table->columns.begin();
+  table->columns.erase(found);
+  for (Row& row : table->rows) row.erase(row.begin() + at);
+}
+
+// Joules as people read them beside milliseconds.
+Interval Millijoules(const Interval& joules) {
+  constexpr double kMilli = 1e3;
+  return {joules.estimate * kMilli, joules.low * kMilli, joules.high * kMilli};
+}
+
+Row EnergyCells(const ScenarioResult& result, const ScenarioArm& arm) {
+  return {Number(Millijoules(arm.value).estimate),
+          Range(Millijoules(arm.value)),
+          Number(Millijoules(arm.net).estimate),
+          Range(Millijoules(arm.net)),
+          Better(arm.better),
+          Better(arm.better_net),
+          Number(arm.watts),
+          Number(result.idle_watts),
+          Number(arm.carbon_g),
+          Format("{}", arm.processes),
+          Resolution(result),
+          result.source};
+}
+
 std::vector<ScenarioTable> Layouts() {
   return {{Scenario::kOffline,
            "Offline throughput",
@@ -94,7 +128,22 @@ std::vector<ScenarioTable> Layouts() {
             {"run alone times faster, 95 %"},
             {"processes"},
             {"resolution %"}},
-           EndToEndCells}};
+           EndToEndCells},
+          {Scenario::kEnergy,
+           "Energy",
+           {{"mJ gross"},
+            {"gross, 95 %"},
+            {"mJ net"},
+            {"net, 95 %"},
+            {"times less gross, 95 %"},
+            {"times less net, 95 %"},
+            {"W"},
+            {"idle W"},
+            {kCarbon},
+            {"processes"},
+            {"resolution %"},
+            {"source", false, true}},
+           EnergyCells}};
 }
 
 std::string RemarkOn(const ScenarioResult& result, const ScenarioArm& arm) {
@@ -140,6 +189,7 @@ std::vector<Table> ScenarioTables(const Analysis& analysis) {
     for (const ScenarioResult& result : analysis.scenarios) {
       if (result.cell.cell.scenario == layout.scenario) AddRows(result, layout, &table);
     }
+    if (!(analysis.study.scenario.carbon_g_per_kwh > 0)) DropColumn(kCarbon, &table);
     if (!table.rows.empty()) tables.push_back(std::move(table));
   }
   return tables;

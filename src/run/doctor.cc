@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "quantbench/base/format.h"
+#include "quantbench/energy.h"
 #include "quantbench/engine.h"
 #include "quantbench/run.h"
 
@@ -56,14 +57,21 @@ std::vector<DoctorItem> EngineItems(const WorkerOptions& worker) {
 }
 
 DoctorItem EnergyItem() {
-  std::error_code ignored;
-  const fs::path rapl = "/sys/class/powercap/intel-rapl:0/energy_uj";
-  if (access(rapl.c_str(), R_OK) == 0) return {"energy sensor", "RAPL", true, ""};
-  if (fs::exists(rapl, ignored)) {
-    return {"energy sensor", "RAPL, not readable", true,
-            "sudo chmod a+r /sys/class/powercap/intel-rapl:0/energy_uj"};
+  const std::vector<EnergySensor> sensors = FindEnergySensors(*MachineAt("/"));
+  std::string told;
+  std::string remedy;
+  for (const EnergySensor& sensor : sensors) {
+    told += Format(
+        "{}{} ({}{})", told.empty() ? "" : ", ", sensor.name,
+        sensor.usable() ? "" : sensor.refused + "; ",
+        sensor.usable() ? std::string(Name(sensor.tier)) + ": " + sensor.covers : sensor.covers);
+    if (!sensor.usable() && remedy.empty()) remedy = sensor.remedy;
   }
-  return {"energy sensor", "none", true, ""};
+  if (sensors.empty()) {
+    return {"energy sensor", "none", true,
+            "an external meter can be used: bench --scenario energy --sensor meter"};
+  }
+  return {"energy sensor", told, true, remedy};
 }
 
 DoctorItem FiguresItem() {

@@ -28,6 +28,7 @@ Result<Json> BenchInWorker(const Json& request, Engine& engine, Progress& progre
 Result<Json> TryBatchesInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> ServerInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> SustainedInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> EnergyInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> RebatchInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& progress);

@@ -7,6 +7,7 @@
 
 #include "run/arms.h"
 #include "run/bench_parts.h"
+#include "run/energy_scenario.h"
 #include "run/protocol.h"
 #include "run/rebatch.h"
 
@@ -152,6 +153,7 @@ CaseOutcome MeasureScenario(const ScenarioOptions& options, const WorkerOptions&
     case Scenario::kOffline: return MeasureOffline(options, worker, progress);
     case Scenario::kServer: return MeasureServed(options, worker, progress);
     case Scenario::kSustained: return MeasureLong(options, worker, progress);
+    case Scenario::kEnergy: return MeasureJoules(options, worker, progress);
     case Scenario::kEndToEnd:
       if (!options.bench.input.data) {
         return {Outcome::kFailed,

@@ -29,6 +29,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"try-batches", TryBatchesInWorker},
     {"server", ServerInWorker},
     {"sustained", SustainedInWorker},
+    {"energy", EnergyInWorker},
     {"rebatch", RebatchInWorker},
     {"memory", MemoryInWorker},
     {"evaluate", EvaluateInWorker},

@@ -6,6 +6,17 @@
 #include "quantbench/study.h"
 
 namespace quantbench {
+namespace {
+
+// Of one energy scenario: blocks of all arms, the control among them, and of idling, and a tenth
+// before each.
+double EnergySeconds(const Study& study) {
+  const auto arms = static_cast<double>(study.variants.size() + 2);
+  const double blocks = 2 * arms * static_cast<double>(study.scenario.rounds) + 1;
+  return 1.1 * blocks * study.scenario.block_s * static_cast<double>(study.scenario.processes);
+}
+
+}  // namespace
 
 std::string ExpectedEffort(const Study& study) {
   std::int64_t cells = 0;
@@ -16,6 +27,7 @@ std::string ExpectedEffort(const Study& study) {
   for (const Case& work : Expand(study)) {
     const Scenario scenario = work.cell.scenario;
     if (scenario == Scenario::kSustained) sustained_s += study.scenario.duration_s;
+    if (scenario == Scenario::kEnergy) sustained_s += EnergySeconds(study);
     serves = serves || scenario == Scenario::kServer;
     const bool like_cell = scenario == Scenario::kOffline || scenario == Scenario::kEndToEnd;
     if (work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural || like_cell) ++cells;

@@ -59,6 +59,20 @@ void ReadRecipeParts(Reader* parts, Recipe* recipe) {
   }
 }
 
+// The keys of [scenario] that are of energy alone.
+void ReadEnergy(Reader* reader, ScenarioPlan* plan) {
+  reader->String("sensor", &plan->sensor);
+  reader->Double("block_s", &plan->block_s);
+  reader->Int("rounds", &plan->rounds, 1, 1000);
+  reader->Double("carbon_g_per_kwh", &plan->carbon_g_per_kwh);
+  if (!(plan->block_s >= 0.02 && plan->block_s <= 600)) {
+    reader->Mistake("block_s", "block_s must be between 0.02 and 600");
+  }
+  if (!(plan->carbon_g_per_kwh >= 0 && plan->carbon_g_per_kwh <= 10'000)) {
+    reader->Mistake("carbon_g_per_kwh", "carbon_g_per_kwh must be between 0 and 10000");
+  }
+}
+
 }  // namespace
 
 void ReadRecipe(Reader* reader, Recipe* result) {
@@ -148,6 +162,7 @@ void ReadScenario(Reader* reader, ScenarioPlan* plan) {
   reader->Int("processes", &plan->processes, 1, 1000);
   reader->Double("p99_ms", &plan->p99_ms);
   reader->Double("duration_s", &plan->duration_s);
+  ReadEnergy(reader, plan);
   const bool serves = std::ranges::count(plan->scenarios, Scenario::kServer) > 0;
   if (plan->p99_ms < 0 || plan->p99_ms > 1e6 || (serves && plan->p99_ms == 0)) {
     reader->Mistake("p99_ms", "the server scenario needs \"p99_ms\", from 0 to 1000000");

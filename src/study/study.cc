@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 6> kMetrics = {
     "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
 constexpr std::array<std::string_view, 5> kCaseKinds = {"quantize", "measure", "evaluate",
                                                         "natural", "scenario"};
-constexpr std::array<std::string_view, 5> kScenarios = {"single-stream", "offline", "server",
-                                                        "sustained", "end-to-end"};
+constexpr std::array<std::string_view, 6> kScenarios = {"single-stream", "offline",    "server",
+                                                        "sustained",     "end-to-end", "energy"};
 
 template <typename Enum, std::size_t N>
 Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name,
@@ -137,6 +137,11 @@ Json ScenarioPlan::ToJson(Scenario scenario) const {
     case Scenario::kServer:
       return json.Set("p99_ms", p99_ms).Set("queries", queries).Set("processes", processes);
     case Scenario::kSustained: return json.Set("duration_s", duration_s);
+    case Scenario::kEnergy:
+      return json.Set("sensor", sensor)
+          .Set("block_s", block_s)
+          .Set("rounds", rounds)
+          .Set("processes", processes);
     case Scenario::kSingleStream:
     case Scenario::kEndToEnd: break;
   }
