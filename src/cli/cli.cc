@@ -30,6 +30,9 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {"bench", "latency of models side by side, interleaved", AddBench},
     {"eval", "accuracy of models on a data set, side by side", AddEval},
     {"report", "the report of what was measured: HTML, Markdown, CSV, figures", AddReport},
+    {"export", "every number for pandas and SQL: CSV, JSON lines, SQLite", AddExport},
+    {"bundle", "one archive to hand in: study, records, report, figures, manifest", AddBundle},
+    {"schema", "the JSON Schema of study files, for editors", AddSchema},
     {"selftest", "how far the measuring itself can be trusted, on this machine", AddSelfTest},
     {"doctor", "what this device can do, and what disturbs measuring", AddDoctor},
 });

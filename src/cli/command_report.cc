@@ -12,38 +12,23 @@ namespace quantbench {
 namespace {
 
 struct ReportFlags {
-  std::string study;
-  std::string results;
+  ResultsFlags results;
   OutputFlag output;
 };
 
 int MakeReport(const ReportFlags& flags, Terminal& terminal) {
-  const auto study = LoadStudy(flags.study);
+  const auto study = LoadStudy(flags.results.StudyFile());
   if (!study.ok()) return terminal.Fail(study.error(), flags.output.format());
-  const auto results = flags.results.empty()
-                           ? std::filesystem::path(flags.study).parent_path() / "results"
-                           : std::filesystem::path(flags.results);
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(results / "records", ignored)) {
-    return terminal.Fail(
-        Error(ErrorCode::kNotFound,
-              Format("{}: no records here; quantbench run makes them", results.string())),
-        flags.output.format());
-  }
-  return ShowReport(study.value(), results, flags.output.format(), terminal);
+  return ShowReport(study.value(), flags.results.Folder(), flags.output.format(), terminal);
 }
 
 }  // namespace
 
 int ShowReport(const Study& study, const std::filesystem::path& results, OutputFormat format,
                Terminal& terminal) {
-  const auto store = Store::Open(results);
-  if (!store.ok()) return terminal.Fail(store.error(), format);
-  std::vector<std::string> problems;
-  const auto records = store.value().ReadAll(&problems);
-  if (!records.ok()) return terminal.Fail(records.error(), format);
-  for (const std::string& problem : problems) terminal.Note(problem);
-  const Analysis analysis = Analyse(study, records.value(), ReadFrozen(results));
+  const auto read = ReadResults(study, results, terminal);
+  if (!read.ok()) return terminal.Fail(read.error(), format);
+  const Analysis& analysis = read.value().analysis;
   const auto report = WriteReport(analysis, results);
   if (!report.ok()) return terminal.Fail(report.error(), format);
   if (!report.value().missing.empty()) terminal.Note(report.value().missing);
@@ -67,9 +52,7 @@ Action AddReport(CLI::App& app) {
            "Writes the report of what was measured: one HTML page, Markdown, CSV tables, figures.",
            "  quantbench report study.toml\n"
            "  quantbench report study.toml --results results-laptop -o md");
-  app.add_option("study", flags->study, "the study, a TOML file")->required();
-  app.add_option("--results", flags->results,
-                 "folder of records and report (default: results beside the study)");
+  flags->results.Add(app);
   flags->output.Add(app, "-o,--output");
   return [flags](Terminal& terminal) { return MakeReport(*flags, terminal); };
 }

@@ -24,12 +24,19 @@ std::string FileStem(std::string title) {
 Status WriteTables(const Analysis& analysis, const fs::path& folder) {
   QB_OK(MakeFolders(folder));
   std::vector<std::pair<std::string, Table>> tables = {
-      {"summary", SummaryTable(analysis)},       {"size", SizeTable(analysis)},
-      {"latency", LatencyTable(analysis)},       {"work", WorkTable(analysis)},
-      {"measuring", MeasuringTable(analysis)},   {"scaling", ScalingTable(analysis)},
-      {"accuracy", AccuracyTable(analysis)},     {"trade-off", TradeOffTable(analysis)},
-      {"natural", NaturalTable(analysis)},       {"classes", ClassTable(analysis)},
-      {"hypotheses", HypothesisTable(analysis)}, {"quantization", QuantizationTable(analysis)}};
+      {"summary", SummaryTable(analysis)},
+      {"size", SizeTable(analysis)},
+      {"precision", PrecisionTable(analysis)},
+      {"latency", LatencyTable(analysis)},
+      {"work", WorkTable(analysis)},
+      {"measuring", MeasuringTable(analysis)},
+      {"scaling", ScalingTable(analysis)},
+      {"accuracy", AccuracyTable(analysis)},
+      {"trade-off", TradeOffTable(analysis)},
+      {"natural", NaturalTable(analysis)},
+      {"classes", ClassTable(analysis)},
+      {"hypotheses", HypothesisTable(analysis)},
+      {"quantization", QuantizationTable(analysis)}};
   for (Table& table : ScenarioTables(analysis)) {
     tables.emplace_back(FileStem(table.title), std::move(table));
   }
