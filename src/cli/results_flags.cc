@@ -39,11 +39,10 @@ Result<StudyResults> ReadResults(const Study& study, const fs::path& folder, Ter
     return Error(ErrorCode::kNotFound,
                  Format("{}: no records here; quantbench run makes them", folder.string()));
   }
-  QB_TRY(const Store store, Store::Open(folder));
   StudyResults read;
   read.folder = folder;
   std::vector<std::string> problems;
-  QB_TRY(read.records, store.ReadAll(&problems));
+  QB_TRY(read.records, Store::Peek(folder, &problems));
   for (const std::string& problem : problems) terminal.Note(problem);
   read.analysis = Analyse(study, read.records, ReadFrozen(folder));
   return read;

@@ -133,12 +133,13 @@ class ArchiveReader {
     QB_TRY(const auto file, MappedFile::Open(path_));
     allowed_ = file->bytes().size() * limits_.ratio + limits_.spare_bytes;
     archive_.reset(archive_read_new());
-    const bool ready =
-        archive_ != nullptr && archive_read_support_format_zip(archive_.get()) == ARCHIVE_OK &&
-        archive_read_support_format_tar(archive_.get()) == ARCHIVE_OK &&
-        archive_read_support_filter_gzip(archive_.get()) == ARCHIVE_OK &&
-        archive_read_open_memory(archive_.get(), file->bytes().data(), file->bytes().size()) ==
-            ARCHIVE_OK;
+    // Of a zip its directory counts, as for every other reader: what it does not list is not there.
+    const bool ready = archive_ != nullptr &&
+                       archive_read_support_format_zip_seekable(archive_.get()) == ARCHIVE_OK &&
+                       archive_read_support_format_tar(archive_.get()) == ARCHIVE_OK &&
+                       archive_read_support_filter_gzip(archive_.get()) == ARCHIVE_OK &&
+                       archive_read_open_memory(archive_.get(), file->bytes().data(),
+                                                file->bytes().size()) == ARCHIVE_OK;
     if (!ready) return Damaged();
     archive_entry* entry = nullptr;
     for (;;) {

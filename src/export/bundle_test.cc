@@ -148,11 +148,13 @@ TEST_F(BundleTest, FindsWhatWasChanged) {
 
 TEST_F(BundleTest, RefusesNamesThatLeadElsewhere) {
   for (const std::string archive : {"x.zip", "x.tar.gz"}) {
-    for (const std::string name :
-         {"../evil", "s/../../evil", "/etc/passwd", "s\\evil", "s//evil"}) {
+    for (const std::string name : {"../evil", "s/../../evil", "/etc/passwd", "s//evil"}) {
       EXPECT_NE(RefusalOf(name, archive).find("is refused: "), std::string::npos)
           << archive << " " << name << ": " << RefusalOf(name, archive);
     }
+    // A zip's are read as slashes.
+    const std::string back = RefusalOf("s\\..\\..\\evil", archive);
+    EXPECT_NE(back.find("is refused: "), std::string::npos) << archive << ": " << back;
     EXPECT_NE(RefusalOf("s/fine", archive).find("it has no MANIFEST"), std::string::npos);
   }
 }
@@ -189,7 +191,9 @@ TEST_F(BundleTest, DamageIsAnErrorAndNeverACrash) {
       Put("bad" + name, bad);
       const auto changed = VerifyBundle(folder_ / ("bad" + name));
       // A changed time or remark of the archive changes no file.
-      if (changed.ok()) EXPECT_EQ(changed.value().files.size(), 7U);
+      if (changed.ok()) {
+        EXPECT_EQ(changed.value().files.size(), 7U);
+      }
       Put("cut" + name, good.substr(0, at));
       EXPECT_FALSE(VerifyBundle(folder_ / ("cut" + name)).ok()) << name << " " << at;
     }

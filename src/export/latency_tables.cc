@@ -116,7 +116,7 @@ void AddMeasuring(TableOf<ArmRow>* builder) {
             [](const ArmRow& row) -> Json { return row.arm->warmup_runs; })
       .Int("unsteady_processes", "whose times still moved when warming up ended",
            [](const ArmRow& row) -> Json { return row.arm->unsteady; })
-      .Text("pattern", "flat, warm-up, slowdown, two speeds, unsteady",
+      .Text("pattern", "flat, warm-up, slowdown, two speeds, no steady state",
             [](const ArmRow& row) -> Json { return Json(Name(row.arm->pattern)); });
 }
 

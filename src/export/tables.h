@@ -11,6 +11,14 @@
 
 namespace quantbench {
 
+// {"seq":32}
+inline Json DimsText(const DimValues& dims) {
+  if (dims.empty()) return "{}";
+  Json json = Json::MakeObject();
+  for (const auto& [name, value] : dims) json.Set(name, value);
+  return json.Dump();
+}
+
 // Builds a table over rows of type Row, column by column.
 template <typename Row>
 class TableOf {
@@ -62,7 +70,7 @@ class TableOf {
     Made("threads", ExportType::kInteger, "threads of the engine; 0: one a processor",
          [get](const Row& row) { return Json(get(row).threads); });
     Made("dims", ExportType::kText, "values of free dimensions, a JSON object",
-         [get](const Row& row) { return Json(get(row).ToJson()["dims"].Dump()); });
+         [get](const Row& row) { return DimsText(get(row).dims); });
     Made("data_loading", ExportType::kFlag, "a run goes from file to answer",
          [get](const Row& row) { return Json(get(row).include_data_loading); });
     return Made("scenario", ExportType::kText,
