@@ -144,7 +144,8 @@ class SchemaMaker {
                     .Set("$schema", "http://json-schema.org/draft-07/schema#")
                     .Set("title", "A study of quantbench")
                     .Set("description", "docs/study-file.md explains every key");
-    for (const auto& [name, value] : Object("the study").AsObject()) root.Set(name, value);
+    const Json study = Object("the study");
+    for (const auto& [name, value] : study.AsObject()) root.Set(name, value);
     return root.Set("required", Json::Array{"study", "model"});
   }
 

@@ -261,9 +261,11 @@ TEST(StudySchema, TheShippedStudiesAreValid) {
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(QB_SOURCE_DIR) / "examples")) {
     if (entry.path().filename() != "study.toml") continue;
     EXPECT_TRUE(Valid(schema, FromToml(ReadFile(entry.path()).value()))) << entry.path();
+    const auto study = LoadStudy(entry.path());
+    EXPECT_TRUE(study.ok()) << study.error().message();
     ++checked;
   }
-  EXPECT_GE(checked, 1);
+  EXPECT_EQ(checked, 2);
 }
 
 TEST(StudySchema, ParserAndSchemaAgreeOnWhatIsRight) {
