@@ -27,7 +27,10 @@ constexpr auto kShown = std::to_array<Shown>({
 });
 
 WebAnswer Refuse(int status, std::string why) {
-  return {.status = status, .body = std::move(why) + "\n"};
+  WebAnswer answer;
+  answer.status = status;
+  answer.body = std::move(why) + "\n";
+  return answer;
 }
 
 // The type of a file that is shown; empty for others.
@@ -79,7 +82,10 @@ WebAnswer Site::File(std::string_view path) const {
   if (!file.ok() || file.value()->bytes().size() > kLargest) {
     return Refuse(404, "nothing is shown here");
   }
-  return {.type = std::string(type), .body = std::string(file.value()->text())};
+  WebAnswer answer;
+  answer.type = type;
+  answer.body = file.value()->text();
+  return answer;
 }
 
 }  // namespace quantbench

@@ -10,26 +10,6 @@
 namespace quantbench {
 namespace {
 
-// Has every table, so that the parser asks for every key.
-constexpr std::string_view kEveryTable = R"toml(
-[study]
-[[model]]
-[[variant]]
-recipe = { base = "static-int8" }
-calibrate = {}
-[data.x]
-inputs = { i = {} }
-preprocess = {}
-text = {}
-audio = {}
-answer = {}
-[budget]
-[sweep]
-[scenario]
-[[hypothesis]]
-where = {}
-)toml";
-
 // Names of the values of an enumeration whose first is 0.
 template <typename Enum>
 std::vector<std::string> NamesUpTo(Enum last, int first = 0) {
