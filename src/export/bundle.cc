@@ -92,6 +92,10 @@ std::string HostName() {
   return name.data();
 }
 
+std::string Files(std::size_t count) {
+  return Format("{} file{}", count, count == 1 ? "" : "s");
+}
+
 std::string Listed(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 3;
   std::string text;
@@ -116,7 +120,7 @@ class Packer {
     std::string cleaned;
     if (IsText(name) && !options_.with_host) {
       cleaned = words_.WithoutPaths(bytes);
-      shortened_ += cleaned == bytes ? 0 : 1;
+      shortened_ += cleaned == bytes ? 0U : 1U;
       bytes = cleaned;
     }
     if (!HasEnding(name, {".onnx", ".data", ".png"})) {
@@ -136,16 +140,18 @@ class Packer {
     QB_OK(writer_.Add(top_ + std::string(kManifest), manifest));
     QB_OK(writer_.Commit());
     if (shortened_ > 0) {
-      bundle_.notes.push_back(Format(
-          "paths of this machine were shortened in {} files (--with-host keeps them)", shortened_));
+      bundle_.notes.push_back(
+          Format("paths of this machine were shortened in {} (--with-host keeps them)",
+                 Files(shortened_)));
     }
     if (!with_paths_.empty()) {
-      bundle_.notes.push_back(Format("paths of this machine stand in {} files: {}",
-                                     with_paths_.size(), Listed(with_paths_)));
+      bundle_.notes.push_back(Format("paths of this machine stand in {}: {}",
+                                     Files(with_paths_.size()), Listed(with_paths_)));
     }
     if (!with_host_.empty()) {
-      bundle_.notes.push_back(Format("the name of this machine, {}, stands in {} files: {}",
-                                     Printable(host), with_host_.size(), Listed(with_host_)));
+      bundle_.notes.push_back(Format("the name of this machine, {}, stands in {}: {}",
+                                     Printable(host), Files(with_host_.size()),
+                                     Listed(with_host_)));
     }
     return std::move(bundle_);
   }
@@ -156,7 +162,7 @@ class Packer {
   PrivateWords words_;
   const BundleOptions& options_;
   Bundle bundle_;
-  std::int64_t shortened_ = 0;
+  std::size_t shortened_ = 0;
   std::vector<std::string> with_paths_;
   std::vector<std::string> with_host_;
 };

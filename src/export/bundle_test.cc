@@ -102,7 +102,7 @@ TEST_F(BundleTest, ShortensPathsInTextsButNotInRecords) {
   EXPECT_NE(TextOf("b.zip", "study/results/records/measure-m-1.json").find(folder_.string()),
             std::string::npos);
   ASSERT_EQ(bundle.value().notes.size(), 2U);
-  EXPECT_NE(bundle.value().notes[1].find("in 1 files: results/records/measure-m-1.json"),
+  EXPECT_NE(bundle.value().notes[1].find("in 1 file: results/records/measure-m-1.json"),
             std::string::npos)
       << bundle.value().notes[1];
   ASSERT_TRUE(Pack("h.zip", {.with_host = true}).ok());
@@ -201,12 +201,13 @@ TEST_F(BundleTest, DamageIsAnErrorAndNeverACrash) {
 }
 
 TEST(PrivateWords, ShortensFoldersAndFindsTheHostAsAWord) {
-  const PrivateWords words("/work/study", "/work/study/results", "pi");
+  const PrivateWords words("/work/study", "/work/study/results", "jetson");
   EXPECT_EQ(words.WithoutPaths("a /work/study/m.onnx /work/study /work/studying"),
             "a ./m.onnx . /work/studying");
   EXPECT_EQ(words.WithoutPaths("\"/work/study/results/x\""), "\"results/x\"");
-  EXPECT_TRUE(words.HasHost("on pi."));
-  EXPECT_FALSE(words.HasHost("pixel, api"));
+  EXPECT_TRUE(words.HasHost("on jetson."));
+  EXPECT_FALSE(words.HasHost("jetsons, jetson-2"));
+  EXPECT_FALSE(PrivateWords("/a", "/a/r", "vm").HasHost("a vm"));
   EXPECT_TRUE(words.HasPath("x=/work/study"));
   EXPECT_FALSE(words.HasPath("/work/other"));
 }

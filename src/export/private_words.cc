@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kShortest = 4;  // "/" and "/a" are in every text
+constexpr std::size_t kShortest = 4;  // "/", "/a" and "vm" are in every text
 
 std::string FolderText(const fs::path& folder) {
   std::error_code ignored;
@@ -67,7 +67,7 @@ bool PrivateWords::HasPath(std::string_view text) const {
 }
 
 bool PrivateWords::HasHost(std::string_view text) const {
-  return !host_.empty() && FindWord(text, host_, 0) != std::string_view::npos;
+  return host_.size() >= kShortest && FindWord(text, host_, 0) != std::string_view::npos;
 }
 
 }  // namespace quantbench

@@ -18,7 +18,8 @@ class PrivateWords {
   // Paths below the study's folder become relative, those below the home folder begin with ~.
   [[nodiscard]] std::string WithoutPaths(std::string_view text) const;
   [[nodiscard]] bool HasPath(std::string_view text) const;
-  // As a word of its own: a host called "pi" is not in "pixel".
+  // As a word of its own: a host called "jetson" is not in "jetsons". Names of up to three letters
+  // are found nowhere: they would be found everywhere.
   [[nodiscard]] bool HasHost(std::string_view text) const;
 
  private:
