@@ -51,7 +51,8 @@ std::string NameOfOriginal(const fs::path& model, const fs::path& folder) {
   const fs::path relative =
       fs::absolute(model, ignored)
           .lexically_normal()
-          .lexically_relative(fs::absolute(folder, ignored).lexically_normal());
+          .lexically_relative(
+              fs::absolute(folder.empty() ? "." : folder, ignored).lexically_normal());
   const bool below = !relative.empty() && *relative.begin() != "..";
   return below ? relative.generic_string() : "models/" + model.filename().string();
 }

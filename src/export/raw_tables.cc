@@ -154,6 +154,19 @@ struct RunRow {
   std::int64_t ns = 0;
 };
 
+void VisitRuns(const SamplesRow& row, const TableOf<RunRow>::Visit& visit) {
+  RunRow run{row.whose};
+  for (const Lap& lap : row.samples->laps) {
+    run.run = 0;
+    for (const std::int64_t ns : lap.run_ns) {
+      run.ns = ns;
+      visit(run);
+      ++run.run;
+    }
+    ++run.lap;
+  }
+}
+
 ExportTable RunExport() {
   TableOf<RunRow> builder("runs", "raw: a row a forward pass; the longest table");
   AddWhose(&builder);
@@ -161,18 +174,7 @@ ExportTable RunExport() {
       .Int("run", "number in the lap", [](const RunRow& row) -> Json { return row.run; })
       .Int("run_ns", "wall time", [](const RunRow& row) -> Json { return row.ns; });
   return builder.From([](const ExportSource& source, const TableOf<RunRow>::Visit& visit) {
-    ForEachSamples(source, [&](const SamplesRow& row) {
-      RunRow run{row.whose};
-      for (const Lap& lap : row.samples->laps) {
-        run.run = 0;
-        for (const std::int64_t ns : lap.run_ns) {
-          run.ns = ns;
-          visit(run);
-          ++run.run;
-        }
-        ++run.lap;
-      }
-    });
+    ForEachSamples(source, [&](const SamplesRow& row) { VisitRuns(row, visit); });
   });
 }
 
@@ -183,6 +185,23 @@ struct QueryRow {
   std::int64_t query = 0;
   std::int64_t ns = 0;
 };
+
+void VisitQueries(const ProcessRow& row, const TableOf<QueryRow>::Visit& visit) {
+  if (!HasScenario(row, Scenario::kServer)) return;
+  const auto samples = ServerSamples::FromJson(*row.json);
+  if (!samples.ok()) return;
+  QueryRow query{row};
+  for (const RateTrial& trial : samples.value().trials) {
+    query.rate = &trial;
+    query.query = 0;
+    for (const std::int64_t ns : trial.latency_ns) {
+      query.ns = ns;
+      visit(query);
+      ++query.query;
+    }
+    ++query.trial;
+  }
+}
 
 ExportTable QueryExport() {
   TableOf<QueryRow> builder("queries", "raw: a row a query of the server scenario");
@@ -198,22 +217,7 @@ ExportTable QueryExport() {
       .Int("latency_ns", "from the arrival as scheduled",
            [](const QueryRow& row) -> Json { return row.ns; });
   return builder.From([](const ExportSource& source, const TableOf<QueryRow>::Visit& visit) {
-    ForEachProcess(source, [&](const ProcessRow& row) {
-      if (!HasScenario(row, Scenario::kServer)) return;
-      const auto samples = ServerSamples::FromJson(*row.json);
-      if (!samples.ok()) return;
-      QueryRow query{row};
-      for (const RateTrial& trial : samples.value().trials) {
-        query.rate = &trial;
-        query.query = 0;
-        for (const std::int64_t ns : trial.latency_ns) {
-          query.ns = ns;
-          visit(query);
-          ++query.query;
-        }
-        ++query.trial;
-      }
-    });
+    ForEachProcess(source, [&](const ProcessRow& row) { VisitQueries(row, visit); });
   });
 }
 
