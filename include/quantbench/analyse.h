@@ -459,6 +459,7 @@ struct Analysis {
   std::vector<HypothesisResult> hypotheses;
   std::vector<Finding> findings;
   std::vector<Json> environments;  // distinct ones
+  std::vector<std::string> used;   // keys of the records it came from
   std::int64_t records = 0;
   std::int64_t failed = 0;  // cases that failed, crashed, timed out or ran out of memory
 };

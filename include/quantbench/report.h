@@ -36,7 +36,12 @@ struct Table {
 // Several tables; kJson: one object by table title.
 [[nodiscard]] std::string Render(const std::vector<Table>& tables, OutputFormat format);
 
+// One CSV field as Render writes it.
+[[nodiscard]] std::string CsvField(std::string_view text);
+
 // The tables of a study, as the report and the terminal show them.
+// The width of numbers before and after: as the authors say, and as counted.
+[[nodiscard]] Table PrecisionTable(const Analysis& analysis);
 [[nodiscard]] Table SizeTable(const Analysis& analysis);
 [[nodiscard]] Table LatencyTable(const Analysis& analysis);
 // Beside the times: loading, first run, warm-up, percentiles, CPU time, contention, the control.

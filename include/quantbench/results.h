@@ -64,6 +64,9 @@ class Store {
   // hash are moved to <folder>/quarantine/ and named in `problems`; records of a newer schema are
   // named, kept and left out. Left-over temporary files are removed.
   [[nodiscard]] Result<std::vector<Record>> ReadAll(std::vector<std::string>* problems) const;
+  // The same of a folder that another process may be writing to: nothing is moved, removed or made.
+  [[nodiscard]] static Result<std::vector<Record>> Peek(const std::filesystem::path& folder,
+                                                        std::vector<std::string>* problems);
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
  private:

@@ -22,6 +22,7 @@ struct StudyModel {
   std::string id;
   std::filesystem::path path;  // resolved against the study's folder
   std::string why;
+  std::int64_t bits = 0;  // width of its numbers, as its authors say; 0: not said
   std::string data;       // id of a [data.X]; empty: synthetic input only, no accuracy
   std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
   std::string metric;     // the score that matters; empty: the task's first
@@ -33,6 +34,8 @@ struct StudyModel {
 struct StudyVariant {
   std::string id;
   std::string why;
+  std::int64_t bits = 0;  // width that is aimed at, as its authors say; 0: not said
+  std::string quantizes;  // what is quantized, in their words
   Recipe recipe;
   std::string calibrate_data;  // empty: the model's
   CalibrationSettings calibration;
@@ -123,8 +126,11 @@ struct Hypothesis {
 struct Study {
   std::string title;
   std::vector<std::string> authors;
-  std::string text;     // free text: difficulties, discussion
-  LatencyPlan latency;  // repetitions = k
+  std::string group;         // who made it, as a course knows them
+  std::string text;          // free text
+  std::string difficulties;  // free text: what went wrong, what is strange
+  std::string discussion;    // free text: what the results mean
+  LatencyPlan latency;       // repetitions = k
   EvaluateOptions evaluate;
   double margin = 0.01;  // a fall of the metric by less than it (relative, where the metric is
                          // not a share) is not worse
@@ -157,6 +163,10 @@ inline constexpr std::string_view kControl = "original'";
 // The same from text; relative paths are taken from `folder`.
 [[nodiscard]] Result<Study> ParseStudy(std::string_view text, const std::filesystem::path& file,
                                        const std::filesystem::path& folder);
+
+// The JSON Schema (draft 7) of study files, for editors: every key with its type, its values and
+// what it means. Made of what the parser asks for.
+[[nodiscard]] Json StudySchema();
 
 // The text of a study of these models, for a person to complete: inputs, free dimensions, likely
 // kind of data and vocabulary are read off them, what is a guess or unknown says "fill in".

@@ -72,6 +72,7 @@ Analysis Analyse(const Study& study, const std::vector<Record>& records, const J
   std::vector<const Record*> evaluations;
   for (const Record* record : current) {
     ++analysis.records;
+    analysis.used.push_back(record->key);
     const bool failed = record->outcome != Outcome::kOk && record->outcome != Outcome::kSkipped;
     analysis.failed += failed ? 1 : 0;
     AddEnvironment(record->environment, &analysis.environments);

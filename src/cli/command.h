@@ -40,6 +40,9 @@ Action AddBench(CLI::App& app);
 Action AddEval(CLI::App& app);
 Action AddEnergy(CLI::App& app);
 Action AddReport(CLI::App& app);
+Action AddExport(CLI::App& app);
+Action AddBundle(CLI::App& app);
+Action AddSchema(CLI::App& app);
 Action AddSelfTest(CLI::App& app);
 Action AddRoofline(CLI::App& app);
 Action AddDoctor(CLI::App& app);
@@ -86,6 +89,26 @@ struct CalibrationFlags {
   // Absent: synthetic input.
   [[nodiscard]] Result<std::optional<DataSpec>> Data() const;
 };
+
+// A study and what was measured for it.
+struct ResultsFlags {
+  std::string study;                // a TOML file, or the folder "results" beside study.toml
+  std::string results;              // empty: results beside the study
+  CLI::Option* Add(CLI::App& app);  // the study's option, required
+  [[nodiscard]] std::filesystem::path StudyFile() const;
+  [[nodiscard]] std::filesystem::path Folder() const;
+};
+struct StudyResults {
+  std::filesystem::path folder;
+  std::vector<Record> records;
+  Analysis analysis;
+};
+// Reads study and records and analyses them. kNotFound where there are no records. What is wrong
+// with single records is told.
+[[nodiscard]] Result<StudyResults> ReadResults(const Study& study,
+                                               const std::filesystem::path& folder,
+                                               Terminal& terminal);
+[[nodiscard]] Result<StudyResults> ReadResults(const ResultsFlags& flags, Terminal& terminal);
 
 // Sets the command's help: what it does, then examples, before the flags.
 void Describe(CLI::App& app, std::string_view summary, std::string_view examples);

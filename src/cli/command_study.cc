@@ -17,6 +17,13 @@ struct NewFlags {
   bool force = false;
 };
 
+// Beside a study: the first line of a draft names it.
+constexpr const char* kSchemaFile = "study.schema.json";
+
+std::string SchemaText() {
+  return StudySchema().Dump(2) + "\n";
+}
+
 int New(const NewFlags& flags, Terminal& terminal) {
   std::error_code ignored;
   if (!flags.force && std::filesystem::exists(flags.output, ignored)) {
@@ -28,7 +35,12 @@ int New(const NewFlags& flags, Terminal& terminal) {
   if (const Status status = WriteFileAtomic(flags.output, text.value()); !status.ok()) {
     return terminal.Fail(status.error());
   }
+  const auto schema = std::filesystem::path(flags.output).parent_path() / kSchemaFile;
+  if (const Status status = WriteFileAtomic(schema, SchemaText()); !status.ok()) {
+    return terminal.Fail(status.error());
+  }
   const auto lines = std::count(text.value().begin(), text.value().end(), '\n');
+  terminal.Note(Format("{}: for editors: keys, values and what they mean", schema.string()));
   terminal.Note(Format("{}: {} lines; complete what says \"fill in\", then: quantbench check {}",
                        flags.output, lines, flags.output));
   return kExitDone;
@@ -62,13 +74,22 @@ Action AddNew(CLI::App& app) {
   Describe(
       app,
       "Writes a study file for models: their inputs, free dimensions, likely data and variants "
-      "are\nfilled in, what only you know is marked \"fill in\".",
+      "are\nfilled in, what only you know is marked \"fill in\". Beside it study.schema.json, by "
+      "which editors\ncomplete and explain the keys.",
       "  quantbench new mobilenet.onnx -o study.toml\n"
       "  quantbench new bert.onnx gpt2.onnx resnet.onnx -o study.toml");
   app.add_option("models", flags->models, ".onnx files")->required();
   app.add_option("-o,--output", flags->output, "the study file")->required();
   app.add_flag("--force", flags->force, "replace an existing file");
   return [flags](Terminal& terminal) { return New(*flags, terminal); };
+}
+
+Action AddSchema(CLI::App& app) {
+  Describe(app,
+           "Prints the JSON Schema of study files. With \"#:schema ./study.schema.json\" as the "
+           "first line of a\nstudy, editors that know TOML complete and explain every key.",
+           "  quantbench schema > study.schema.json");
+  return [](Terminal& terminal) { return terminal.Print(SchemaText()) ? kExitDone : kExitMachine; };
 }
 
 Action AddCheck(CLI::App& app) {

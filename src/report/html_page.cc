@@ -119,9 +119,8 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>{}</title>\n<style>{}</style></head><body>\n<main>\n<h1>{}</h1>\n",
       EscapeHtml(study.title), kStyle, EscapeHtml(study.title));
-  std::string authors;
-  for (const std::string& author : study.authors) authors += (authors.empty() ? "" : ", ") + author;
-  if (!authors.empty()) page += Format("<p class=\"by\">{}</p>\n", EscapeHtml(authors));
+  const std::string by = ByLine(study);
+  if (!by.empty()) page += Format("<p class=\"by\">{}</p>\n", EscapeHtml(by));
   const std::vector<std::string> answers = AnswerSentences(analysis);
   if (!answers.empty()) {
     Heading("What quantization bought", &page);
@@ -131,9 +130,11 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
   AppendTable(HypothesisTable(analysis), &page);
   AppendFigures(figures, svgs, &page);
   AppendFindings(analysis.findings, &page);
-  if (!study.text.empty()) {
-    Heading("From the authors", &page);
-    page += "<p>" + EscapeHtml(study.text) + "</p>\n";
+  for (const AuthorText& text : AuthorTexts(study)) {
+    Heading(text.title, &page);
+    for (const std::string& paragraph : text.paragraphs) {
+      page += "<p>" + EscapeHtml(paragraph) + "</p>\n";
+    }
   }
   Heading("Models", &page);
   std::vector<std::string> models;
@@ -141,10 +142,11 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
     models.push_back(model.id + ": " + (model.why.empty() ? "no reason given" : model.why));
   }
   AppendList(models, &page);
-  for (const Table& table : {LatencyTable(analysis), RooflineTable(analysis), WorkTable(analysis),
-                             AccuracyTable(analysis), TradeOffTable(analysis),
-                             NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
-                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table :
+       {PrecisionTable(analysis), LatencyTable(analysis), RooflineTable(analysis),
+        WorkTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
+        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     AppendTable(table, &page);
   }
   for (const Json& environment : analysis.environments) {

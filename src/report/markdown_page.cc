@@ -29,10 +29,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
                                bool drawn) {
   const Study& study = analysis.study;
   std::string page = Format("# {}\n\n", EscapeMarkdown(study.title));
-  for (std::size_t i = 0; i < study.authors.size(); ++i) {
-    page += (i == 0 ? "" : ", ") + EscapeMarkdown(study.authors[i]);
-  }
-  if (!study.authors.empty()) page += "\n\n";
+  if (const std::string by = ByLine(study); !by.empty()) page += EscapeMarkdown(by) + "\n\n";
   Section("What quantization bought", Paragraphs(AnswerSentences(analysis)), &page);
   Section("Summary", TableOnly(SummaryTable(analysis)), &page);
   Section("Hypotheses", TableOnly(HypothesisTable(analysis)), &page);
@@ -46,7 +43,13 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
   std::vector<std::string> findings;
   for (const Finding& finding : analysis.findings) findings.push_back(finding.text);
   Section("Findings", Paragraphs(findings), &page);
-  if (!study.text.empty()) Section("From the authors", EscapeMarkdown(study.text) + "\n", &page);
+  for (const AuthorText& text : AuthorTexts(study)) {
+    std::string body;
+    for (const std::string& paragraph : text.paragraphs) {
+      body += (body.empty() ? "" : "\n") + EscapeMarkdown(paragraph) + "\n";
+    }
+    Section(text.title, body, &page);
+  }
   Section(
       "Models",
       [&] {
@@ -58,10 +61,11 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
         return text;
       }(),
       &page);
-  for (const Table& table : {LatencyTable(analysis), RooflineTable(analysis), WorkTable(analysis),
-                             AccuracyTable(analysis), TradeOffTable(analysis),
-                             NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
-                             QuantizationTable(analysis), EnvironmentTable(analysis)}) {
+  for (const Table& table :
+       {PrecisionTable(analysis), LatencyTable(analysis), RooflineTable(analysis),
+        WorkTable(analysis), AccuracyTable(analysis), TradeOffTable(analysis),
+        NaturalTable(analysis), ClassTable(analysis), SizeTable(analysis),
+        QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);
   }
   for (const Json& environment : analysis.environments) {

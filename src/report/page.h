@@ -13,6 +13,17 @@ namespace quantbench {
 // The answers at the top: one sentence a quantized arm.
 std::vector<std::string> AnswerSentences(const Analysis& analysis);
 
+// "group 7: Ada, Grace"; empty when the study names nobody.
+std::string ByLine(const Study& study);
+
+// What the authors wrote: a heading and its paragraphs each, in the order of the page. Blank lines
+// of the study's text part paragraphs; what is empty is left out.
+struct AuthorText {
+  std::string title;
+  std::vector<std::string> paragraphs;
+};
+std::vector<AuthorText> AuthorTexts(const Study& study);
+
 // How it was measured, in words that can be pasted into a report.
 std::string MethodText(const Analysis& analysis);
 

@@ -119,4 +119,43 @@ Table EnvironmentTable(const Analysis& analysis) {
   return table;
 }
 
+std::string ByLine(const Study& study) {
+  std::string names;
+  for (const std::string& author : study.authors) names += (names.empty() ? "" : ", ") + author;
+  if (study.group.empty() || names.empty()) return study.group + names;
+  return study.group + ": " + names;
+}
+
+namespace {
+
+// Lines of a paragraph are joined, blank ones part paragraphs.
+std::vector<std::string> ParagraphsOf(std::string_view text) {
+  std::vector<std::string> paragraphs(1);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) {
+      if (!paragraphs.back().empty()) paragraphs.emplace_back();
+      continue;
+    }
+    const std::size_t last = line.find_last_not_of(" \t\r");
+    paragraphs.back() += paragraphs.back().empty() ? "" : " ";
+    paragraphs.back() += line.substr(first, last - first + 1);
+  }
+  if (paragraphs.back().empty()) paragraphs.pop_back();
+  return paragraphs;
+}
+
+}  // namespace
+
+std::vector<AuthorText> AuthorTexts(const Study& study) {
+  std::vector<AuthorText> texts = {{"From the authors", ParagraphsOf(study.text)},
+                                   {"Difficulties", ParagraphsOf(study.difficulties)},
+                                   {"Discussion", ParagraphsOf(study.discussion)}};
+  std::erase_if(texts, [](const AuthorText& text) { return text.paragraphs.empty(); });
+  return texts;
+}
+
 }  // namespace quantbench

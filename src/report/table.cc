@@ -144,6 +144,10 @@ Json TableJson(const Table& table) {
 
 }  // namespace
 
+std::string CsvField(std::string_view text) {
+  return EscapeCsv(text);
+}
+
 Result<OutputFormat> ParseOutputFormat(std::string_view name) {
   constexpr std::array<std::string_view, 4> kNames = {"table", "md", "csv", "json"};
   for (std::size_t i = 0; i < kNames.size(); ++i) {

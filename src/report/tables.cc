@@ -94,6 +94,28 @@ Table SizeTable(const Analysis& analysis) {
   return table;
 }
 
+Table PrecisionTable(const Analysis& analysis) {
+  Table table;
+  table.title = "Precision";
+  table.columns = {{"model", false},
+                   {"bits"},
+                   {"weights before", false},
+                   {"variant", false},
+                   {"bits aimed at"},
+                   {"weights after", false},
+                   {"quantized, in the authors' words", false, true}};
+  const auto bits = [](std::int64_t said) { return said == 0 ? "-" : Format("{}", said); };
+  for (const ArmSize& row : analysis.sizes) {
+    const StudyModel* model = analysis.study.FindModel(row.model);
+    const StudyVariant* variant = analysis.study.FindVariant(row.arm);
+    const ArmSize* original = SizeOf(analysis, row.model, std::string(kOriginal));
+    if (model == nullptr || variant == nullptr || original == nullptr) continue;
+    table.rows.push_back({row.model, bits(model->bits), TypeShares(original->size), row.arm,
+                          bits(variant->bits), TypeShares(row.size), variant->quantizes});
+  }
+  return table;
+}
+
 Table HypothesisTable(const Analysis& analysis) {
   Table table;
   table.title = "Hypotheses";

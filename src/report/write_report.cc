@@ -26,6 +26,7 @@ Status WriteTables(const Analysis& analysis, const fs::path& folder) {
   std::vector<std::pair<std::string, Table>> tables = {
       {"summary", SummaryTable(analysis)},
       {"size", SizeTable(analysis)},
+      {"precision", PrecisionTable(analysis)},
       {"latency", LatencyTable(analysis)},
       {"work", WorkTable(analysis)},
       {"roofline", RooflineTable(analysis)},

@@ -1,5 +1,6 @@
 // The store: a folder of immutable record files.
 #include <algorithm>
+#include <functional>
 #include <system_error>
 
 #include <unistd.h>
@@ -65,20 +66,28 @@ Status Store::Write(const Record& record) {
   return WriteFileAtomic(FileOf(folder_, record), record.ToJson().Dump(1) + "\n");
 }
 
-Result<std::vector<Record>> Store::ReadAll(std::vector<std::string>* problems) const {
+namespace {
+
+// Told of each file that is no record, and of each left-over.
+struct Housekeeping {
+  std::function<void(const fs::path& path, const Error& error)> damaged;
+  std::function<void(const fs::path& path)> left_over;
+};
+
+Result<std::vector<Record>> ReadRecords(const fs::path& folder, const Housekeeping& housekeeping,
+                                        std::vector<std::string>* problems) {
   std::error_code error;
   std::vector<fs::path> paths;
-  for (const auto& entry : fs::directory_iterator(folder_ / kRecords, error)) {
-    std::error_code removed;
+  for (const auto& entry : fs::directory_iterator(folder / kRecords, error)) {
     if (IsLeftOver(entry.path())) {
-      fs::remove(entry.path(), removed);
+      housekeeping.left_over(entry.path());
     } else if (entry.path().extension() == ".json") {
       paths.push_back(entry.path());
     }
   }
   if (error) {
     return Error(ErrorCode::kNotFound,
-                 Format("{}: no results here ({})", folder_.string(), error.message()));
+                 Format("{}: no results here ({})", folder.string(), error.message()));
   }
   std::sort(paths.begin(), paths.end());
   std::vector<Record> records;
@@ -90,10 +99,32 @@ Result<std::vector<Record>> Store::ReadAll(std::vector<std::string>* problems) c
       problems->push_back(
           Format("{}: {}; left out", path.filename().string(), record.error().message()));
     } else {
-      Quarantine(folder_, path, record.error(), problems);
+      housekeeping.damaged(path, record.error());
     }
   }
   return records;
+}
+
+}  // namespace
+
+Result<std::vector<Record>> Store::ReadAll(std::vector<std::string>* problems) const {
+  const Housekeeping housekeeping = {
+      [&](const fs::path& path, const Error& error) { Quarantine(folder_, path, error, problems); },
+      [](const fs::path& path) {
+        std::error_code removed;
+        fs::remove(path, removed);
+      }};
+  return ReadRecords(folder_, housekeeping, problems);
+}
+
+Result<std::vector<Record>> Store::Peek(const fs::path& folder,
+                                        std::vector<std::string>* problems) {
+  const Housekeeping housekeeping = {
+      [&](const fs::path& path, const Error& error) {
+        problems->push_back(Format("{}: {}; left out", path.filename().string(), error.message()));
+      },
+      [](const fs::path&) {}};
+  return ReadRecords(folder, housekeeping, problems);
 }
 
 }  // namespace quantbench

@@ -97,6 +97,22 @@ TEST_F(StoreTest, RemovesLeftOversOfAKilledWriter) {
   EXPECT_FALSE(fs::exists(folder_ / "records" / ".measure-m-k.json.1.0.part"));
 }
 
+// A study that runs beside the reader loses nothing.
+TEST_F(StoreTest, PeekingTouchesNothing) {
+  auto store = Store::Open(folder_);
+  ASSERT_TRUE(store.value().Write(Make("k1")).ok());
+  std::ofstream(folder_ / "records" / ".measure-m-k.json.1.0.part") << "half";
+  std::ofstream(folder_ / "records" / "measure-m-k2.json") << "{";
+  std::vector<std::string> problems;
+  EXPECT_EQ(Store::Peek(folder_, &problems).value().size(), 1U);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_NE(problems[0].find("measure-m-k2.json"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "records" / ".measure-m-k.json.1.0.part"));
+  EXPECT_TRUE(fs::exists(folder_ / "records" / "measure-m-k2.json"));
+  EXPECT_EQ(Store::Peek(folder_ / "none", &problems).error().code(), ErrorCode::kNotFound);
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
+}
+
 TEST(Outcome, NamesReadBack) {
   for (const Outcome outcome : {Outcome::kOk, Outcome::kSkipped, Outcome::kFailed,
                                 Outcome::kCrashed, Outcome::kTimedOut, Outcome::kOutOfMemory}) {

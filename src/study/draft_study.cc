@@ -227,12 +227,14 @@ Result<std::string> DraftStudy(const std::vector<fs::path>& models, const fs::pa
   }
   const std::string name = Printable(file.filename().string());
   std::string text = Format(
+      "#:schema ./study.schema.json\n"
       "# A draft: what is to be filled in says so; docs/study-file.md explains every key.\n"
       "#   quantbench check {0}    finds every mistake\n"
       "#   quantbench run {0}      does the rest\n\n"
       "[study]\ntitle = \"What does quantizing buy on this device?\"\n"
-      "authors = []  # fill in: your group\nrepetitions = 10  # k\n"
-      "text = \"\"\"\n\"\"\"  # fill in: difficulties, discussion\n\n",
+      "group = \"\"  # fill in\nauthors = []  # fill in: your names\nrepetitions = 10  # k\n"
+      "difficulties = \"\"\"\n\"\"\"  # fill in: what went wrong, what is strange\n"
+      "discussion = \"\"\"\n\"\"\"  # fill in: what the results mean\n\n",
       name);
   std::set<std::string_view> data;
   for (const Sketch& sketch : sketches) {

@@ -8,6 +8,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/study.h"
 
+#include "study/asked_keys.h"
 #include "study/parse_data.h"
 #include "study/parse_parts.h"
 #include "study/reader.h"
@@ -118,7 +119,10 @@ class Parser {
     Reader reader(table, "[study]", diagnostics_);
     reader.String("title", &study_.title, Need::kRequired);
     reader.Strings("authors", &study_.authors);
+    reader.String("group", &study_.group);
     reader.String("text", &study_.text);
+    reader.String("difficulties", &study_.difficulties);
+    reader.String("discussion", &study_.discussion);
     ReadLatency(&reader, &study_.latency);
     reader.Int("timeout_s", &study_.timeout_s, 1);
     reader.Int("evaluate_samples", &study_.evaluate.limit, 1);
@@ -145,6 +149,7 @@ class Parser {
     reader.String("id", &model.id, Need::kRequired);
     reader.String("path", &path, Need::kRequired);
     reader.String("why", &model.why);
+    reader.Int("bits", &model.bits, 1, 64);
     reader.String("data", &model.data);
     reader.String("calibrate", &model.calibrate);
     reader.String("metric", &model.metric);
@@ -187,6 +192,8 @@ class Parser {
     StudyVariant variant;
     reader.String("id", &variant.id, Need::kRequired);
     reader.String("why", &variant.why);
+    reader.Int("bits", &variant.bits, 1, 64);
+    reader.String("quantizes", &variant.quantizes);
     ReadRecipe(&reader, &variant.recipe);
     reader.Strings("models", &variant.models);
     for (const std::string& model : variant.models) {
@@ -307,6 +314,19 @@ Result<Study> ParseStudy(std::string_view text, const fs::path& file, const fs::
     diagnostics.Note(error.source(), std::string(error.description()));
     return diagnostics.AsError();
   }
+}
+
+std::vector<AskedKey> KeysAskedFor(std::string_view text) {
+  std::vector<AskedKey> asked;
+  Diagnostics diagnostics("");
+  diagnostics.Listen(&asked);
+  try {
+    const toml::table root = toml::parse(text);
+    (void)Parser(root, "", &diagnostics).Parse();
+  } catch (const toml::parse_error&) {
+    asked.clear();
+  }
+  return asked;
 }
 
 Result<Study> LoadStudy(const fs::path& path) {

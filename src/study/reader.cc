@@ -25,6 +25,16 @@ Error Diagnostics::AsError() const {
   return {ErrorCode::kInvalidArgument, text};
 }
 
+void Diagnostics::Asked(AskedKey key) {
+  if (asked_ == nullptr) return;
+  for (AskedKey& known : *asked_) {
+    if (known.table != key.table || known.key != key.key) continue;
+    if (known.type == KeyType::kAny) known = std::move(key);
+    return;
+  }
+  asked_->push_back(std::move(key));
+}
+
 Reader::~Reader() {
   for (const auto& [key, node] : table_) {
     const std::string_view name = key.str();
@@ -37,9 +47,16 @@ Reader::~Reader() {
   }
 }
 
-const toml::node* Reader::Find(std::string_view key) {
-  asked_.emplace_back(key);
+const toml::node* Reader::Ask(AskedKey asked) {
+  const std::string key = asked.key;
+  asked_.push_back(key);
+  asked.table = name_;
+  diagnostics_->Asked(std::move(asked));
   return table_.get(key);
+}
+
+const toml::node* Reader::Find(std::string_view key) {
+  return Ask({.table = "", .key = std::string(key)});
 }
 
 void Reader::Mistake(std::string_view key, std::string message) {
@@ -52,7 +69,8 @@ void Reader::WrongType(std::string_view key, std::string_view wanted) {
 }
 
 void Reader::String(std::string_view key, std::string* value, Need need) {
-  const toml::node* node = Find(key);
+  const toml::node* node =
+      Ask({.table = "", .key = std::string(key), .type = KeyType::kString, .need = need});
   if (node == nullptr) {
     if (need == Need::kRequired) Mistake(key, Format("{} needs the key \"{}\"", name_, key));
     return;
@@ -65,7 +83,7 @@ void Reader::String(std::string_view key, std::string* value, Need need) {
 }
 
 void Reader::Bool(std::string_view key, bool* value) {
-  const toml::node* node = Find(key);
+  const toml::node* node = Ask({.table = "", .key = std::string(key), .type = KeyType::kBool});
   if (node == nullptr) return;
   if (const auto flag = node->value_exact<bool>()) {
     *value = *flag;
@@ -75,19 +93,21 @@ void Reader::Bool(std::string_view key, bool* value) {
 }
 
 void Reader::Int(std::string_view key, std::int64_t* value, std::int64_t low, std::int64_t high) {
-  const toml::node* node = Find(key);
+  const toml::node* node =
+      Ask({.table = "", .key = std::string(key), .type = KeyType::kInt, .low = low, .high = high});
   if (node == nullptr) return;
   const auto number = node->value_exact<std::int64_t>();
   if (!number) return WrongType(key, "a whole number");
   if (*number < low || *number > high) {
-    return WrongType(key, high >= (std::int64_t{1} << 62) ? Format("at least {}", low)
-                                                          : Format("from {} to {}", low, high));
+    return WrongType(
+        key, high >= kNoHighest ? Format("at least {}", low) : Format("from {} to {}", low, high));
   }
   *value = *number;
 }
 
 void Reader::Double(std::string_view key, double* value, Need need) {
-  const toml::node* node = Find(key);
+  const toml::node* node =
+      Ask({.table = "", .key = std::string(key), .type = KeyType::kDouble, .need = need});
   if (node == nullptr) {
     if (need == Need::kRequired) Mistake(key, Format("{} needs the key \"{}\"", name_, key));
     return;
@@ -98,7 +118,7 @@ void Reader::Double(std::string_view key, double* value, Need need) {
 }
 
 void Reader::Strings(std::string_view key, std::vector<std::string>* values) {
-  const toml::node* node = Find(key);
+  const toml::node* node = Ask({.table = "", .key = std::string(key), .type = KeyType::kStrings});
   if (node == nullptr) return;
   const toml::array* array = node->as_array();
   if (array == nullptr) return WrongType(key, "a list of strings");
@@ -111,7 +131,7 @@ void Reader::Strings(std::string_view key, std::vector<std::string>* values) {
 }
 
 void Reader::Doubles(std::string_view key, std::vector<double>* values) {
-  const toml::node* node = Find(key);
+  const toml::node* node = Ask({.table = "", .key = std::string(key), .type = KeyType::kDoubles});
   if (node == nullptr) return;
   values->clear();
   if (node->is_number()) return values->push_back(*node->value<double>());
@@ -125,7 +145,8 @@ void Reader::Doubles(std::string_view key, std::vector<double>* values) {
 }
 
 void Reader::Ints(std::string_view key, std::vector<std::int64_t>* values, std::int64_t low) {
-  const toml::node* node = Find(key);
+  const toml::node* node =
+      Ask({.table = "", .key = std::string(key), .type = KeyType::kInts, .low = low});
   if (node == nullptr) return;
   values->clear();
   const toml::array* array = node->as_array();
@@ -141,7 +162,7 @@ void Reader::Ints(std::string_view key, std::vector<std::int64_t>* values, std::
 
 void Reader::Table(std::string_view key,
                    const std::function<void(const toml::table&, std::string)>& read) {
-  const toml::node* node = Find(key);
+  const toml::node* node = Ask({.table = "", .key = std::string(key), .type = KeyType::kTable});
   if (node == nullptr) return;
   const toml::table* table = node->as_table();
   if (table == nullptr) return WrongType(key, "a table");
@@ -150,7 +171,7 @@ void Reader::Table(std::string_view key,
 
 void Reader::FreeTable(std::string_view key,
                        const std::function<void(const std::string&, const toml::node&)>& read) {
-  const toml::node* node = Find(key);
+  const toml::node* node = Ask({.table = "", .key = std::string(key), .type = KeyType::kFreeTable});
   if (node == nullptr) return;
   const toml::table* table = node->as_table();
   if (table == nullptr) return WrongType(key, "a table");

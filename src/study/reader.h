@@ -13,6 +13,35 @@
 
 namespace quantbench {
 
+// What a key holds.
+enum class KeyType : std::uint8_t {
+  kAny,
+  kString,
+  kBool,
+  kInt,
+  kDouble,
+  kStrings,
+  kDoubles,  // a number, or a list of numbers
+  kInts,
+  kTable,
+  kFreeTable,
+};
+
+enum class Need : std::uint8_t { kOptional, kRequired };
+
+inline constexpr std::int64_t kNoLowest = INT64_MIN;
+inline constexpr std::int64_t kNoHighest = std::int64_t{1} << 62;
+
+// A key that a reader asked for; the study's schema is made of these (schema.cc).
+struct AskedKey {
+  std::string table;  // the reader's name: "[[model]]"
+  std::string key;
+  KeyType type = KeyType::kAny;
+  Need need = Need::kOptional;
+  std::int64_t low = kNoLowest;  // of whole numbers
+  std::int64_t high = kNoHighest;
+};
+
 // Mistakes of a study file, in the order found.
 class Diagnostics {
  public:
@@ -23,6 +52,10 @@ class Diagnostics {
   // All mistakes, sorted by place, one a line.
   [[nodiscard]] Error AsError() const;
 
+  // From now on everything that readers ask for is added to `asked`, once a key.
+  void Listen(std::vector<AskedKey>* asked) { asked_ = asked; }
+  void Asked(AskedKey key);
+
  private:
   struct Mistake {
     std::uint32_t line;
@@ -31,9 +64,8 @@ class Diagnostics {
   };
   std::string file_;
   std::vector<Mistake> mistakes_;
+  std::vector<AskedKey>* asked_ = nullptr;
 };
-
-enum class Need : std::uint8_t { kOptional, kRequired };
 
 // Reads the keys of one table. Keys that nobody asked for are mistakes when the reader goes.
 class Reader {
@@ -51,7 +83,7 @@ class Reader {
   void String(std::string_view key, std::string* value, Need need = Need::kOptional);
   void Bool(std::string_view key, bool* value);
   void Int(std::string_view key, std::int64_t* value, std::int64_t low,
-           std::int64_t high = std::int64_t{1} << 62);
+           std::int64_t high = kNoHighest);
   void Double(std::string_view key, double* value, Need need = Need::kOptional);
   void Strings(std::string_view key, std::vector<std::string>* values);
   void Doubles(std::string_view key, std::vector<double>* values);
@@ -71,6 +103,8 @@ class Reader {
   [[nodiscard]] Diagnostics& diagnostics() { return *diagnostics_; }
 
  private:
+  // Find, with what the key is to hold.
+  const toml::node* Ask(AskedKey asked);
   void WrongType(std::string_view key, std::string_view wanted);
 
   const toml::table& table_;
