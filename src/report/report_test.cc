@@ -116,6 +116,43 @@ TEST(Figures, HoldTheMeasuredNumbers) {
   EXPECT_NE(figures[1].script.find("yerrorlines"), std::string::npos);
 }
 
+// The bound is the ratio of the least times; what goes beyond it is explained.
+TEST(RooflineTable, StandsBesideTheMeasuredSpeedUp) {
+  Analysis analysis = OneModel();
+  EXPECT_TRUE(RooflineTable(analysis).rows.empty());
+  CellResult& cell = analysis.cells.front();
+  cell.arms[0].ms.mean = 8;
+  cell.arms[0].least_ms = 4;
+  cell.arms[0].roof = "float32";
+  cell.arms[1].ms.mean = 2.5;
+  cell.arms[1].least_ms = 2;
+  cell.arms[1].roof = "int8";
+  cell.arms[1].speedup = {3.2, 3.1, 3.3};
+  const Table table = RooflineTable(analysis);
+  ASSERT_EQ(table.rows.size(), 2U);
+  const std::vector<std::string>& row = table.rows[1];
+  EXPECT_EQ(row[3], "2.00");
+  EXPECT_EQ(row[4], "int8");
+  EXPECT_EQ(row[6], "80");
+  EXPECT_EQ(row[7], "3.20");
+  EXPECT_EQ(row[8], "2.00");
+  EXPECT_NE(row.back().find("the original reaches only 50 % of its roof"), std::string::npos);
+  cell.arms[1].ms.mean = 1.5;
+  EXPECT_NE(RooflineTable(analysis).rows[1].back().find("faster than the least time"),
+            std::string::npos);
+}
+
+TEST(PeaksTable, NamesUnitsAndDoubt) {
+  DevicePeaks peaks;
+  peaks.threads = 2;
+  peaks.peaks = {{PeakKind::kInt8, "dot", 0, {2e11, 0.01, 0}, {4e11, 0.02, 0}},
+                 {PeakKind::kRead, "L1", 32 << 10, {1e11, 0.3, 0.5}, {2e11, 0, 0}}};
+  const Table table = PeaksTable(peaks);
+  EXPECT_EQ(table.rows[0], (std::vector<std::string>{"int8", "dot", "200", "400", "GOP/s", ""}));
+  EXPECT_EQ(table.rows[1][1], "L1 (32 KiB)");
+  EXPECT_EQ(table.rows[1].back(), "waited 50 / 0 %; median 30 / 0 % lower");
+}
+
 // The one cell of OneModel() at another place, `factor` times as slow in both arms.
 CellResult CellAt(const Cell& place, double factor) {
   CellResult cell = OneModel().cells.front();
