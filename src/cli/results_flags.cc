@@ -20,7 +20,7 @@ CLI::Option* ResultsFlags::Add(CLI::App& app) {
 
 fs::path ResultsFlags::StudyFile() const {
   std::error_code ignored;
-  const fs::path given(study);
+  fs::path given(study);
   if (!fs::is_directory(given, ignored)) return given;
   return (fs::absolute(given, ignored) / "").lexically_normal().parent_path().parent_path() /
          "study.toml";
