@@ -53,8 +53,8 @@ enum class EnergyTier : std::uint8_t {
   kRail,     // power of the supply rails of a board (INA monitors, PMIC)
   kBoard,    // power of a whole board or machine, by its own monitor
   kBattery,  // the battery's fuel gauge, while it discharges
-  kGpu,      // energy counter of a graphics processor: the engine's part on the processor is missing
-  kMeter,    // an external meter, read afterwards from its log
+  kGpu,    // energy counter of a graphics processor: the engine's part on the processor is missing
+  kMeter,  // an external meter, read afterwards from its log
 };
 [[nodiscard]] std::string_view Name(EnergyTier tier);  // "counter", "rail", ... "external meter"
 
@@ -77,22 +77,22 @@ struct EnergyChannel {
 };
 
 struct EnergySensor {
-  std::string name;    // as --sensor takes it: "rapl", "rapl-psys", "ina3221", "pmic", "battery-BAT0"
+  std::string name;  // as --sensor takes it: "rapl", "rapl-psys", "ina3221", "pmic", "battery-BAT0"
   EnergyTier tier = EnergyTier::kCounter;
   std::string covers;  // "packages 0 and 1 and their memory"
   std::vector<EnergyChannel> channels;
-  std::int64_t sample_ns = 0;   // how often it is to be read
-  double most_watts = 0;        // more is nonsense
-  std::string refused;          // why it cannot be used: "may not be read"; empty when it can
-  std::string remedy;           // then: a command or a sentence; may be empty
+  std::int64_t sample_ns = 0;  // how often it is to be read
+  double most_watts = 0;       // more is nonsense
+  std::string refused;         // why it cannot be used: "may not be read"; empty when it can
+  std::string remedy;          // then: a command or a sentence; may be empty
 
   [[nodiscard]] bool usable() const { return refused.empty(); }
   [[nodiscard]] Json ToJson() const;  // {"name", "tier", "covers"}
 };
 
 // All sensors of the machine, the best first, those that cannot be used last. Each is read twice:
-// one that may not be read, answers zero or no number is refused by name. No energy is counted twice
-// within a sensor: a package holds its cores, an input rail the rails behind it.
+// one that may not be read, answers zero or no number is refused by name. No energy is counted
+// twice within a sensor: a package holds its cores, an input rail the rails behind it.
 [[nodiscard]] std::vector<EnergySensor> FindEnergySensors(const Machine& machine);
 // The sensor of that name, or with an empty name the best. kUnavailable with one sentence: what was
 // looked for, what was refused, and how to get a number; kNotFound with the nearest name.
@@ -164,8 +164,8 @@ struct PowerLogOptions {
   double offset_s = 0;              // added to every time: the meter's clock is so much behind
 };
 // A CSV with a heading; the columns "time" and "watts" or "joules" are read, others left out. Times
-// are seconds since 1970 or "2026-05-01T12:00:00.25Z" (or with a blank, or +02:00, or without a zone
-// where one is stated). kMalformed names line and reason.
+// are seconds since 1970 or "2026-05-01T12:00:00.25Z" (or with a blank, or +02:00, or without a
+// zone where one is stated). kMalformed names line and reason.
 [[nodiscard]] Result<PowerLog> ParsePowerLog(std::string_view text, const std::string& name,
                                              const PowerLogOptions& options);
 // "Z", "+02:00", "-0530": minutes east of UTC. kInvalidArgument.

@@ -44,7 +44,7 @@ struct OperatorWork {
   bool decoded = false;  // the latter: its tensors are floats as written, codes where it is fused
   std::int64_t parameters = 0;    // of its own inputs; shared ones count for every reader
   std::int64_t weight_bytes = 0;  // of work.bytes_read: tensors that do not depend on the input
-  std::string unknown;          // why `work` is not the whole; empty: it is
+  std::string unknown;            // why `work` is not the whole; empty: it is
 };
 
 struct ModelWork {

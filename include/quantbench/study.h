@@ -70,10 +70,10 @@ struct ScenarioPlan {
   double duration_s = 600;          // sustained
   // Fresh processes of server, each with a search of its own, and of energy.
   std::int64_t processes = 3;
-  std::string sensor;      // energy: its name, "meter" for an external one; empty: the best
-  double block_s = 5;      // energy: of each block
-  std::int64_t rounds = 3;  // energy: of all arms in a process
-  double carbon_g_per_kwh = 0;      // stated intensity of the grid; 0: no carbon is estimated
+  std::string sensor;           // energy: its name, "meter" for an external one; empty: the best
+  double block_s = 5;           // energy: of each block
+  std::int64_t rounds = 3;      // energy: of all arms in a process
+  double carbon_g_per_kwh = 0;  // stated intensity of the grid; 0: no carbon is estimated
 
   [[nodiscard]] Json ToJson(Scenario scenario) const;  // what its measuring depends on
 };
