@@ -109,42 +109,46 @@ std::string Difference(const Cell& from, const Cell& to) {
   return parts.size() == 1 ? parts.front() : "";
 }
 
-// The gain depends on batch, length or threads: told once a variant, between the smallest and the
-// largest value of what changes most.
-void GainMoves(const Analysis& analysis, std::vector<Finding>* findings) {
-  struct Move {
-    double change = 0;
-    std::string text;
-  };
-  std::map<ArmKey, Move> moves;
-  for (const CellResult& from : analysis.cells) {
-    for (const CellResult& to : analysis.cells) {
-      if (from.model != to.model || from.cell.include_data_loading ||
-          to.cell.include_data_loading) {
-        continue;
-      }
-      const std::string what = Difference(from.cell, to.cell);
-      if (what.empty()) continue;
-      for (const ArmLatency& arm : from.arms) {
-        const ArmLatency* other = FindArm(to, arm.arm);
-        if (other == nullptr || !IsMeasured(arm) || !IsMeasured(*other)) continue;
-        const double change = 1 - other->speedup.estimate / arm.speedup.estimate;
-        Move& move = moves[{from.model, arm.arm}];
-        // A fall that both intervals leave no doubt of.
-        if (other->speedup.high >= arm.speedup.low ||
-            change <= std::max(kLeastChange, move.change)) {
-          continue;
-        }
-        move = {change,
-                Format("{} {} gains less and less: {:.2f} times faster [{:.2f}, {:.2f}], then "
-                       "{:.2f} [{:.2f}, {:.2f}], from {}",
-                       from.model, arm.arm, arm.speedup.estimate, arm.speedup.low, arm.speedup.high,
-                       other->speedup.estimate, other->speedup.low, other->speedup.high, what)};
-      }
-    }
+// The largest fall of a variant's gain that was seen.
+struct Fall {
+  double change = 0;
+  std::string text;
+};
+
+// A fall between two cells that both intervals leave no doubt of, where it is larger than `fall`.
+void NoteFall(const ArmLatency& from, const ArmLatency& to, const std::string& model,
+              const std::string& what, Fall* fall) {
+  const double change = 1 - to.speedup.estimate / from.speedup.estimate;
+  const bool is_certain = to.speedup.high < from.speedup.low;
+  if (!is_certain || change <= std::max(kLeastChange, fall->change)) return;
+  *fall = {change,
+           Format("{} {} gains less and less: {:.2f} times faster [{:.2f}, {:.2f}], then "
+                  "{:.2f} [{:.2f}, {:.2f}], from {}",
+                  model, from.arm, from.speedup.estimate, from.speedup.low, from.speedup.high,
+                  to.speedup.estimate, to.speedup.low, to.speedup.high, what)};
+}
+
+void CompareGains(const CellResult& from, const CellResult& to, std::map<ArmKey, Fall>* falls) {
+  if (from.model != to.model || from.cell.include_data_loading || to.cell.include_data_loading) {
+    return;
   }
-  for (auto& [who, move] : moves) {
-    if (move.change > 0) findings->push_back({Level::kNote, std::move(move.text)});
+  const std::string what = Difference(from.cell, to.cell);
+  if (what.empty()) return;
+  for (const ArmLatency& arm : from.arms) {
+    const ArmLatency* other = FindArm(to, arm.arm);
+    if (other == nullptr || !IsMeasured(arm) || !IsMeasured(*other)) continue;
+    NoteFall(arm, *other, from.model, what, &(*falls)[{from.model, arm.arm}]);
+  }
+}
+
+// The gain depends on batch, length or threads: told once a variant, where it falls most.
+void GainMoves(const Analysis& analysis, std::vector<Finding>* findings) {
+  std::map<ArmKey, Fall> falls;
+  for (const CellResult& from : analysis.cells) {
+    for (const CellResult& to : analysis.cells) CompareGains(from, to, &falls);
+  }
+  for (auto& [who, fall] : falls) {
+    if (fall.change > 0) findings->push_back({Level::kNote, std::move(fall.text)});
   }
 }
 

@@ -1,6 +1,6 @@
 // What curing a reason promises, from the layers of the same model that need no cure.
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -41,7 +41,7 @@ struct Healthy {
 using HealthyFamilies = std::map<LayerFamily, Healthy>;
 
 double Quantile(const std::vector<double>& sorted, double p) {
-  return sorted[static_cast<std::size_t>(p * static_cast<double>(sorted.size() - 1) + 0.5)];
+  return sorted[static_cast<std::size_t>(std::lround(p * static_cast<double>(sorted.size() - 1)))];
 }
 
 HealthyFamilies FindHealthy(const std::vector<LayerTime>& layers) {
@@ -123,10 +123,10 @@ void Forecasts(SpeedExplanation* explanation) {
   }
   std::stable_sort(explanation->blames.begin(), explanation->blames.end(),
                    [](const Blame& a, const Blame& b) { return a.quantized_us > b.quantized_us; });
-  if (run)
-    Add({explanation->quantized.run_us, explanation->quantized.run_us,
-         explanation->quantized.run_us},
-        &run);
+  if (run) {
+    const double now = explanation->quantized.run_us;
+    Add({now, now, now}, &run);
+  }
   explanation->cured_run_us = run;
 }
 

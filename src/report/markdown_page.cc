@@ -23,6 +23,16 @@ std::string TableOnly(Table table) {
   return table.rows.empty() ? "" : Render(table, OutputFormat::kMarkdown);
 }
 
+// What the processors of the study can do, a section each.
+void Peaks(const Analysis& analysis, std::string* page) {
+  for (const Json& environment : analysis.environments) {
+    const auto peaks = DevicePeaks::FromJson(environment["peaks"]);
+    if (!peaks.ok()) continue;
+    const Table table = PeaksTable(peaks.value());
+    Section(table.title, TableOnly(table), page);
+  }
+}
+
 }  // namespace
 
 std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figure>& figures,
@@ -68,12 +78,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
         QuantizationTable(analysis), EnvironmentTable(analysis)}) {
     Section(table.title, TableOnly(table), &page);
   }
-  for (const Json& environment : analysis.environments) {
-    const auto peaks = DevicePeaks::FromJson(environment["peaks"]);
-    if (!peaks.ok()) continue;
-    const Table table = PeaksTable(peaks.value());
-    Section(table.title, TableOnly(table), &page);
-  }
+  Peaks(analysis, &page);
   for (const Table& table : ScenarioTables(analysis)) {
     Section(table.title, TableOnly(table), &page);
   }
