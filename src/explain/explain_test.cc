@@ -214,6 +214,38 @@ TEST(ExplainSpeed, GivesTheReasonThatTheFactsShow) {
   EXPECT_THAT(why(eaten, "avx2"), HasSubstr("what is around it"));
 }
 
+// Whether its kernel or what it brings along is slow: ConvInteger is to blame, and float is the
+// cure.
+TEST(ExplainSpeed, BlamesConvIntegerForWhatIsAroundIt) {
+  ModelBuilder before;
+  before.Add("Conv", "conv", {before.Input("x", {1, 8, 16, 16}), before.Weight("w", {8, 8, 3, 3})});
+  ModelBuilder after;
+  after.Add("ConvInteger", "conv",
+            {after.Input("x", {1, 8, 16, 16}, DataType::kUint8),
+             after.Constant("w", Tensor::Make(DataType::kUint8, {8, 8, 3, 3}).value())});
+  const auto profiled = [](ModelBuilder& builder, const std::string& op, DataType type, double us,
+                           double around_us) {
+    Planted planted{builder.Build(), {}};
+    planted.profile.operators = {
+        {"conv",
+         op,
+         {Value(type, {1, 8, 16, 16}), Value(type, {8, 8, 3, 3})},
+         {Value(DataType::kFloat32, {1, 8, 14, 14})},
+         us,
+         0,
+         1},
+        {"scale", "Mul", {Value(DataType::kFloat32, {1, 8, 14, 14})}, {}, around_us, 0, 1}};
+    return planted;
+  };
+  const Planted original = profiled(before, "Conv", DataType::kFloat32, 100, 0);
+  const Planted quantized = profiled(after, "ConvInteger", DataType::kUint8, 90, 40);
+  const SpeedExplanation told = ExplainSpeed(original.Of(), quantized.Of(), "avx2");
+  ASSERT_EQ(told.layers.size(), 1U);
+  EXPECT_EQ(told.layers[0].kind, ReasonKind::kDynamicConvolution);
+  ASSERT_TRUE(told.cured_run_us);
+  EXPECT_DOUBLE_EQ(told.cured_run_us->us, 100);
+}
+
 // Codes on both sides, but an activation stands before the output is quantized.
 TEST(ExplainSpeed, NamesTheOperatorThatBlocksAFusion) {
   ModelBuilder builder;

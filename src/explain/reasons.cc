@@ -207,9 +207,11 @@ std::optional<Reason> Depthwise(const LayerFacts& facts, std::string_view) {
 
 std::optional<Reason> DynamicConv(const LayerFacts& facts, std::string_view) {
   if (facts.op->op_type != "ConvInteger") return std::nullopt;
-  return Reason{ReasonKind::kDynamicConvolution,
-                Format("ConvInteger: no fused scaling, and a slow kernel ({})", Times(facts)),
-                "static quantization with calibration data"};
+  return Reason{
+      ReasonKind::kDynamicConvolution,
+      Format("ConvInteger: its scaling is not fused, its input is quantized in every run ({})",
+             Times(facts)),
+      "static quantization with calibration data"};
 }
 
 std::optional<Reason> UnsignedWeights(const LayerFacts& facts, std::string_view isa) {
@@ -324,6 +326,7 @@ Reason ReasonOf(const LayerFacts& facts, std::string_view isa) {
                 facts.error_us)) {
     return {};
   }
+  if (auto dynamic = DynamicConv(facts, isa)) return *std::move(dynamic);  // its form brings them
   return {ReasonKind::kAround,
           Format("the kernel is faster, but what is around it takes {:.0f} µs in place of {:.0f}",
                  facts.around_us, facts.around_original_us),
