@@ -1,13 +1,11 @@
 // Caches: what the kernel says of them, or what reading at growing sizes shows.
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <sstream>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/small_file.h"
 #include "quantbench/device.h"
-
-#include "device/small_files.h"
 
 namespace quantbench {
 namespace {
@@ -32,22 +30,7 @@ std::uint64_t BytesIn(const std::string& text) {
   }
 }
 
-}  // namespace
-
-std::string FirstLineOf(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::optional<std::int64_t> FirstNumberOf(const fs::path& path) {
-  std::istringstream line(FirstLineOf(path));
-  std::int64_t number = 0;
-  if (!(line >> number)) return std::nullopt;
-  return number;
-}
-
+// Processors in a list as the kernel writes them: "0-3,8" has 5; 0 for what is no list.
 int CountListed(const std::string& list) {
   std::istringstream parts(list);
   int count = 0;
@@ -66,17 +49,19 @@ int CountListed(const std::string& list) {
   return count;
 }
 
+}  // namespace
+
 std::vector<CacheLevel> ReadCaches(const fs::path& root) {
   constexpr int kMostCaches = 16;
   std::vector<CacheLevel> levels;
   for (int index = 0; index < kMostCaches; ++index) {
     const fs::path folder = root / Format("sys/devices/system/cpu/cpu0/cache/index{}", index);
-    const std::string type = FirstLineOf(folder / "type");
+    const std::string type = FirstLineIn(folder / "type");
     if (type != "Data" && type != "Unified") continue;
     CacheLevel level;
-    level.level = static_cast<int>(FirstNumberOf(folder / "level").value_or(0));
-    level.bytes = BytesIn(FirstLineOf(folder / "size"));
-    level.shared_by = std::max(1, CountListed(FirstLineOf(folder / "shared_cpu_list")));
+    level.level = static_cast<int>(NumberIn(folder / "level").value_or(0));
+    level.bytes = BytesIn(FirstLineIn(folder / "size"));
+    level.shared_by = std::max(1, CountListed(FirstLineIn(folder / "shared_cpu_list")));
     if (level.level >= 1 && level.level <= 9 && level.bytes > 0) levels.push_back(level);
   }
   std::stable_sort(levels.begin(), levels.end(),

@@ -11,38 +11,19 @@
 
 #include "quantbench/base/format.h"
 #include "quantbench/base/parallel.h"
+#include "quantbench/base/small_file.h"
 #include "quantbench/measure.h"
 
 namespace quantbench {
 namespace {
-
-// The first line of a small file under /proc or /sys; empty when it cannot be read.
-std::string FirstLine(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// The value of the first "key : value" line of a file.
-std::string Field(const char* path, std::string_view key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
-    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "";
-}
 
 // Instruction sets that decide which integer kernels run, out of the processor's flags.
 std::string InstructionSets() {
   constexpr auto kInteresting = std::to_array<std::string_view>(
       {"avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8",
        "asimd", "asimddp", "i8mm", "sve", "fphp", "neon"});
-  std::string flags = Field("/proc/cpuinfo", "flags");
-  if (flags.empty()) flags = Field("/proc/cpuinfo", "Features");
+  std::string flags = ValueIn("/proc/cpuinfo", "flags");
+  if (flags.empty()) flags = ValueIn("/proc/cpuinfo", "Features");
   std::istringstream words(flags);
   std::string found;
   for (std::string word; words >> word;) {
@@ -65,9 +46,9 @@ std::string OperatingSystem() {
 }
 
 std::string ProcessorName() {
-  std::string name = Field("/proc/cpuinfo", "model name");
-  if (name.empty()) name = Field("/proc/cpuinfo", "Model");  // ARM boards
-  if (name.empty()) name = FirstLine("/sys/firmware/devicetree/base/model");
+  std::string name = ValueIn("/proc/cpuinfo", "model name");
+  if (name.empty()) name = ValueIn("/proc/cpuinfo", "Model");  // ARM boards
+  if (name.empty()) name = FirstLineIn("/sys/firmware/devicetree/base/model");
   std::erase(name, '\0');
   return name;
 }
@@ -78,7 +59,7 @@ Json DescribeEnvironment() {
   utsname system{};
   uname(&system);
   const std::int64_t memory = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-  const bool guest = Field("/proc/cpuinfo", "flags").find("hypervisor") != std::string::npos;
+  const bool guest = ValueIn("/proc/cpuinfo", "flags").find("hypervisor") != std::string::npos;
   return Json::MakeObject()
       .Set("host", system.nodename)
       .Set("cpu", ProcessorName())
@@ -88,15 +69,15 @@ Json DescribeEnvironment() {
       .Set("memory_bytes", memory)
       .Set("os", OperatingSystem())
       .Set("kernel", system.release)
-      .Set("governor", FirstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
-      .Set("boost", FirstLine("/sys/devices/system/cpu/cpufreq/boost"))
+      .Set("governor", FirstLineIn("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
+      .Set("boost", FirstLineIn("/sys/devices/system/cpu/cpufreq/boost"))
       .Set("virtual_machine", guest)
       .Set("quantbench", QB_VERSION);
 }
 
 std::uint64_t PeakResidentBytes() {
   // VmHWM rather than getrusage's ru_maxrss, which a child inherits from its parent over fork.
-  std::istringstream value(Field("/proc/self/status", "VmHWM"));
+  std::istringstream value(ValueIn("/proc/self/status", "VmHWM"));
   std::uint64_t kilobytes = 0;
   value >> kilobytes;
   return kilobytes * 1024;

@@ -5,13 +5,13 @@
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/small_file.h"
 #include "quantbench/measure.h"
 
 namespace quantbench {
@@ -21,35 +21,11 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kUnknownMeter = -1;
 
-// The first number of a small file; kUnknownMeter when there is none.
-std::int64_t NumberIn(const fs::path& path, int base = 10) {
-  std::ifstream file(path);
-  std::string word;
-  if (!(file >> word)) return kUnknownMeter;
-  char* end = nullptr;
-  const std::int64_t value = std::strtoll(word.c_str(), &end, base);
-  return end == word.c_str() ? kUnknownMeter : value;
-}
-
-// The number after `key` in a file of "key value" lines.
-std::int64_t NumberAfter(const fs::path& path, std::string_view key) {
-  std::ifstream file(path);
-  std::string word;
-  for (std::int64_t value = 0; file >> word;) {
-    if (word == key && file >> value) return value;
-  }
-  return kUnknownMeter;
-}
-
-// `add` over folder/<prefix>*/<file>, entries that are there.
+// Calls `use` with the number in each <folder>/<prefix>*/<file> that is there.
 template <typename Use>
 void ForEachIn(const fs::path& folder, std::string_view prefix, const std::string& file, Use use) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (!entry->path().filename().string().starts_with(prefix)) continue;
-    const std::int64_t value = NumberIn(entry->path() / file);
-    if (value != kUnknownMeter) use(value);
+  for (const fs::path& entry : EntriesIn(folder, prefix)) {
+    if (const auto value = NumberIn(entry / file)) use(*value);
   }
 }
 
@@ -91,16 +67,16 @@ std::int64_t StealMs() {
 }
 
 std::int64_t QuotaStoppedUs() {
-  const std::int64_t unified = NumberAfter("/sys/fs/cgroup/cpu.stat", "throttled_usec");
-  if (unified != kUnknownMeter) return unified;
-  const std::int64_t ns = NumberAfter("/sys/fs/cgroup/cpu/cpu.stat", "throttled_time");
-  return ns == kUnknownMeter ? ns : ns / 1000;
+  const auto unified = NumberAfter("/sys/fs/cgroup/cpu.stat", "throttled_usec");
+  if (unified) return *unified;
+  const auto ns = NumberAfter("/sys/fs/cgroup/cpu/cpu.stat", "throttled_time");
+  return ns ? *ns / 1000 : kUnknownMeter;
 }
 
 std::int64_t SwappedPages() {
-  const std::int64_t in = NumberAfter("/proc/vmstat", "pswpin");
-  const std::int64_t out = NumberAfter("/proc/vmstat", "pswpout");
-  return in == kUnknownMeter || out == kUnknownMeter ? kUnknownMeter : in + out;
+  const auto in = NumberAfter("/proc/vmstat", "pswpin");
+  const auto out = NumberAfter("/proc/vmstat", "pswpout");
+  return in && out ? *in + *out : kUnknownMeter;
 }
 
 // "some avg10=0.00 avg60=0.00 avg300=0.00 total=123".
@@ -140,7 +116,8 @@ class MachineSensors final : public Sensors {
     now.frequency_khz = MeanFrequency();
     now.temperature_mc = HottestZone();
     now.throttled = ThrottleCount();
-    now.under_voltage = NumberIn("/sys/devices/platform/soc/soc:firmware/get_throttled", 16);
+    now.under_voltage = NumberIn("/sys/devices/platform/soc/soc:firmware/get_throttled", 16)
+                            .value_or(kUnknownMeter);
     now.steal_ms = StealMs();
     now.quota_stopped_us = QuotaStoppedUs();
     now.swapped_pages = SwappedPages();

@@ -13,18 +13,7 @@
 
 namespace quantbench {
 
-// --- small files ---
-
-[[nodiscard]] std::string FirstLineIn(const std::filesystem::path& path);  // empty: not readable
-[[nodiscard]] std::optional<std::int64_t> NumberIn(const std::filesystem::path& path,
-                                                   int base = 10);
-// The value of the first "key : value" or "key value" line.
-[[nodiscard]] std::string ValueIn(const std::filesystem::path& path, std::string_view key);
-// Entries of a folder whose names begin with `prefix`, sorted.
-[[nodiscard]] std::vector<std::filesystem::path> EntriesIn(const std::filesystem::path& folder,
-                                                           std::string_view prefix);
-
-// --- items, all of files beneath `root` ---
+// Items, all of files beneath `root`.
 
 // Processor, cores, instructions, caches.
 [[nodiscard]] std::vector<DoctorItem> ProcessorItems(const std::filesystem::path& root);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/small_file.h"
 
 #include "run/doctor.h"
 
@@ -189,43 +190,6 @@ DoctorItem ClockItem(const fs::path& root) {
 }
 
 }  // namespace
-
-std::string FirstLineIn(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::optional<std::int64_t> NumberIn(const fs::path& path, int base) {
-  const std::string line = FirstLineIn(path);
-  char* end = nullptr;
-  const std::int64_t value = std::strtoll(line.c_str(), &end, base);
-  if (end == line.c_str()) return std::nullopt;
-  return value;
-}
-
-std::string ValueIn(const fs::path& path, std::string_view key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.compare(0, key.size(), key) != 0) continue;
-    const std::size_t value = line.find_first_not_of(" \t:", key.size());
-    const bool whole = value != key.size();  // the key ends there
-    if (whole) return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "";
-}
-
-std::vector<fs::path> EntriesIn(const fs::path& folder, std::string_view prefix) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().filename().string().starts_with(prefix)) entries.push_back(entry->path());
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
 
 std::vector<DoctorItem> ProcessorItems(const fs::path& root) {
   return {NameItem(root), CoresItem(root), InstructionsItem(root), CachesItem(root)};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/small_file.h"
 
 #include "run/doctor.h"
 
@@ -20,10 +21,8 @@ constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 60U;  // v1 writes 2^63
 
 // Of a line of /proc/meminfo, in bytes.
 std::uint64_t MemoryField(const fs::path& root, std::string_view key) {
-  std::istringstream value(ValueIn(root / "proc/meminfo", key));
-  std::uint64_t kilobytes = 0;
-  value >> kilobytes;
-  return kilobytes * 1024;
+  const std::int64_t kilobytes = NumberAfter(root / "proc/meminfo", key).value_or(0);
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, kilobytes)) * 1024;
 }
 
 DoctorItem MemoryItem(const fs::path& root) {
@@ -70,13 +69,6 @@ double QuotaIn(const std::string& text) {
   return words >> quota >> period && quota > 0 && period > 0 ? quota / period : 0;
 }
 
-std::int64_t CountIn(const fs::path& path, std::string_view key) {
-  std::istringstream value(ValueIn(path, key));
-  std::int64_t count = 0;
-  value >> count;
-  return count;
-}
-
 // Version 2: this process's group and all above it.
 void ReadUnified(const fs::path& root, Limits* limits) {
   const fs::path base = root / "sys/fs/cgroup";
@@ -88,7 +80,8 @@ void ReadUnified(const fs::path& root, Limits* limits) {
     const auto memory = NumberIn(folder / "memory.max");
     Tighten(QuotaIn(FirstLineIn(folder / "cpu.max")),
             memory && *memory > 0 ? static_cast<std::uint64_t>(*memory) : 0, limits);
-    limits->stopped = std::max(limits->stopped, CountIn(folder / "cpu.stat", "nr_throttled"));
+    limits->stopped =
+        std::max(limits->stopped, NumberAfter(folder / "cpu.stat", "nr_throttled").value_or(0));
     if (at.empty()) return;
   }
 }
@@ -102,7 +95,8 @@ void ReadDivided(const fs::path& root, Limits* limits) {
   const bool limited = quota && period && *quota > 0 && *period > 0;
   Tighten(limited ? static_cast<double>(*quota) / static_cast<double>(*period) : 0,
           memory && *memory > 0 ? static_cast<std::uint64_t>(*memory) : 0, limits);
-  limits->stopped = std::max(limits->stopped, CountIn(base / "cpu/cpu.stat", "nr_throttled"));
+  limits->stopped =
+      std::max(limits->stopped, NumberAfter(base / "cpu/cpu.stat", "nr_throttled").value_or(0));
 }
 
 DoctorItem ContainerItem(const fs::path& root) {
