@@ -25,6 +25,7 @@ struct ProfiledOperator {
   double us = 0;        // a run of the model: MeanOfFastest of its calls, times calls
   double error_us = 0;  // standard error of that
   double calls = 0;     // a run
+  double after_us = 0;  // a run: from its end to the next operator's start or the end of the run
 };
 
 // Interruptions only lengthen, so only the fastest quarter of the times is believed; 0 of none.
@@ -124,19 +125,24 @@ struct LayerTime {
   double quantized_us = 0;
   double around_original_us = 0;  // operators after it, up to the next layer
   double around_quantized_us = 0;
+  // Between operators, after the layer and after those around it; without what profiling adds.
+  double between_original_us = 0;
+  double between_quantized_us = 0;
   double error_us = 0;  // standard error of quantized_us less original_us
   LayerFamily family = LayerFamily::kProduct;
   ReasonKind kind = ReasonKind::kNone;
   std::string why;   // it stayed float or is not faster; empty: neither
   std::string cure;  // what to do
 
-  [[nodiscard]] double original_with_around_us() const { return original_us + around_original_us; }
+  [[nodiscard]] double original_with_around_us() const {
+    return original_us + around_original_us + between_original_us;
+  }
   [[nodiscard]] double quantized_with_around_us() const {
-    return quantized_us + around_quantized_us;
+    return quantized_us + around_quantized_us + between_quantized_us;
   }
 };
 
-// What one kind of reason costs: the layers that have it, with what is around them.
+// What one kind of reason costs: the layers that have it, with what is around them and between.
 struct Blame {
   ReasonKind kind = ReasonKind::kNone;
   std::int64_t layers = 0;
@@ -156,6 +162,8 @@ struct SideOfExplanation {
   double run_us = 0;           // profiled
   double unprofiled_us = 0;
   [[nodiscard]] double overhead() const;  // of profiling: profiled over unprofiled time, less 1
+  // A run without what profiling adds, but not less than its operators.
+  [[nodiscard]] double plain_run_us() const;
 };
 
 struct SpeedExplanation {
@@ -163,7 +171,7 @@ struct SpeedExplanation {
   SideOfExplanation quantized;
   std::vector<LayerTime> layers;  // in the order of the quantized model
   std::vector<Blame> blames;      // the costliest first
-  // Of a run of the quantized model once everything that has a forecast is cured.
+  // Of a run of the quantized model, not profiled, once everything that has a forecast is cured.
   std::optional<Forecast> cured_run_us;
 };
 

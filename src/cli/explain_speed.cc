@@ -156,7 +156,7 @@ Table PromiseOf(const SpeedExplanation& told) {
   table.columns = {
       {"quantized µs"}, {"expected µs"}, {"times as fast as now"}, {"at least"}, {"at most"}};
   if (!told.cured_run_us || told.cured_run_us->low_us <= 0) return table;
-  const double now = told.quantized.run_us;
+  const double now = told.quantized.plain_run_us();
   const Forecast& run = *told.cured_run_us;
   table.rows.push_back({Micros(now), Micros(run.us), Format("{:.3f}", now / run.us),
                         Format("{:.3f}", now / run.high_us), Format("{:.3f}", now / run.low_us)});

@@ -21,6 +21,7 @@ struct TimedLayer {
   double us = 0;
   double error_us = 0;
   double around_us = 0;
+  double between_us = 0;
 };
 
 // The layers of one side of a pair, summed.
@@ -28,6 +29,7 @@ struct Joined {
   double us = 0;
   double error_us = 0;
   double around_us = 0;
+  double between_us = 0;
   std::string types;  // of their operators
 };
 
@@ -36,6 +38,10 @@ class Side {
  public:
   explicit Side(const ProfiledModel& model) : model_(model), index_(model.optimized->graph) {
     for (const NodeRef& ref : ListNodes(model.optimized->graph)) nodes_[ref.name] = ref.node;
+    const SideOfExplanation totals = Totals();
+    if (totals.unattributed_us > 0) {
+      plain_gaps_ = (totals.plain_run_us() - totals.operators_us) / totals.unattributed_us;
+    }
     std::map<OperatorClass, ClassTime> classes;
     for (std::size_t i = 0; i < Operators().size(); ++i) Add(i, &classes);
     for (const auto& [what, time] : classes) times_.push_back(time);
@@ -80,10 +86,11 @@ class Side {
     time.us += op.us;
     const std::int64_t macs = MacsOf(op);
     if (macs > 0) {
-      layers_.push_back({place, macs, op.us, op.error_us, 0});
+      layers_.push_back({place, macs, op.us, op.error_us, 0, 0});
     } else if (!layers_.empty()) {
       layers_.back().around_us += op.us;
     }
+    if (!layers_.empty()) layers_.back().between_us += plain_gaps_ * op.after_us;
   }
 
   [[nodiscard]] std::optional<ValueFacts> ConstantOf(const std::string& name) const {
@@ -128,6 +135,7 @@ class Side {
   std::unordered_map<std::string, const Node*> nodes_;
   std::vector<TimedLayer> layers_;
   std::vector<ClassTime> times_;
+  double plain_gaps_ = 1;  // what of the time between operators is there without profiling, too
 };
 
 Joined Join(const Side& side, const std::vector<std::size_t>& members) {
@@ -137,6 +145,7 @@ Joined Join(const Side& side, const std::vector<std::size_t>& members) {
     sum.us += layer.us;
     sum.error_us = std::hypot(sum.error_us, layer.error_us);
     sum.around_us += layer.around_us;
+    sum.between_us += layer.between_us;
     const std::string& type = side.OperatorOf(layer).op_type;
     if (sum.types.empty()) {
       sum.types = type;
@@ -167,9 +176,11 @@ LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quan
   const Joined after = Join(quantized, pair.quantized);
   row.original_us = before.us;
   row.around_original_us = before.around_us;
+  row.between_original_us = before.between_us;
   row.original = before.types;
   row.quantized_us = after.us;
   row.around_quantized_us = after.around_us;
+  row.between_quantized_us = after.between_us;
   row.quantized = after.types;
   row.error_us = std::hypot(before.error_us, after.error_us);
   const bool has_original = !pair.original.empty();
@@ -201,6 +212,10 @@ LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quan
 
 double SideOfExplanation::overhead() const {
   return unprofiled_us > 0 ? run_us / unprofiled_us - 1 : 0;
+}
+
+double SideOfExplanation::plain_run_us() const {
+  return unprofiled_us > 0 ? std::max(operators_us, std::min(run_us, unprofiled_us)) : run_us;
 }
 
 SpeedExplanation ExplainSpeed(const ProfiledModel& original, const ProfiledModel& quantized,

@@ -66,6 +66,8 @@ TEST(Profile, IsAMeanOfTheFastestQuarterAfterTheWarmUp) {
   EXPECT_DOUBLE_EQ(profile.value().operators[1].us, 4);  // twice a run
   EXPECT_DOUBLE_EQ(profile.value().between_us, 1 + 3 + 0 + 5);
   EXPECT_DOUBLE_EQ(profile.value().run_us(), 24);
+  EXPECT_DOUBLE_EQ(fc.after_us, 3);
+  EXPECT_DOUBLE_EQ(profile.value().operators[1].after_us, 0 + 5);
 
   const auto again = ModelProfile::FromJson(profile.value().ToJson());
   ASSERT_TRUE(again.ok());
@@ -195,6 +197,23 @@ TEST(ExplainSpeed, EveryMicrosecondHasAClass) {
   EXPECT_EQ(layer.quantized, "MatMulInteger");
   EXPECT_DOUBLE_EQ(layer.around_quantized_us, 7);
   EXPECT_EQ(layer.why, "");
+}
+
+// What vanishes takes the time after it along, but not what only profiling adds.
+TEST(ExplainSpeed, TheTimeBetweenOperatorsBelongsToALayerToo) {
+  const Planted before = FloatProduct(100);
+  Planted after = IntegerProduct(40, DataType::kUint8);
+  after.profile.operators[0].after_us = 1;  // before the layer
+  after.profile.operators[1].after_us = 2;
+  after.profile.operators[2].after_us = 5;
+  after.profile.between_us = 8;
+  ProfiledModel profiled = after.Of();
+  profiled.unprofiled_us = 52 + 4;  // half of what is between operators
+  const SpeedExplanation told = ExplainSpeed(before.Of(), profiled, "avx2");
+  ASSERT_EQ(told.layers.size(), 1U);
+  EXPECT_DOUBLE_EQ(told.layers[0].between_quantized_us, (2 + 5) / 2.0);
+  EXPECT_DOUBLE_EQ(told.layers[0].quantized_with_around_us(), 40 + 7 + 3.5);
+  EXPECT_DOUBLE_EQ(told.quantized.plain_run_us(), 56);
 }
 
 TEST(ExplainSpeed, GivesTheReasonThatTheFactsShow) {

@@ -124,7 +124,7 @@ void Forecasts(SpeedExplanation* explanation) {
   std::stable_sort(explanation->blames.begin(), explanation->blames.end(),
                    [](const Blame& a, const Blame& b) { return a.quantized_us > b.quantized_us; });
   if (run) {
-    const double now = explanation->quantized.run_us;
+    const double now = explanation->quantized.plain_run_us();
     Add({now, now, now}, &run);
   }
   explanation->cured_run_us = run;

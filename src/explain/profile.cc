@@ -73,8 +73,10 @@ class ProfileReader {
       op.us = MeanOfFastest(calls_[i], &op.error_us) * op.calls;
       op.error_us *= op.calls;
     }
-    for (const std::vector<double>& gap : gaps_) {
-      profile_.between_us += MeanOfFastest(gap) * static_cast<double>(gap.size()) / runs;
+    for (std::size_t i = 0; i < gaps_.size(); ++i) {
+      const double us = MeanOfFastest(gaps_[i]) * static_cast<double>(gaps_[i].size()) / runs;
+      profile_.between_us += us;
+      if (i > 0 && i <= order_.size()) profile_.operators[order_[i - 1]].after_us += us;
     }
     return std::move(profile_);
   }
@@ -113,6 +115,7 @@ class ProfileReader {
       calls_.emplace_back();
     }
     calls_[entry->second].push_back(event["dur"].AsDouble());
+    if (profile_.runs == 1) order_.push_back(entry->second);
   }
 
   std::int64_t skip_;
@@ -122,6 +125,7 @@ class ProfileReader {
   std::vector<std::vector<double>> calls_;  // of every operator
   std::vector<std::vector<double>> gaps_;   // before the first operator, ..., after the last
   std::map<std::string, std::size_t, std::less<>> places_;
+  std::vector<std::size_t> order_;  // the operators of the first run, one an execution
 };
 
 Json ValuesToJson(const std::vector<ValueFacts>& values) {
@@ -171,6 +175,7 @@ Json ModelProfile::ToJson() const {
                     .Set("us", op.us)
                     .Set("error_us", op.error_us)
                     .Set("calls", op.calls)
+                    .Set("after_us", op.after_us)
                     .Set("inputs", ValuesToJson(op.inputs))
                     .Set("outputs", ValuesToJson(op.outputs)));
   }
@@ -191,6 +196,7 @@ Result<ModelProfile> ModelProfile::FromJson(const Json& json) {
     op.us = entry["us"].AsDouble();
     op.error_us = entry["error_us"].AsDouble();
     op.calls = entry["calls"].AsDouble();
+    op.after_us = entry["after_us"].AsDouble();
     op.inputs = ValuesIn(entry["inputs"]);
     op.outputs = ValuesIn(entry["outputs"]);
     profile.operators.push_back(std::move(op));
