@@ -56,11 +56,12 @@ function(qb_test source)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
   qb_warnings(${name})
-  target_compile_options(${name} PRIVATE -O0)  # what is tested is optimized, the test is quickly compiled
+  # What is tested is optimized and has lines in reports; the test itself is quickly compiled.
+  target_compile_options(${name} PRIVATE -O0 -g0)
   if(NOT TARGET qb_test_headers)  # GoogleTest and the doors, parsed once for all tests
     add_executable(qb_test_headers ${PROJECT_SOURCE_DIR}/cmake/precompiled_tests.cc)
     qb_warnings(qb_test_headers)
-    target_compile_options(qb_test_headers PRIVATE -O0)
+    target_compile_options(qb_test_headers PRIVATE -O0 -g0)
     target_link_libraries(qb_test_headers PRIVATE quantbench::base GTest::gmock GTest::gtest_main)
     target_include_directories(qb_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake)
     target_precompile_headers(qb_test_headers PRIVATE <precompiled_tests.h>)
@@ -75,6 +76,9 @@ function(qb_test source)
   add_dependencies(${name} quantbench)  # some tests run the program
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  if(name MATCHES "study_test|huge_model|pytorch|command|quantize_test")
+    set_tests_properties(${name} PROPERTIES COST 100)  # the longest start first
+  endif()
 endfunction()
 
 function(qb_room_tests)

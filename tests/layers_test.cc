@@ -75,8 +75,9 @@ std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std
   std::istringstream lines(text);
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
+    const bool includes = line.starts_with('#');  // most lines need no regular expression
     std::smatch match;
-    if (std::regex_search(line, match, kQuoted)) {
+    if (includes && std::regex_search(line, match, kQuoted)) {
       const std::string folder = match[1];
       const std::string rest = match[2];
       const std::string door = rest.substr(0, rest.find('/'));
@@ -86,12 +87,13 @@ std::vector<Violation> Check(const std::map<std::string, Names>& plan, const std
         violations.push_back({number, "may not enter " + folder + "/" + rest});
       }
     }
-    if (std::regex_search(line, match, kAngled) && !is_test) {
+    if (includes && !is_test && std::regex_search(line, match, kAngled)) {
       if (const std::string guest = Stranger(match[1], room); !guest.empty()) {
         violations.push_back({number, match[1].str() + " is no guest of " + room});
       }
     }
     const bool prints =
+        (line.find("printf") != std::string::npos || line.find("std::c") != std::string::npos) &&
         std::regex_search(line, kPrints) && line.find("snprintf") == std::string::npos;
     if (prints && room != "cli" && !is_test && line.find("check failed") == std::string::npos) {
       violations.push_back({number, "prints"});
