@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -151,6 +153,79 @@ bool HasAvxVnni() {
   return HasAvx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4U & 1U) != 0;
 }
 
+// Tiles are 16 rows of 64 bytes: 0 to 3 are sums, 4 and 5 `a`, 6 and 7 `b`.
+constexpr std::size_t kTileRows = 16;
+constexpr std::size_t kTileRowBytes = 64;
+constexpr std::size_t kTileBytes = kTileRows * kTileRowBytes;
+
+// What ldtilecfg reads [Intel SDM, volume 1, 18.3].
+struct alignas(64) TileShapes {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::array<std::uint8_t, 14> reserved{};
+  std::array<std::uint16_t, 16> row_bytes{};
+  std::array<std::uint8_t, 16> rows{};
+};
+static_assert(sizeof(TileShapes) == 64);
+
+void AmxTiles(const void* a, const void* b, std::int64_t rounds, void* sums) {
+  TileShapes shapes;
+  for (std::size_t tile = 0; tile < 8; ++tile) {
+    shapes.row_bytes[tile] = kTileRowBytes;
+    shapes.rows[tile] = kTileRows;
+  }
+  // Four of the 64 products of a sum are made at once: columns of `b` lie in groups of four.
+  std::array<std::byte, kTileBytes> grouped;
+  for (std::size_t i = 0; i < kTileBytes; ++i) {
+    const std::size_t row = i / kTileRowBytes;
+    const std::size_t column = i % kTileRowBytes;
+    grouped[column / 4 * kTileRowBytes + 4 * row + column % 4] =
+        static_cast<const std::byte*>(b)[i];
+  }
+  asm volatile(
+      "ldtilecfg (%[shapes])\n\t"
+      "tilezero %%tmm0\n\t"
+      "tilezero %%tmm1\n\t"
+      "tilezero %%tmm2\n\t"
+      "tilezero %%tmm3\n\t"
+      "tileloadd (%[a],%[stride],1), %%tmm4\n\t"
+      "tileloadd (%[a],%[stride],1), %%tmm5\n\t"
+      "tileloadd (%[b],%[stride],1), %%tmm6\n\t"
+      "tileloadd (%[b],%[stride],1), %%tmm7\n\t"
+      ".p2align 5\n"
+      "1:\n\t"
+      "tdpbusd %%tmm6, %%tmm4, %%tmm0\n\t"
+      "tdpbusd %%tmm7, %%tmm4, %%tmm1\n\t"
+      "tdpbusd %%tmm6, %%tmm5, %%tmm2\n\t"
+      "tdpbusd %%tmm7, %%tmm5, %%tmm3\n\t"
+      "subq $1, %[rounds]\n\t"
+      "jnz 1b\n\t"
+      "tilestored %%tmm0, (%[sums],%[stride],1)\n\t"
+      "tilestored %%tmm1, 1024(%[sums],%[stride],1)\n\t"
+      "tilestored %%tmm2, 2048(%[sums],%[stride],1)\n\t"
+      "tilestored %%tmm3, 3072(%[sums],%[stride],1)\n\t"
+      "tilerelease"
+      : [rounds] "+r"(rounds)
+      : [shapes] "r"(&shapes), [a] "r"(a), [b] "r"(grouped.data()), [sums] "r"(sums),
+        [stride] "r"(kTileRowBytes)
+      : "cc", "memory");
+}
+
+// CPUID leaf 7, EDX bits 24 (tiles) and 25 (int8) [Intel SDM, volume 2, CPUID]; and Linux lets only
+// those use tiles that ask for them [Linux, Documentation/arch/x86/xstate.rst].
+bool HasAmxInt8() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  constexpr unsigned kTilesAndInt8 = 3U << 24U;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx & kTilesAndInt8) != kTilesAndInt8) return false;
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 constexpr auto kArithmeticLoops = std::to_array<ArithmeticLoop>({
     {PeakKind::kFloat32, "AVX2 FMA", HasAvx2, 32, 1, 96, 12, FmaYmm},
     {PeakKind::kFloat32, "AVX-512 FMA", HasAvx512, 64, 1, 192, 12, FmaZmm},
@@ -158,6 +233,7 @@ constexpr auto kArithmeticLoops = std::to_array<ArithmeticLoop>({
     {PeakKind::kInt8, "AVX-512 vpmaddubsw + vpmaddwd + vpaddd", HasAvx512, 64, 1, 128, 8, ThreeZmm},
     {PeakKind::kInt8, "AVX-VNNI vpdpbusd", HasAvxVnni, 32, 1, 96, 12, VnniYmm},
     {PeakKind::kInt8, "AVX-512 VNNI vpdpbusd", HasAvx512Vnni, 64, 1, 192, 12, VnniZmm},
+    {PeakKind::kInt8, "AMX tdpbusd", HasAmxInt8, kTileBytes, kTileRows, kTileBytes, 4, AmxTiles},
     {PeakKind::kFloat32, "compiled loop", Always, 64, 1, kPlainLanes, 1,
      PlainProducts<float, float, float>},
     {PeakKind::kInt8, "compiled loop", Always, kPlainLanes, 1, kPlainLanes, 1,

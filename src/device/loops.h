@@ -37,7 +37,7 @@ struct ReadLoop {
 };
 [[nodiscard]] std::span<const ReadLoop> ReadLoops();  // the widest first
 
-inline constexpr std::int64_t kMostOperandBytes = 64;
-inline constexpr std::int64_t kMostSumsBytes = 1024;
+inline constexpr std::int64_t kMostOperandBytes = 1024;
+inline constexpr std::int64_t kMostSumsBytes = 4096;
 
 }  // namespace quantbench
