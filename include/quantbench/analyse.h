@@ -44,6 +44,8 @@ struct Interval {
 [[nodiscard]] Interval PairedDifference(std::int64_t gained, std::int64_t lost, std::int64_t n);
 // Quantile of Student's t, p in (0, 1), df >= 1.
 [[nodiscard]] double StudentT(double p, double df);
+// Probability that |T| is at least t, of Student's t; t >= 0, df >= 1.
+[[nodiscard]] double StudentTail(double t, double df);
 // Difference of means y - x of independent samples, Welch's interval [Welch 1947].
 [[nodiscard]] Interval WelchDifference(std::span<const double> x, std::span<const double> y);
 
@@ -427,6 +429,7 @@ struct Verdict {
   Judgement judgement = Judgement::kNotJudged;
   Interval value;
   std::string explanation;  // one sentence
+  double p = 1;  // two-sided, of a border of the claim; 0 where the value is known; 1 while open
 };
 
 // A hypothesis over all its places: supported when it is everywhere, refuted when it is refuted
@@ -437,7 +440,20 @@ struct HypothesisResult {
   std::string explanation;
   std::vector<Verdict> verdicts;
   bool written_before = true;  // frozen before the first measurement
+  // Of the verdicts: the largest where it is supported everywhere, the smallest times their number
+  // where it is refuted somewhere; 0 where all values are known.
+  double p = 1;
 };
+
+// How well confidence that was stated before fits the verdicts: the mean squared distance of each
+// from 1 (supported) or 0 (refuted) [Brier 1950]. 0 is perfect, 0.25 what saying 50 % always gets.
+struct ConfidenceScore {
+  std::int64_t judged = 0;  // supported or refuted, with a confidence
+  std::int64_t supported = 0;
+  double mean_confidence = 0;
+  double brier = 0;
+};
+[[nodiscard]] ConfidenceScore ScoreOfConfidence(const std::vector<HypothesisResult>& results);
 
 // Something a reader should know: "resnet18 int8-dynamic is not smaller: 20 of 21 layers stayed
 // float: ...".

@@ -68,6 +68,8 @@ struct Table {
 // Classes whose answers changed most.
 [[nodiscard]] Table ClassTable(const Analysis& analysis);
 [[nodiscard]] Table HypothesisTable(const Analysis& analysis);
+// How well confidence that hypotheses stated fits their verdicts; empty where none was stated.
+[[nodiscard]] std::string DescribeConfidence(const Analysis& analysis);
 [[nodiscard]] Table QuantizationTable(const Analysis& analysis);
 // One row per arm: size, latency at the smallest cell, accuracy: the answer at a glance.
 [[nodiscard]] Table SummaryTable(const Analysis& analysis);

@@ -94,18 +94,34 @@ enum class Metric : std::uint8_t {
   kAccuracyDifference,  // top-1 of arms[0] - top-1 of arms[1], -1 to 1
   kAgreement,           // share of samples on which arms[0] answers as arms[1]
   kSqnr,                // output SQNR of arms[0] against the original, dB
+  kLatency,             // mean of a run of arms[0], ms
+  kThroughput,          // samples a second of arms[0], batch over latency
+  kMemoryRatio,         // peak of loading and running arms[0] / that of arms[1]
+  kOfflineRatio,        // samples a second at each arm's best batch, arms[0] / arms[1]
+  kServerRatio,         // queries a second within the target, arms[0] / arms[1]
+  kEndToEndRatio,       // time from file to answer, arms[0] / arms[1]
+  kEnergyRatio,         // joules of an inference, gross, arms[0] / arms[1]
 };
 [[nodiscard]] std::string_view Name(
     Metric metric);  // "latency.ratio", "size.ratio", "accuracy", ...
 [[nodiscard]] Result<Metric> ParseMetric(std::string_view name);
 
-// "<= 0.667", ">= 1.5", "< 1", "> 0", "0.2..0.3" (both ends included).
+// What is claimed: a region that holds the metric; or, along something, the region that holds its
+// slope (of logarithms: 1 is "in proportion"), or that it rises or falls at every step.
+enum class Claim : std::uint8_t { kRegion, kSlope, kIncreases, kDecreases };
+
+// "<= 0.667", ">= 1.5", "< 1", "> 0", "0.2..0.3" (both ends included), "1 +- 0.03", "1 +- 3 %";
+// "slope 0.9..1.1" and the like; "increases", "decreases".
 struct Expectation {
+  Claim claim = Claim::kRegion;
   double low = 0;    // -infinity when open
   double high = 0;   // +infinity when open
   std::string text;  // as written
 };
 [[nodiscard]] Result<Expectation> ParseExpectation(std::string_view text);
+
+inline constexpr std::string_view kAlongArms = "arms";
+inline constexpr std::string_view kAlongSize = "size.ratio";
 
 struct Hypothesis {
   std::string id;
@@ -114,6 +130,12 @@ struct Hypothesis {
   Metric metric = Metric::kLatencyRatio;
   std::vector<std::string> arms;  // variant ids or "original"; one or two, as the metric needs
   Expectation expect;
+  // Along what a slope is taken or the metric rises or falls: "batch", "threads", a dimension of
+  // the sweep, kAlongArms (from arm to arm, as listed) or kAlongSize (over variants: the logarithm
+  // of the latency ratio on that of the size ratio).
+  std::string along;
+  std::optional<double> confidence;  // that it is supported, 0 to 1: how sure its author is
+  bool primary = true;               // counts among those that share the error rate
   // Where it is claimed; empty or absent: everywhere.
   std::string model;
   std::optional<std::int64_t> batch;
@@ -122,6 +144,9 @@ struct Hypothesis {
 
   [[nodiscard]] Json ToJson() const;
 };
+// Keys of it that do not fit the metric, with what is wrong.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> MistakesOf(
+    const Hypothesis& hypothesis);
 
 struct Study {
   std::string title;

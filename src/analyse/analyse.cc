@@ -92,6 +92,7 @@ Analysis Analyse(const Study& study, const std::vector<Record>& records, const J
   for (const Hypothesis& hypothesis : study.hypotheses) {
     analysis.hypotheses.push_back(Judge(hypothesis, analysis, frozen));
   }
+  ShareErrorRate(&analysis.hypotheses);
   analysis.findings = FindFindings(analysis, current);
   return analysis;
 }

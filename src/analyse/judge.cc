@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <optional>
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
-#include "analyse/unknown.h"
+#include "analyse/decide.h"
+#include "analyse/evidence.h"
 
 namespace quantbench {
 namespace {
@@ -16,46 +19,48 @@ namespace {
 constexpr std::array<std::string_view, 4> kNames = {"supported", "refuted", "inconclusive",
                                                     "not judged"};
 
-std::string Show(const Interval& value) {
-  if (!value.valid()) return Format("{:.4g}", value.estimate);
-  return Format("{:.4g} [{:.4g}, {:.4g}]", value.estimate, value.low, value.high);
+// No verdict on wall time where others had the processor; on CPU time where that means the same.
+void HeedContention(const CellResult& cell, Verdict* verdict) {
+  if (cell.contention <= kContended || std::isnan(verdict->value.estimate)) return;
+  if (verdict->judgement == Judgement::kNotJudged) return;
+  if (cell.contention <= kChaos && cell.cell.threads == 1) {
+    verdict->explanation = Format("by CPU time, since runs took {:.2f} times their CPU time: {}",
+                                  cell.contention, verdict->explanation);
+    return;
+  }
+  verdict->judgement = Judgement::kNotJudged;
+  verdict->p = 1;
+  verdict->explanation = Format(
+      "other processes had the processor: runs took {:.2f} times their CPU time; by CPU times: {}",
+      cell.contention, verdict->explanation);
 }
 
-bool Inside(double value, const Expectation& expect) {
-  return value >= expect.low && value <= expect.high;
+// The coordinate of a cell that a claim goes along; nothing of a dimension that it does not have.
+std::optional<std::int64_t> Coordinate(const Cell& cell, const std::string& along) {
+  if (along == "batch") return cell.batch;
+  if (along == "threads") return cell.threads;
+  const auto found = cell.dims.find(along);
+  if (found == cell.dims.end()) return std::nullopt;
+  return found->second;
 }
 
-// `exact`: the value is known without error, the point decides.
-void Decide(const Expectation& expect, bool exact, Verdict* verdict) {
-  const Interval& value = verdict->value;
-  if (std::isnan(value.estimate)) {
-    verdict->judgement = Judgement::kNotJudged;
-    if (verdict->explanation.empty()) verdict->explanation = "was not measured";
-    return;
+// The cell without that coordinate, as words: cells of one series are the same.
+std::string SeriesOf(Cell cell, const std::string& along) {
+  if (along == "batch") {
+    cell.batch = 1;
+    return cell.Describe().substr(std::string_view("batch 1, ").size());
   }
-  if (exact) {
-    const bool inside = Inside(value.estimate, expect);
-    verdict->judgement = inside ? Judgement::kSupported : Judgement::kRefuted;
-    verdict->explanation = Format("{:.4g}, expected {}", value.estimate, expect.text);
-    return;
+  if (along == "threads") {
+    cell.threads = 1;
+    std::string words = cell.Describe();
+    constexpr std::string_view kOneThread = ", 1 thread";
+    if (const auto at = words.find(kOneThread); at != std::string::npos) {
+      words.erase(at, kOneThread.size());
+    }
+    return words;
   }
-  if (!value.valid()) {
-    verdict->judgement = Judgement::kInconclusive;
-    verdict->explanation =
-        Format("{} without an interval: measured in one process only", Show(value));
-    return;
-  }
-  const bool all = Inside(value.low, expect) && Inside(value.high, expect);
-  const bool none = value.high < expect.low || value.low > expect.high;
-  verdict->judgement = all    ? Judgement::kSupported
-                       : none ? Judgement::kRefuted
-                              : Judgement::kInconclusive;
-  verdict->explanation = Format("{}, expected {}", Show(value), expect.text);
-  if (verdict->judgement == Judgement::kInconclusive) {
-    verdict->explanation +=
-        "; the interval reaches over the border: more processes or samples "
-        "would narrow it";
-  }
+  cell.dims.erase(along);
+  return cell.Describe();
 }
 
 class Court {
@@ -64,10 +69,13 @@ class Court {
       : hypothesis_(hypothesis), analysis_(analysis) {}
 
   std::vector<Verdict> Verdicts() {
+    const std::string& along = hypothesis_.along;
     for (const StudyModel& model : analysis_.study.models) {
       if (!hypothesis_.model.empty() && hypothesis_.model != model.id) continue;
-      if (hypothesis_.metric == Metric::kLatencyRatio) {
-        Latency(model.id);
+      if (!along.empty() && along != kAlongArms && along != kAlongSize) {
+        Series(model.id);
+      } else if (IsOfCells(hypothesis_.metric)) {
+        Cells(model.id);
       } else {
         Single(model.id);
       }
@@ -85,132 +93,112 @@ class Court {
     return verdict;
   }
 
-  [[nodiscard]] bool ClaimedAt(const Cell& cell) const {
-    if (hypothesis_.batch && *hypothesis_.batch != cell.batch) return false;
-    if (hypothesis_.threads && *hypothesis_.threads != cell.threads) return false;
+  // Added cells lie where something was odd: claims are not about those.
+  [[nodiscard]] bool ClaimedAt(const CellResult& cell, const std::string& model) const {
+    if (cell.model != model || cell.cell.include_data_loading || cell.cell.added) return false;
+    if (hypothesis_.batch && *hypothesis_.batch != cell.cell.batch) return false;
+    if (hypothesis_.threads && *hypothesis_.threads != cell.cell.threads) return false;
     return std::all_of(hypothesis_.dims.begin(), hypothesis_.dims.end(), [&](const auto& dim) {
-      const auto found = cell.dims.find(dim.first);
-      return found != cell.dims.end() && found->second == dim.second;
+      const auto found = cell.cell.dims.find(dim.first);
+      return found != cell.cell.dims.end() && found->second == dim.second;
     });
   }
 
-  // The ratio of two arms of a cell; between two variants process by process, as to the original.
-  static Interval RatioOf(const CellResult& cell, const std::string& over,
-                          const std::string& under) {
-    const ArmLatency* top = nullptr;
-    const ArmLatency* bottom = nullptr;
-    for (const ArmLatency& arm : cell.arms) {
-      if (arm.outcome != Outcome::kOk) continue;
-      if (arm.arm == over) top = &arm;
-      if (arm.arm == under) bottom = &arm;
+  // From arm to arm, as listed; `cell` null: of the model.
+  [[nodiscard]] std::vector<ClaimStep> StepsOverArms(const CellResult* cell,
+                                                     const std::string& model) const {
+    std::vector<ClaimStep> steps;
+    for (std::size_t i = 1; i < hypothesis_.arms.size(); ++i) {
+      const std::string& from = hypothesis_.arms[i - 1];
+      const std::string& to = hypothesis_.arms[i];
+      steps.push_back({ChangeBetween(analysis_, cell, model, hypothesis_.metric, from, to),
+                       Format("from {} to {}", from, to)});
     }
-    if (top == nullptr || bottom == nullptr) return kUnknown;
-    if (under == kOriginal) return top->ratio;
-    if (over == kOriginal) return bottom->speedup;
-    std::vector<double> logs;
-    for (std::size_t i = 0; i < std::min(top->log_ratios.size(), bottom->log_ratios.size()); ++i) {
-      logs.push_back(top->log_ratios[i] - bottom->log_ratios[i]);
-    }
-    return RatioFromLogs(logs, cell.widening);
+    return steps;
   }
 
-  // No verdict on wall time where others had the processor; on CPU time where that means the same.
-  static void DecideTime(const Expectation& expect, const CellResult& cell, Verdict* verdict) {
-    if (cell.contention <= kContended || std::isnan(verdict->value.estimate)) {
-      return Decide(expect, false, verdict);
+  void DecideIn(const CellResult& cell, Verdict* verdict) const {
+    if (hypothesis_.along == kAlongArms) {
+      DecideDirection(hypothesis_.expect.claim, StepsOverArms(&cell, cell.model), verdict);
+    } else {
+      const Evidence evidence = hypothesis_.along == kAlongSize
+                                    ? SlopeOnSize(analysis_, cell, hypothesis_.arms)
+                                    : EvidenceIn(cell, hypothesis_.metric, hypothesis_.arms);
+      DecideRegion(hypothesis_.expect, evidence, cell.resolution(), verdict);
     }
-    if (cell.contention <= kChaos && cell.cell.threads == 1) {
-      Decide(expect, false, verdict);
-      verdict->explanation = Format("by CPU time, since runs took {:.2f} times their CPU time: {}",
-                                    cell.contention, verdict->explanation);
-      return;
-    }
-    verdict->judgement = Judgement::kNotJudged;
-    verdict->explanation = Format(
-        "other processes had the processor: runs took {:.2f} times their CPU time; the ratio "
-        "of CPU times is {}",
-        cell.contention, Show(verdict->value));
+    HeedContention(cell, verdict);
   }
 
-  void Latency(const std::string& model) {
+  void Cells(const std::string& model) {
     bool any = false;
     for (const CellResult& cell : analysis_.cells) {
-      // Added cells lie where something was odd: claims are not about those.
-      if (cell.model != model || cell.cell.include_data_loading || cell.cell.added) continue;
-      if (!ClaimedAt(cell.cell)) continue;
+      if (!ClaimedAt(cell, model)) continue;
       any = true;
       Verdict verdict = Start(model, cell.cell.Describe());
-      verdict.value = RatioOf(cell, hypothesis_.arms[0], hypothesis_.arms[1]);
-      if (cell.outcome != Outcome::kOk) verdict.explanation = cell.reason;
-      DecideTime(hypothesis_.expect, cell, &verdict);
+      DecideIn(cell, &verdict);
       verdicts_.push_back(std::move(verdict));
     }
-    if (any) return;
+    if (!any) NoCell(model);
+  }
+
+  void NoCell(const std::string& model) {
     Verdict verdict = Start(model, "");
     verdict.explanation = "no such cell is in the sweep";
     verdicts_.push_back(std::move(verdict));
   }
 
-  [[nodiscard]] const ArmAccuracy* FindAccuracy(const std::string& model,
-                                                const std::string& arm) const {
-    for (const ArmAccuracy& row : analysis_.accuracies) {
-      if (row.model == model && row.arm == arm && row.outcome == Outcome::kOk) return &row;
-    }
-    return nullptr;
-  }
-
-  [[nodiscard]] double SizeOf(const std::string& model, const std::string& arm) const {
-    for (const ArmSize& size : analysis_.sizes) {
-      if (size.model == model && size.arm == arm) {
-        return static_cast<double>(size.size.total_bytes());
+  // Along batch, threads or a dimension: one verdict for all that is alike but for it.
+  void Series(const std::string& model) {
+    std::map<std::string, std::vector<const CellResult*>> series;
+    for (const CellResult& cell : analysis_.cells) {
+      if (!ClaimedAt(cell, model) || cell.outcome != Outcome::kOk) continue;
+      if (Coordinate(cell.cell, hypothesis_.along)) {
+        series[SeriesOf(cell.cell, hypothesis_.along)].push_back(&cell);
       }
     }
-    return kNaN;
-  }
-
-  [[nodiscard]] Interval Sqnr(const std::string& model) const {
-    for (const QuantizeResult& row : analysis_.quantized) {
-      if (row.model == model && row.variant == hypothesis_.arms[0])
-        return {row.sqnr_db, kNaN, kNaN};
+    for (auto& [where, cells] : series) {
+      std::stable_sort(cells.begin(), cells.end(), [&](const auto* a, const auto* b) {
+        return Coordinate(a->cell, hypothesis_.along) < Coordinate(b->cell, hypothesis_.along);
+      });
+      Verdict verdict = Start(model, where);
+      DecideSeries(cells, &verdict);
+      verdicts_.push_back(std::move(verdict));
     }
-    return kUnknown;
+    if (series.empty()) NoCell(model);
   }
 
-  // Differences and agreements are kept against the original; either side may be it.
-  [[nodiscard]] Interval Paired(const std::string& model) const {
-    const bool first_is_original = hypothesis_.arms[0] == kOriginal;
-    const std::string& other = first_is_original ? hypothesis_.arms[1] : hypothesis_.arms[0];
-    const ArmAccuracy* row = FindAccuracy(model, other);
-    const bool against_original = first_is_original || hypothesis_.arms[1] == kOriginal;
-    if (row == nullptr || !against_original) return kUnknown;
-    if (hypothesis_.metric == Metric::kAgreement) return row->agreement;
-    const Interval& d = row->difference;
-    return first_is_original ? Interval{-d.estimate, -d.high, -d.low} : d;
+  void DecideSeries(const std::vector<const CellResult*>& cells, Verdict* verdict) const {
+    std::vector<Evidence> values;
+    std::vector<double> places;
+    for (const CellResult* cell : cells) {
+      values.push_back(EvidenceIn(*cell, hypothesis_.metric, hypothesis_.arms));
+      places.push_back(static_cast<double>(*Coordinate(cell->cell, hypothesis_.along)));
+    }
+    if (hypothesis_.expect.claim == Claim::kSlope) {
+      DecideRegion(hypothesis_.expect, SlopeOf(places, values), kNaN, verdict);
+    } else {
+      std::vector<ClaimStep> steps;
+      for (std::size_t i = 1; i < values.size(); ++i) {
+        steps.push_back({StepBetween(values[i - 1], values[i]),
+                         Format("from {} {} to {}", hypothesis_.along, places[i - 1], places[i])});
+      }
+      DecideDirection(hypothesis_.expect.claim, steps, verdict);
+    }
+    const auto busiest = std::max_element(
+        cells.begin(), cells.end(),
+        [](const auto* a, const auto* b) { return a->contention < b->contention; });
+    HeedContention(**busiest, verdict);
   }
 
   void Single(const std::string& model) {
     Verdict verdict = Start(model, "");
-    bool exact = false;
-    switch (hypothesis_.metric) {
-      case Metric::kSizeRatio:
-        verdict.value.estimate =
-            SizeOf(model, hypothesis_.arms[0]) / SizeOf(model, hypothesis_.arms[1]);
-        exact = true;
-        break;
-      case Metric::kSqnr:
-        verdict.value = Sqnr(model);
-        exact = true;
-        break;
-      case Metric::kAccuracy:
-        if (const ArmAccuracy* row = FindAccuracy(model, hypothesis_.arms[0])) {
-          verdict.value = row->top1;
-        }
-        break;
-      case Metric::kAccuracyDifference:
-      case Metric::kAgreement: verdict.value = Paired(model); break;
-      case Metric::kLatencyRatio: break;
+    if (hypothesis_.along == kAlongArms) {
+      DecideDirection(hypothesis_.expect.claim, StepsOverArms(nullptr, model), &verdict);
+    } else {
+      DecideRegion(hypothesis_.expect,
+                   EvidenceOf(analysis_, model, hypothesis_.metric, hypothesis_.arms), kNaN,
+                   &verdict);
     }
-    Decide(hypothesis_.expect, exact, &verdict);
     verdicts_.push_back(std::move(verdict));
   }
 
@@ -218,6 +206,20 @@ class Court {
   const Analysis& analysis_;
   std::vector<Verdict> verdicts_;
 };
+
+// Of the whole: see HypothesisResult.
+double POf(const HypothesisResult& result) {
+  double largest = 0;
+  double smallest = 1;
+  double judged = 0;
+  for (const Verdict& verdict : result.verdicts) {
+    if (verdict.judgement == Judgement::kNotJudged) continue;
+    ++judged;
+    largest = std::max(largest, verdict.p);
+    if (verdict.judgement == Judgement::kRefuted) smallest = std::min(smallest, verdict.p);
+  }
+  return result.judgement == Judgement::kRefuted ? std::min(1.0, smallest * judged) : largest;
+}
 
 // Where the verdicts of one kind were reached.
 std::string Places(const std::vector<Verdict>& verdicts, Judgement judgement) {
@@ -236,7 +238,10 @@ void SummariseJudged(HypothesisResult* result) {
                          [&](const Verdict& verdict) { return verdict.judgement == judgement; });
   };
   const auto total = static_cast<std::ptrdiff_t>(result->verdicts.size());
-  if (count(Judgement::kRefuted) > 0) {
+  if (total == 1) {
+    result->judgement = result->verdicts.front().judgement;
+    result->explanation = result->verdicts.front().explanation;
+  } else if (count(Judgement::kRefuted) > 0) {
     result->judgement = Judgement::kRefuted;
     result->explanation = Format("refuted at {} of {}: {}", count(Judgement::kRefuted), total,
                                  Places(result->verdicts, Judgement::kRefuted));
@@ -245,8 +250,7 @@ void SummariseJudged(HypothesisResult* result) {
     result->explanation = total == 0 ? "claimed nowhere" : result->verdicts.front().explanation;
   } else if (count(Judgement::kSupported) == total) {
     result->judgement = Judgement::kSupported;
-    result->explanation =
-        total == 1 ? result->verdicts.front().explanation : Format("holds at all {} places", total);
+    result->explanation = Format("holds at all {} places", total);
   } else {
     result->judgement = Judgement::kInconclusive;
     result->explanation =
@@ -269,6 +273,7 @@ HypothesisResult Judge(const Hypothesis& hypothesis, const Analysis& analysis, c
   result.hypothesis = hypothesis;
   result.verdicts = Court(hypothesis, analysis).Verdicts();
   SummariseJudged(&result);
+  result.p = POf(result);
   const Json& known = frozen["hypotheses"][hypothesis.id];
   result.written_before = known["sha256"].AsString() == Sha256(hypothesis.ToJson().Dump()) &&
                           known["time"].AsString() <= frozen["time"].AsString();

@@ -102,6 +102,10 @@ double StudentT(double p, double df) {
   return 0.5 * (low + high);
 }
 
+double StudentTail(double t, double df) {
+  return IncompleteBeta(df / 2, 0.5, df / (df + t * t));
+}
+
 Interval WelchDifference(std::span<const double> x, std::span<const double> y) {
   const Summary a = Summarise(x);
   const Summary b = Summarise(y);

@@ -76,6 +76,7 @@ int ShowReport(const Study& study, const std::filesystem::path& results, OutputF
   std::vector<Table> tables = {SummaryTable(analysis)};
   if (!analysis.hypotheses.empty()) tables.push_back(HypothesisTable(analysis));
   terminal.Print(Render(tables, format));
+  if (const std::string sure = DescribeConfidence(analysis); !sure.empty()) terminal.Note(sure);
   std::error_code ignored;
   const std::string path =
       std::filesystem::absolute(report.value().html, ignored).lexically_normal();

@@ -135,8 +135,18 @@ ExportTable HypothesisExport() {
             [](const HypothesisResult& row) -> Json { return Joined(row.hypothesis.arms); })
       .Text("expected", "bounds of the metric",
             [](const HypothesisResult& row) -> Json { return row.hypothesis.expect.text; })
+      .Text("along", "what a slope or direction goes along; empty where there is none",
+            [](const HypothesisResult& row) -> Json { return row.hypothesis.along; })
+      .Real("confidence", "of its author that it is supported, 0 to 1",
+            [](const HypothesisResult& row) -> Json {
+              return row.hypothesis.confidence ? Json(*row.hypothesis.confidence) : Json();
+            })
+      .Flag("primary", "shares the error rate of the study",
+            [](const HypothesisResult& row) -> Json { return row.hypothesis.primary; })
       .Text("verdict", "supported, refuted, inconclusive, not judged",
             [](const HypothesisResult& row) -> Json { return Json(Name(row.judgement)); })
+      .Real("p", "of the verdict, before sharing; 0 where the value is known, 1 while open",
+            [](const HypothesisResult& row) -> Json { return row.p; })
       .Text("because", "why, in words",
             [](const HypothesisResult& row) -> Json { return row.explanation; })
       .Flag("written_before", "frozen before the first measurement",
@@ -155,6 +165,8 @@ ExportTable VerdictExport() {
             [](const Verdict& row) -> Json { return row.where; })
       .Text("verdict", "supported, refuted, inconclusive, not judged",
             [](const Verdict& row) -> Json { return Json(Name(row.judgement)); })
+      .Real("p", "two-sided, of the nearest border of the claim",
+            [](const Verdict& row) -> Json { return row.p; })
       .Between("value", "the metric there",
                [](const Verdict& row) -> Interval { return row.value; })
       .Text("because", "one sentence", [](const Verdict& row) -> Json { return row.explanation; });

@@ -128,6 +128,9 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
   }
   AppendTable(SummaryTable(analysis), &page);
   AppendTable(HypothesisTable(analysis), &page);
+  if (const std::string sure = DescribeConfidence(analysis); !sure.empty()) {
+    page += "<p>" + EscapeHtml(sure) + "</p>\n";
+  }
   AppendFigures(figures, svgs, &page);
   AppendFindings(analysis.findings, &page);
   for (const AuthorText& text : AuthorTexts(study)) {

@@ -43,6 +43,9 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
   Section("What quantization bought", Paragraphs(AnswerSentences(analysis)), &page);
   Section("Summary", TableOnly(SummaryTable(analysis)), &page);
   Section("Hypotheses", TableOnly(HypothesisTable(analysis)), &page);
+  if (const std::string sure = DescribeConfidence(analysis); !sure.empty()) {
+    page += EscapeMarkdown(sure) + "\n\n";
+  }
   if (drawn) {
     page += "## Figures\n\n";
     for (const Figure& figure : figures) {

@@ -58,6 +58,14 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
   return row;
 }
 
+// "latency.ratio increases along batch, 70 % sure".
+std::string ExpectedOf(const Hypothesis& hypothesis) {
+  std::string text = Format("{} {}", Name(hypothesis.metric), hypothesis.expect.text);
+  if (!hypothesis.along.empty()) text += Format(" along {}", hypothesis.along);
+  if (hypothesis.confidence) text += Format(", {:.0f} % sure", 100 * *hypothesis.confidence);
+  return text;
+}
+
 }  // namespace
 
 Table SummaryTable(const Analysis& analysis) {
@@ -116,18 +124,29 @@ Table PrecisionTable(const Analysis& analysis) {
   return table;
 }
 
+std::string DescribeConfidence(const Analysis& analysis) {
+  const ConfidenceScore score = ScoreOfConfidence(analysis.hypotheses);
+  if (score.judged == 0) return "";
+  return Format(
+      "Confidence stated beforehand: {:.0f} % on average over {} hypotheses that were decided, of "
+      "which {} were supported; Brier score {:.2f} (0 is perfect, 0.25 what saying 50 % gets)",
+      100 * score.mean_confidence, score.judged, score.supported, score.brier);
+}
+
 Table HypothesisTable(const Analysis& analysis) {
   Table table;
   table.title = "Hypotheses";
-  table.columns = {
-      {"id", false},      {"claim", false, true},   {"expected", false},
-      {"verdict", false}, {"because", false, true}, {"frozen before measuring", false}};
+  table.columns = {{"id", false},
+                   {"claim", false, true},
+                   {"reason given", false, true},
+                   {"expected", false},
+                   {"verdict", false},
+                   {"because", false, true},
+                   {"frozen before measuring", false}};
   for (const HypothesisResult& result : analysis.hypotheses) {
-    table.rows.push_back(
-        {result.hypothesis.id, result.hypothesis.text,
-         Format("{} {}", Name(result.hypothesis.metric), result.hypothesis.expect.text),
-         std::string(Name(result.judgement)), result.explanation,
-         result.written_before ? "yes" : "no"});
+    table.rows.push_back({result.hypothesis.id, result.hypothesis.text, result.hypothesis.why,
+                          ExpectedOf(result.hypothesis), std::string(Name(result.judgement)),
+                          result.explanation, result.written_before ? "yes" : "no"});
   }
   return table;
 }

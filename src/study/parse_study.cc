@@ -262,16 +262,23 @@ class Parser {
     reader.String("metric", &metric, Need::kRequired);
     reader.Strings("arms", &hypothesis.arms);
     reader.String("expect", &expect, Need::kRequired);
-    if (auto parsed = ParseMetric(metric); parsed.ok()) {
-      hypothesis.metric = parsed.value();
-      CheckArms(&reader, hypothesis);
-    } else if (!metric.empty()) {
-      reader.Mistake("metric", parsed.error().message());
+    reader.String("along", &hypothesis.along);
+    reader.Bool("primary", &hypothesis.primary);
+    ReadConfidence(&reader, &hypothesis);
+    const auto parsed = ParseMetric(metric);
+    const auto expected = ParseExpectation(expect);
+    if (parsed.ok()) hypothesis.metric = parsed.value();
+    if (expected.ok()) hypothesis.expect = expected.value();
+    if (!parsed.ok() && !metric.empty()) reader.Mistake("metric", parsed.error().message());
+    if (!expected.ok() && !expect.empty()) reader.Mistake("expect", expected.error().message());
+    if (parsed.ok() && expected.ok()) {
+      for (const auto& [key, wrong] : MistakesOf(hypothesis)) reader.Mistake(key, wrong);
     }
-    if (auto parsed = ParseExpectation(expect); parsed.ok()) {
-      hypothesis.expect = parsed.value();
-    } else if (!expect.empty()) {
-      reader.Mistake("expect", parsed.error().message());
+    for (const std::string& arm : hypothesis.arms) {
+      CheckKnown(&reader, "arms", arm, ArmIds(), "variant");
+    }
+    if (!hypothesis.along.empty()) {
+      CheckKnown(&reader, "along", hypothesis.along, Directions(), "such direction as");
     }
     reader.Table("where", [&](const toml::table& where, std::string name) {
       ReadWhere(where, std::move(name), &hypothesis);
@@ -280,17 +287,22 @@ class Parser {
     study_.hypotheses.push_back(std::move(hypothesis));
   }
 
-  void CheckArms(Reader* reader, const Hypothesis& hypothesis) {
-    const bool alone = hypothesis.metric == Metric::kAccuracy || hypothesis.metric == Metric::kSqnr;
-    const std::size_t wanted = alone ? 1 : 2;
-    if (hypothesis.arms.size() != wanted) {
-      reader->Mistake(
-          "arms", Format("metric \"{}\" compares {} arm{}, not {}", Name(hypothesis.metric), wanted,
-                         wanted == 1 ? "" : "s", hypothesis.arms.size()));
+  // What a hypothesis can go along.
+  [[nodiscard]] std::vector<std::string> Directions() const {
+    std::vector<std::string> names = {"batch", "threads", std::string(kAlongArms),
+                                      std::string(kAlongSize)};
+    for (const auto& [name, sizes] : study_.sweep.dims) names.push_back(name);
+    return names;
+  }
+
+  static void ReadConfidence(Reader* reader, Hypothesis* hypothesis) {
+    double confidence = -1;
+    reader->Double("confidence", &confidence);
+    if (reader->Find("confidence") == nullptr) return;
+    if (!(confidence >= 0 && confidence <= 1)) {
+      return reader->Mistake("confidence", "must be between 0 and 1");
     }
-    for (const std::string& arm : hypothesis.arms) {
-      CheckKnown(reader, "arms", arm, ArmIds(), "variant");
-    }
+    hypothesis->confidence = confidence;
   }
 
   const toml::table& root_;

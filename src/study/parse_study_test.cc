@@ -87,6 +87,25 @@ expect = "<= 0.5"
   EXPECT_EQ(Expand(s).size(), 1U + 2U + 16U);
 }
 
+// A hypothesis with these keys.
+std::string Claimed(const std::string& metric, const std::string& arms, const std::string& expect,
+                    const std::string& along) {
+  return "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"" + metric + "\"\narms = " + arms +
+         "\nexpect = \"" + expect + "\"\n" + (along.empty() ? "" : "along = \"" + along + "\"\n");
+}
+
+TEST(Expectations, HaveRegionsSlopesAndDirections) {
+  const auto parsed = [](const char* text) { return ParseExpectation(text).value(); };
+  EXPECT_EQ(parsed("1 +- 3 %").claim, Claim::kRegion);
+  EXPECT_DOUBLE_EQ(parsed("1 +- 3 %").low, 0.97);
+  EXPECT_DOUBLE_EQ(parsed("2 +- 50%").high, 3);
+  EXPECT_DOUBLE_EQ(parsed("-1 +- 0.25").low, -1.25);
+  EXPECT_EQ(parsed("slope 0.9..1.1").claim, Claim::kSlope);
+  EXPECT_DOUBLE_EQ(parsed("slope 0.9..1.1").high, 1.1);
+  EXPECT_EQ(parsed("increases").claim, Claim::kIncreases);
+  EXPECT_EQ(parsed(" decreases").claim, Claim::kDecreases);
+}
+
 TEST_F(StudyTest, NamesTheMisspeltKeyWithItsPlaceAndTheNearestOne) {
   EXPECT_EQ(
       Refusal("[study]\ntitle = \"t\"\nrepetition = 5\n[[model]]\nid = \"m\"\npath = \"m.onnx\"\n"),
@@ -121,8 +140,9 @@ TEST_F(StudyTest, RefusesEachKindOfMistake) {
       {kHead + "[data.d]\nkind = \"npy\"\npath = \"d.npy\"\npreprocess = { std = [0] }\n", "is 0"},
       {kHead + "[data.d]\nkind = \"imagefolder\"\npath = \"d.npy\"\n",
        "did you mean \"image-folder\""},
-      {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"latency\"\nexpect = \"< 1\"\n",
-       "unknown metric \"latency\""},
+      {kHead +
+           "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"latencies\"\nexpect = \"< 1\"\n",
+       "unknown metric \"latencies\"; did you mean \"latency\"?"},
       {kHead + "[[hypothesis]]\nid = \"H\"\ntext = \"x\"\nmetric = \"accuracy\"\narms = "
                "[\"original\"]\n"
                "expect = \"about 1\"\n",
@@ -131,6 +151,16 @@ TEST_F(StudyTest, RefusesEachKindOfMistake) {
                "[\"original\"]\n"
                "expect = \"> 1\"\n",
        "compares 2 arms, not 1"},
+      {kHead + Claimed("latency", "[\"original\"]", "increases", ""), "needs along what"},
+      {kHead + Claimed("latency", "[\"original\"]", "< 3", "batch"), "is for \"increases\""},
+      {kHead + Claimed("latency", "[\"original\"]", "slope 0.9..1.1", "bath"),
+       "did you mean \"batch\"?"},
+      {kHead + Claimed("sqnr", "[\"original\"]", "increases", "batch"), "one value a model"},
+      {kHead + Claimed("accuracy", "[\"original\"]", "increases", "arms"), "two arms or more"},
+      {kHead + Claimed("accuracy", "[\"original\"]", "slope > 1", "size.ratio"),
+       "for a slope of \"latency.ratio\""},
+      {kHead + Claimed("accuracy", "[\"original\"]", "> 0.5", "") + "confidence = 70\n",
+       "between 0 and 1"},
       {kHead + "[model]\nid = \"x\"\n", "s.toml:6"},
       {"title = = 3\n", "s.toml:1:"},
       {kHead + "[sweep]\nbatch = [1,2,3,4,5,6,7,8,9,10]\nthreads = [1,2,3,4,5,6,7,8,9,10]\ndims = "

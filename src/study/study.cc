@@ -11,8 +11,6 @@
 namespace quantbench {
 namespace {
 
-constexpr std::array<std::string_view, 6> kMetrics = {
-    "latency.ratio", "size.ratio", "accuracy", "accuracy.difference", "agreement", "sqnr"};
 constexpr std::array<std::string_view, 5> kCaseKinds = {"quantize", "measure", "evaluate",
                                                         "natural", "scenario"};
 constexpr std::array<std::string_view, 6> kScenarios = {"single-stream", "offline",    "server",
@@ -80,22 +78,6 @@ Cell ScenarioCell(const Study& study, Scenario scenario) {
   return cell;
 }
 
-// A number at the front of `text`, removed from it.
-Result<double> TakeNumber(std::string_view* text) {
-  text->remove_prefix(std::min(text->find_first_not_of(' '), text->size()));
-  double value = 0;
-  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (parsed.ec != std::errc()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
-  }
-  // from_chars takes "0." of "0..1" as a whole; the range's dots are given back.
-  std::size_t used = static_cast<std::size_t>(parsed.ptr - text->data());
-  if (used > 0 && (*text)[used - 1] == '.' && used < text->size() && (*text)[used] == '.') --used;
-  text->remove_prefix(used);
-  return value;
-}
-
 // One case for each variant that applies to the model.
 void AddVariants(const Study& study, CaseKind kind, const StudyModel& model,
                  std::vector<Case>* cases) {
@@ -105,14 +87,6 @@ void AddVariants(const Study& study, CaseKind kind, const StudyModel& model,
 }
 
 }  // namespace
-
-std::string_view Name(Metric metric) {
-  return kMetrics[static_cast<std::size_t>(metric)];
-}
-
-Result<Metric> ParseMetric(std::string_view name) {
-  return ParseName<Metric>(kMetrics, name, "metric");
-}
 
 std::string_view Name(CaseKind kind) {
   return kCaseKinds[static_cast<std::size_t>(kind)];
@@ -146,54 +120,6 @@ Json ScenarioPlan::ToJson(Scenario scenario) const {
     case Scenario::kEndToEnd: break;
   }
   return json;
-}
-
-Result<Expectation> ParseExpectation(std::string_view text) {
-  Expectation expectation;
-  expectation.text = text;
-  expectation.low = -std::numeric_limits<double>::infinity();
-  expectation.high = std::numeric_limits<double>::infinity();
-  std::string_view rest = text;
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  const bool below = rest.starts_with('<');
-  const bool above = rest.starts_with('>');
-  if (below || above) {
-    const bool equal = rest.substr(1).starts_with('=');
-    rest.remove_prefix(equal ? 2 : 1);
-    QB_TRY(const double bound, TakeNumber(&rest));
-    const double inside =
-        equal ? bound : std::nextafter(bound, below ? expectation.low : expectation.high);
-    (below ? expectation.high : expectation.low) = inside;
-  } else {
-    QB_TRY(expectation.low, TakeNumber(&rest));
-    if (!rest.starts_with("..")) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "an expectation is like \"<= 0.667\" or \"0.2..0.3\"");
-    }
-    rest.remove_prefix(2);
-    QB_TRY(expectation.high, TakeNumber(&rest));
-  }
-  if (rest.find_first_not_of(' ') != std::string_view::npos || expectation.low > expectation.high) {
-    return Error(ErrorCode::kInvalidArgument,
-                 Format("\"{}\" is not an expectation", Printable(text)));
-  }
-  return expectation;
-}
-
-Json Hypothesis::ToJson() const {
-  Json where = Json::MakeObject().Set("model", model);
-  where.Set("batch", batch ? Json(*batch) : Json());
-  where.Set("threads", threads ? Json(*threads) : Json());
-  Json sizes = Json::MakeObject();
-  for (const auto& [name, value] : dims) sizes.Set(name, value);
-  where.Set("dims", std::move(sizes));
-  return Json::MakeObject()
-      .Set("id", id)
-      .Set("text", text)
-      .Set("metric", Name(metric))
-      .Set("arms", Json::List(arms))
-      .Set("expect", expect.text)
-      .Set("where", std::move(where));
 }
 
 const StudyModel* Study::FindModel(std::string_view id) const {

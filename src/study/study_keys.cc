@@ -12,7 +12,8 @@ constexpr std::string_view kLayout = R"({"enum": ["nchw", "nhwc"]})";
 constexpr std::string_view kSize = R"({"additionalProperties": {"type": "integer", "minimum": 1}})";
 constexpr std::string_view kNotNegative = R"({"minimum": 0})";
 constexpr std::string_view kExpect =
-    R"({"pattern": "^ *([<>]=? *-?N|-?N\\.\\. *-?N) *$", "examples": ["<= 0.667", "> 1", "0.2..0.3"]})";
+    R"re({"pattern": "^ *(increases|decreases|(slope *)?([<>]=? *-?N|-?N *\\.\\. *-?N|-?N *\\+- *-?N *%?)) *$",
+         "examples": ["<= 0.667", "> 1", "0.2..0.3", "1 +- 3 %", "increases", "slope 0.9..1.1"]})re";
 
 constexpr auto kStudy = std::to_array<StudyKey>({
     {"the study", "study", "the study as a whole", ""},
@@ -215,14 +216,27 @@ constexpr auto kMeasuring = std::to_array<StudyKey>({
     {"[[hypothesis]]", "id", "its name", kId},
     {"[[hypothesis]]", "text", "the claim in words", ""},
     {"[[hypothesis]]", "metric",
-     "what is compared: arms[0] over arms[1], or arms[0] minus arms[1]; accuracy and sqnr have one "
-     "arm",
+     "what is compared: arms[0] over arms[1], or arms[0] minus arms[1]; accuracy, sqnr, latency "
+     "and "
+     "throughput have one arm",
      R"({"words": "metrics"})"},
     {"[[hypothesis]]", "arms",
-     "one arm for accuracy and sqnr, else two; \"original\" is the model as given",
-     R"({"minItems": 1, "maxItems": 2})"},
+     "one or two, as the metric needs; along \"arms\" two or more in order; \"original\" is the "
+     "model as given",
+     R"({"minItems": 1})"},
     {"[[hypothesis]]", "where", "where it is claimed; default everywhere", ""},
-    {"[[hypothesis]]", "expect", "bounds of the metric", kExpect},
+    {"[[hypothesis]]", "expect",
+     "bounds of the metric, or \"increases\", \"decreases\", \"slope 0.9..1.1\" along something",
+     kExpect},
+    {"[[hypothesis]]", "along",
+     "\"batch\", \"threads\", a dimension of the sweep, \"arms\" (from arm to arm as listed) or "
+     "\"size.ratio\" (over variants)",
+     ""},
+    {"[[hypothesis]]", "confidence", "how sure you are that it will be supported",
+     R"({"minimum": 0, "maximum": 1})"},
+    {"[[hypothesis]]", "primary",
+     "shares the error rate of the study with the other primary ones [Holm]",
+     R"({"default": true})"},
     {"[[hypothesis]]", "why", "the reason, written beforehand", ""},
     {"\"where\" of [[hypothesis]]", "model", "id of a model", ""},
     {"\"where\" of [[hypothesis]]", "batch", "of the cells", ""},

@@ -307,7 +307,7 @@ TEST(StudySchema, ParserAndSchemaAgreeOnWhatIsWrong) {
       {"dims = { seq = [8, 16] }", "dims = { seq = [0] }"},
       {"run = [\"offline\", \"server\"]", "run = [\"offline\", \"offline\"]"},
       {"run = [\"offline\", \"server\"]", "run = [\"single-stream\"]"},
-      {"metric = \"latency.ratio\"", "metric = \"latency\""},
+      {"metric = \"latency.ratio\"", "metric = \"latencies\""},
       {"where = { model = \"m\", batch = 1 }", "where = { bach = 1 }"},
       {"batch = 1 }", "batch = 0 }"},
       {"expect = \"<= 0.667\"", "expect = \"small\""},
@@ -323,9 +323,37 @@ TEST(StudySchema, ParserAndSchemaAgreeOnWhatIsWrong) {
 
 TEST(StudySchema, TakesTheExpectationsThatTheParserTakes) {
   const Json schema = StudySchema()["properties"]["hypothesis"]["items"]["properties"]["expect"];
-  for (const char* text :
-       {"<= 0.667", ">= 1.5", "< 1", "> 0", "0.2..0.3", "0..1", "-1..-0.5", ">= -0.01", "<1e-3",
-        " <= 2 ", "", "1", "<", "0.3", "..", "=1", "<= 1 or so"}) {
+  for (const char* text : {"<= 0.667",
+                           ">= 1.5",
+                           "< 1",
+                           "> 0",
+                           "0.2..0.3",
+                           "0..1",
+                           "-1..-0.5",
+                           ">= -0.01",
+                           "<1e-3",
+                           " <= 2 ",
+                           "increases",
+                           " decreases ",
+                           "slope 0.9..1.1",
+                           "slope >= 0.5",
+                           "slope <1",
+                           "1 +- 0.03",
+                           "1 +- 3%",
+                           "1 +- 3 %",
+                           "1 .. 2",
+                           "slope",
+                           "slope increases",
+                           "increases 1",
+                           "1 +-",
+                           "1 %",
+                           "",
+                           "1",
+                           "<",
+                           "0.3",
+                           "..",
+                           "=1",
+                           "<= 1 or so"}) {
     EXPECT_EQ(Valid(schema, text), ParseExpectation(text).ok()) << text;
   }
 }

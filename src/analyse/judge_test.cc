@@ -1,0 +1,263 @@
+// Verdicts on planted rows: regions, steps, slopes, and hypotheses that share an error rate.
+#include "analyse/judge.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace quantbench {
+namespace {
+
+using ::testing::HasSubstr;
+
+// One log-ratio a process, around ln(ratio).
+std::vector<double> LogsAround(double ratio, double scatter) {
+  std::vector<double> logs;
+  for (const double z : {-1.0, 0.4, 1.1, -0.5}) logs.push_back(std::log(ratio) + scatter * z);
+  return logs;
+}
+
+ArmLatency Timed(const std::string& name, double ms, double ratio, double scatter = 0.005) {
+  ArmLatency arm;
+  arm.arm = name;
+  arm.ms.mean = ms;
+  arm.processes = 4;
+  arm.doubt = 0.01;
+  arm.log_ratios = LogsAround(ratio, scatter);
+  arm.ratio = RatioFromLogs(arm.log_ratios);
+  arm.speedup = {1 / arm.ratio.estimate, 1 / arm.ratio.high, 1 / arm.ratio.low};
+  return arm;
+}
+
+// The original takes `ms`, each variant that times its ratio.
+CellResult CellOf(std::int64_t batch, double ms,
+                  const std::vector<std::pair<std::string, double>>& ratios,
+                  double scatter = 0.005) {
+  CellResult cell;
+  cell.model = "m";
+  cell.cell.batch = batch;
+  cell.control = {1, 0.999, 1.001};
+  cell.arms.push_back(Timed("original", ms, 1, 0));
+  for (const auto& [name, ratio] : ratios) {
+    cell.arms.push_back(Timed(name, ms * ratio, ratio, scatter));
+  }
+  return cell;
+}
+
+Analysis OneModel(std::vector<CellResult> cells) {
+  Analysis analysis;
+  analysis.study.models.push_back({});
+  analysis.study.models.back().id = "m";
+  analysis.cells = std::move(cells);
+  return analysis;
+}
+
+ArmSize SizeOfArm(const std::string& arm, std::uint64_t bytes) {
+  ArmSize size;
+  size.model = "m";
+  size.arm = arm;
+  size.size.file_bytes = bytes;
+  return size;
+}
+
+Hypothesis Claimed(Metric metric, std::vector<std::string> arms, const std::string& expect,
+                   const std::string& along = "") {
+  Hypothesis hypothesis;
+  hypothesis.id = "H";
+  hypothesis.metric = metric;
+  hypothesis.arms = std::move(arms);
+  hypothesis.expect = ParseExpectation(expect).value();
+  hypothesis.along = along;
+  EXPECT_TRUE(MistakesOf(hypothesis).empty());
+  return hypothesis;
+}
+
+HypothesisResult JudgedOn(const Analysis& analysis, const Hypothesis& hypothesis) {
+  return Judge(hypothesis, analysis, nullptr);
+}
+
+// What is not shown to differ is not shown to be the same.
+TEST(Judge, SameMeansWithinAMargin) {
+  const Hypothesis same = Claimed(Metric::kLatencyRatio, {"q", "original"}, "1 +- 3 %");
+  EXPECT_EQ(JudgedOn(OneModel({CellOf(1, 5, {{"q", 1.01}}, 0.005)}), same).judgement,
+            Judgement::kSupported);
+  EXPECT_EQ(JudgedOn(OneModel({CellOf(1, 5, {{"q", 1.01}}, 0.05)}), same).judgement,
+            Judgement::kInconclusive);
+  EXPECT_EQ(JudgedOn(OneModel({CellOf(1, 5, {{"q", 1.1}}, 0.005)}), same).judgement,
+            Judgement::kRefuted);
+}
+
+TEST(Judge, TellsWhatAnOpenVerdictWouldTake) {
+  const Analysis analysis = OneModel({CellOf(1, 5, {{"q", 0.5}}, 0.05)});
+  const Interval ratio = analysis.cells[0].arms[1].ratio;
+  const double distance = std::log(0.53 / ratio.estimate);
+  const double half = std::log(ratio.high / ratio.low) / 2;
+  ASSERT_GT(half, distance);
+  const double more = std::ceil(4 * (std::pow(half / distance, 2) - 1));
+  const HypothesisResult open =
+      JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {"q", "original"}, "< 0.53"));
+  EXPECT_EQ(open.judgement, Judgement::kInconclusive);
+  EXPECT_THAT(open.explanation,
+              HasSubstr("about " + std::to_string(static_cast<int>(more)) + " more processes"));
+  EXPECT_THAT(open.explanation, HasSubstr("a large effect"));
+  // The control shows differences of 0.1 % only.
+  const HypothesisResult close =
+      JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {"q", "original"}, "< 0.5002"));
+  EXPECT_THAT(close.explanation, HasSubstr("closer to it than this device resolves"));
+}
+
+TEST(Judge, RisesAlongTheBatch) {
+  const Hypothesis rises = Claimed(Metric::kLatencyRatio, {"q", "original"}, "increases", "batch");
+  const auto judged = [&](double one, double two, double four) {
+    // Not in the order of their batches.
+    return JudgedOn(OneModel({CellOf(4, 20, {{"q", four}}), CellOf(1, 5, {{"q", one}}),
+                              CellOf(2, 10, {{"q", two}})}),
+                    rises);
+  };
+  EXPECT_EQ(judged(0.5, 0.6, 0.7).judgement, Judgement::kSupported);
+  EXPECT_THAT(judged(0.5, 0.55, 0.7).explanation, HasSubstr("least from batch 1 to 2: times 1.1"));
+  EXPECT_EQ(judged(0.5, 0.6, 0.601).judgement, Judgement::kInconclusive);
+  const HypothesisResult falls = judged(0.5, 0.6, 0.4);
+  EXPECT_EQ(falls.judgement, Judgement::kRefuted);
+  EXPECT_THAT(falls.verdicts[0].explanation, HasSubstr("from batch 2 to 4: times 0.66"));
+  EXPECT_EQ(JudgedOn(OneModel({CellOf(1, 5, {{"q", 0.5}})}), rises).judgement,
+            Judgement::kNotJudged);
+}
+
+TEST(Judge, SlopeAlongTheBatchIsThatOfLogarithms) {
+  // 2 ms and 3 ms a sample: below proportion.
+  std::vector<CellResult> cells;
+  for (const std::int64_t batch : {1, 2, 4, 8}) {
+    cells.push_back(CellOf(batch, 2 + 3 * static_cast<double>(batch), {}));
+  }
+  const Analysis analysis = OneModel(std::move(cells));
+  const HypothesisResult result =
+      JudgedOn(analysis, Claimed(Metric::kLatency, {"original"}, "slope < 1", "batch"));
+  EXPECT_EQ(result.judgement, Judgement::kSupported);
+  // numpy.polyfit(log([1, 2, 4, 8]), log([5, 8, 14, 26]), 1)[0]
+  EXPECT_NEAR(result.verdicts[0].value.estimate, 0.79428898, 1e-6);
+  EXPECT_EQ(JudgedOn(analysis, Claimed(Metric::kThroughput, {"original"}, "increases", "batch"))
+                .judgement,
+            Judgement::kSupported);
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kLatency, {"original"}, "decreases", "batch")).judgement,
+      Judgement::kRefuted);
+}
+
+TEST(Judge, LatencyTracksSizeWhereTheSlopeIsOne) {
+  Analysis analysis = OneModel({CellOf(1, 8, {{"half", 0.5}, {"quarter", 0.25}, {"lame", 0.9}})});
+  analysis.sizes = {SizeOfArm("original", 4000), SizeOfArm("half", 2000),
+                    SizeOfArm("quarter", 1000), SizeOfArm("lame", 1000)};
+  EXPECT_EQ(JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {"half", "quarter"}, "slope 0.9..1.1",
+                                       "size.ratio"))
+                .judgement,
+            Judgement::kSupported);
+  const HypothesisResult lame =
+      JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {"lame"}, "slope 0.9..1.1", "size.ratio"));
+  EXPECT_EQ(lame.judgement, Judgement::kRefuted);
+  EXPECT_NEAR(lame.verdicts[0].value.estimate, std::log(0.9) / std::log(0.25), 1e-9);
+  EXPECT_EQ(JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {}, "slope 0.9..1.1", "size.ratio"))
+                .judgement,
+            Judgement::kRefuted);  // all three together
+}
+
+TEST(Judge, ArmsStandInTheOrderThatIsClaimed) {
+  Analysis analysis = OneModel({CellOf(1, 8, {{"a", 0.4}, {"b", 0.6}})});
+  analysis.sizes = {SizeOfArm("original", 4000), SizeOfArm("a", 1000), SizeOfArm("b", 1000)};
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kLatency, {"a", "b", "original"}, "increases", "arms"))
+          .judgement,
+      Judgement::kSupported);
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kLatency, {"b", "a", "original"}, "increases", "arms"))
+          .judgement,
+      Judgement::kRefuted);
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kThroughput, {"original", "b", "a"}, "increases", "arms"))
+          .judgement,
+      Judgement::kSupported);
+  // Equal sizes do not increase, which needs no interval to see.
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kSizeRatio, {"a", "b", "original"}, "increases", "arms"))
+          .judgement,
+      Judgement::kRefuted);
+}
+
+TEST(Judge, ScenariosHaveRatiosToo) {
+  Analysis analysis = OneModel({});
+  ScenarioResult result;
+  result.cell.model = "m";
+  result.cell.cell.scenario = Scenario::kEnergy;
+  for (const auto& [name, better] : {std::pair{"original", 1.0}, std::pair{"a", 2.0}}) {
+    ScenarioArm arm;
+    arm.arm = name;
+    arm.processes = 3;
+    arm.better = {better, better * 0.95, better * 1.05};
+    result.arms.push_back(arm);
+  }
+  analysis.scenarios = {result};
+  // Half the joules.
+  EXPECT_EQ(
+      JudgedOn(analysis, Claimed(Metric::kEnergyRatio, {"a", "original"}, "0.45..0.55")).judgement,
+      Judgement::kSupported);
+  EXPECT_THAT(
+      JudgedOn(analysis, Claimed(Metric::kServerRatio, {"a", "original"}, "> 1")).explanation,
+      HasSubstr("scenario \"server\" was not measured"));
+}
+
+HypothesisResult Decided(Judgement judgement, double p) {
+  HypothesisResult result;
+  result.judgement = judgement;
+  result.p = p;
+  return result;
+}
+
+TEST(ShareErrorRate, HolmTakesBackWhatIsDecidedByAHair) {
+  std::vector<HypothesisResult> results = {
+      Decided(Judgement::kSupported, 0.04), Decided(Judgement::kRefuted, 0.001),
+      Decided(Judgement::kInconclusive, 1), Decided(Judgement::kSupported, 0),
+      Decided(Judgement::kSupported, 0.024)};
+  ShareErrorRate(&results);
+  EXPECT_EQ(results[1].judgement, Judgement::kRefuted);       // 0.001 <= 0.05 / 4
+  EXPECT_EQ(results[4].judgement, Judgement::kInconclusive);  // 0.024 > 0.05 / 3
+  EXPECT_EQ(results[0].judgement, Judgement::kInconclusive);  // one before did not hold
+  EXPECT_EQ(results[3].judgement, Judgement::kSupported);     // known without error
+  EXPECT_THAT(results[0].explanation, HasSubstr("alone it would be supported (p = 0.04)"));
+
+  std::vector<HypothesisResult> aside = {Decided(Judgement::kSupported, 0.04),
+                                         Decided(Judgement::kSupported, 0.03)};
+  aside[1].hypothesis.primary = false;
+  ShareErrorRate(&aside);
+  EXPECT_EQ(aside[0].judgement, Judgement::kSupported);
+  EXPECT_EQ(aside[1].judgement, Judgement::kSupported);
+}
+
+TEST(ShareErrorRate, PIsThatOfTheBorder) {
+  const Analysis analysis = OneModel({CellOf(1, 5, {{"q", 0.5}}, 0.05)});
+  const std::vector<double>& logs = analysis.cells[0].arms[1].log_ratios;
+  const Summary summary = Summarise(logs);
+  const HypothesisResult result =
+      JudgedOn(analysis, Claimed(Metric::kLatencyRatio, {"q", "original"}, "< 0.6"));
+  ASSERT_EQ(result.judgement, Judgement::kSupported);
+  const double t = (std::log(0.6) - summary.mean) / (summary.stddev / 2);
+  EXPECT_NEAR(result.p, StudentTail(t, 3), 1e-6);
+  EXPECT_NEAR(StudentTail(2, 5), 0.1019394788, 1e-9);  // 2 scipy.stats.t.sf(2, 5)
+}
+
+TEST(ScoreOfConfidence, IsTheMeanSquaredDistance) {
+  std::vector<HypothesisResult> results = {Decided(Judgement::kSupported, 0),
+                                           Decided(Judgement::kRefuted, 0),
+                                           Decided(Judgement::kInconclusive, 1)};
+  results[0].hypothesis.confidence = 0.9;
+  results[1].hypothesis.confidence = 0.7;
+  results[2].hypothesis.confidence = 1;
+  const ConfidenceScore score = ScoreOfConfidence(results);
+  EXPECT_EQ(score.judged, 2);
+  EXPECT_EQ(score.supported, 1);
+  EXPECT_NEAR(score.brier, (0.01 + 0.49) / 2, 1e-12);
+  EXPECT_NEAR(score.mean_confidence, 0.8, 1e-12);
+}
+
+}  // namespace
+}  // namespace quantbench
