@@ -247,8 +247,7 @@ TEST(Analyse, GivesNoVerdictOnWallTimeThatOthersTook) {
   EXPECT_NE(some.hypotheses[0].explanation.find("by CPU time"), std::string::npos);
   const Analysis much = Analyse(study, {Contended(2, 0.5)}, nullptr);
   EXPECT_EQ(much.hypotheses[0].judgement, Judgement::kNotJudged);
-  EXPECT_NE(much.hypotheses[0].explanation.find("by CPU times: 0.5"),
-            std::string::npos);
+  EXPECT_NE(much.hypotheses[0].explanation.find("by CPU times: 0.5"), std::string::npos);
   EXPECT_TRUE(Mentions(much,
                        "m: other processes took the processor in 1 of 1 cells: runs took up to "
                        "2.00 times their CPU time"));

@@ -104,6 +104,15 @@ class Court {
     });
   }
 
+  // Where it is claimed and could be: not at sizes that the model does not have.
+  [[nodiscard]] std::vector<const CellResult*> Places(const std::string& model) const {
+    std::vector<const CellResult*> places;
+    for (const CellResult& cell : analysis_.cells) {
+      if (ClaimedAt(cell, model) && cell.outcome != Outcome::kSkipped) places.push_back(&cell);
+    }
+    return places;
+  }
+
   // From arm to arm, as listed; `cell` null: of the model.
   [[nodiscard]] std::vector<ClaimStep> StepsOverArms(const CellResult* cell,
                                                      const std::string& model) const {
@@ -130,30 +139,30 @@ class Court {
   }
 
   void Cells(const std::string& model) {
-    bool any = false;
-    for (const CellResult& cell : analysis_.cells) {
-      if (!ClaimedAt(cell, model)) continue;
-      any = true;
-      Verdict verdict = Start(model, cell.cell.Describe());
-      DecideIn(cell, &verdict);
+    const std::vector<const CellResult*> places = Places(model);
+    for (const CellResult* cell : places) {
+      Verdict verdict = Start(model, cell->cell.Describe());
+      DecideIn(*cell, &verdict);
       verdicts_.push_back(std::move(verdict));
     }
-    if (!any) NoCell(model);
+    if (places.empty()) NoCell(model);
   }
 
   void NoCell(const std::string& model) {
     Verdict verdict = Start(model, "");
     verdict.explanation = "no such cell is in the sweep";
+    for (const CellResult& cell : analysis_.cells) {
+      if (ClaimedAt(cell, model)) verdict.explanation = cell.reason;
+    }
     verdicts_.push_back(std::move(verdict));
   }
 
   // Along batch, threads or a dimension: one verdict for all that is alike but for it.
   void Series(const std::string& model) {
     std::map<std::string, std::vector<const CellResult*>> series;
-    for (const CellResult& cell : analysis_.cells) {
-      if (!ClaimedAt(cell, model) || cell.outcome != Outcome::kOk) continue;
-      if (Coordinate(cell.cell, hypothesis_.along)) {
-        series[SeriesOf(cell.cell, hypothesis_.along)].push_back(&cell);
+    for (const CellResult* cell : Places(model)) {
+      if (cell->outcome == Outcome::kOk && Coordinate(cell->cell, hypothesis_.along)) {
+        series[SeriesOf(cell->cell, hypothesis_.along)].push_back(cell);
       }
     }
     for (auto& [where, cells] : series) {
@@ -222,7 +231,7 @@ double POf(const HypothesisResult& result) {
 }
 
 // Where the verdicts of one kind were reached.
-std::string Places(const std::vector<Verdict>& verdicts, Judgement judgement) {
+std::string PlacesOf(const std::vector<Verdict>& verdicts, Judgement judgement) {
   std::string places;
   for (const Verdict& verdict : verdicts) {
     if (verdict.judgement != judgement) continue;
@@ -244,7 +253,7 @@ void SummariseJudged(HypothesisResult* result) {
   } else if (count(Judgement::kRefuted) > 0) {
     result->judgement = Judgement::kRefuted;
     result->explanation = Format("refuted at {} of {}: {}", count(Judgement::kRefuted), total,
-                                 Places(result->verdicts, Judgement::kRefuted));
+                                 PlacesOf(result->verdicts, Judgement::kRefuted));
   } else if (count(Judgement::kNotJudged) == total) {
     result->judgement = Judgement::kNotJudged;
     result->explanation = total == 0 ? "claimed nowhere" : result->verdicts.front().explanation;
@@ -253,12 +262,12 @@ void SummariseJudged(HypothesisResult* result) {
     result->explanation = Format("holds at all {} places", total);
   } else {
     result->judgement = Judgement::kInconclusive;
-    result->explanation =
-        Format("holds at {} of {}; open: {}{}", count(Judgement::kSupported), total,
-               Places(result->verdicts, Judgement::kInconclusive),
-               count(Judgement::kNotJudged) > 0
-                   ? Format("; not judged: {}", Places(result->verdicts, Judgement::kNotJudged))
-                   : "");
+    result->explanation = Format("holds at {} of {}", count(Judgement::kSupported), total);
+    for (const auto& [judgement, word] : {std::pair{Judgement::kInconclusive, "open"},
+                                          std::pair{Judgement::kNotJudged, "not judged"}}) {
+      if (count(judgement) == 0) continue;
+      result->explanation += Format("; {}: {}", word, PlacesOf(result->verdicts, judgement));
+    }
   }
 }
 

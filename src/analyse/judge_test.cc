@@ -107,6 +107,18 @@ TEST(Judge, TellsWhatAnOpenVerdictWouldTake) {
   EXPECT_THAT(close.explanation, HasSubstr("closer to it than this device resolves"));
 }
 
+TEST(Judge, ClaimsNothingAtSizesThatTheModelDoesNotHave) {
+  CellResult skipped = CellOf(2, 5, {});
+  skipped.outcome = Outcome::kSkipped;
+  skipped.reason = "its batch is fixed at 1";
+  const Analysis analysis = OneModel({CellOf(1, 5, {{"q", 0.5}}), skipped});
+  Hypothesis faster = Claimed(Metric::kLatencyRatio, {"q", "original"}, "< 0.6");
+  EXPECT_EQ(JudgedOn(analysis, faster).judgement, Judgement::kSupported);
+  faster.batch = 2;
+  EXPECT_EQ(JudgedOn(analysis, faster).judgement, Judgement::kNotJudged);
+  EXPECT_EQ(JudgedOn(analysis, faster).explanation, "its batch is fixed at 1");
+}
+
 TEST(Judge, RisesAlongTheBatch) {
   const Hypothesis rises = Claimed(Metric::kLatencyRatio, {"q", "original"}, "increases", "batch");
   const auto judged = [&](double one, double two, double four) {
