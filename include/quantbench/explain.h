@@ -121,6 +121,11 @@ struct LayerTime {
   std::string quantized;
   OperatorClass what = OperatorClass::kFloat;  // of the quantized one
   std::int64_t macs = 0;
+  // Of the original's (the first of several): sums of `terms` products each, `channels` of them at
+  // each of `positions` (rows, pixels, batch included); 0: not known.
+  std::int64_t terms = 0;
+  std::int64_t channels = 0;
+  std::int64_t positions = 0;
   double original_us = 0;
   double quantized_us = 0;
   double around_original_us = 0;  // operators after it, up to the next layer
@@ -184,5 +189,49 @@ void Forecasts(SpeedExplanation* explanation);
 // `isa`: the instruction sets of the machine, as DescribeEnvironment has them.
 [[nodiscard]] SpeedExplanation ExplainSpeed(const ProfiledModel& original,
                                             const ProfiledModel& quantized, std::string_view isa);
+
+// --- what pays on a device ---
+
+// A layer under a recipe, as profiles of the whole model showed it.
+struct Payoff {
+  std::string model;  // name of its file
+  std::string layer;
+  std::string recipe;
+  LayerFamily family = LayerFamily::kProduct;
+  std::int64_t terms = 0;
+  std::int64_t channels = 0;
+  std::int64_t positions = 0;
+  std::int64_t threads = 1;
+  double speedup = 0;   // original over quantized, each with what is around it
+  std::string kernels;  // operators that it became
+
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static Result<Payoff> FromJson(const Json& json);
+};
+// Those layers that the recipe changed.
+[[nodiscard]] std::vector<Payoff> PayoffsOf(const SpeedExplanation& told, const std::string& model,
+                                            const std::string& recipe, std::int64_t threads);
+// `more` takes the place of what `known` has of the same model, threads and recipe.
+void MergePayoffs(std::vector<Payoff> more, std::vector<Payoff>* known);
+
+// Layers of one family and alike in shape: within the same powers of four.
+struct PayoffClass {
+  LayerFamily family = LayerFamily::kProduct;
+  std::int64_t terms_from = 1;  // up to four times that
+  std::int64_t channels_from = 1;
+  std::int64_t positions_from = 1;
+  std::int64_t threads = 1;
+  struct Outcome {
+    std::string recipe;
+    std::int64_t layers = 0;
+    double low = 0;  // quartiles and median of speed-ups
+    double median = 0;
+    double high = 0;
+  };
+  std::vector<Outcome> outcomes;  // by recipe
+  // The recipe with the highest median, where its lower quartile is above 1; null: none pays.
+  [[nodiscard]] const Outcome* best() const;
+};
+[[nodiscard]] std::vector<PayoffClass> ClassifyPayoffs(const std::vector<Payoff>& payoffs);
 
 }  // namespace quantbench

@@ -37,6 +37,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {"selftest", "how far the measuring itself can be trusted, on this machine", AddSelfTest},
     {"roofline", "what this device can do at most, and what models can gain", AddRoofline},
     {"doctor", "what this device can do, and what disturbs measuring", AddDoctor},
+    {"payoff", "which recipe pays for which layers on this device", AddPayoff},
 });
 
 constexpr std::string_view kSummary =

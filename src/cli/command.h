@@ -46,6 +46,7 @@ Action AddSchema(CLI::App& app);
 Action AddSelfTest(CLI::App& app);
 Action AddRoofline(CLI::App& app);
 Action AddDoctor(CLI::App& app);
+Action AddPayoff(CLI::App& app);
 
 // Flags that several commands share: one name, one default, one doc string.
 struct OutputFlag {

@@ -169,6 +169,19 @@ LayerFamily FamilyOf(const ProfiledOperator& op, const Node* node) {
   return one_each ? LayerFamily::kDepthwise : LayerFamily::kConvolution;
 }
 
+void FillShape(std::int64_t macs, const ProfiledOperator& op, LayerTime* row) {
+  if (op.outputs.empty() || !op.outputs[0].shape || op.outputs[0].shape->empty()) return;
+  const Shape& shape = *op.outputs[0].shape;
+  const bool has_channels =
+      row->family == LayerFamily::kConvolution || row->family == LayerFamily::kDepthwise;
+  std::int64_t outputs = 1;
+  for (const std::int64_t dim : shape) outputs *= std::max<std::int64_t>(1, dim);
+  const std::int64_t channels = has_channels && shape.size() > 1 ? shape[1] : shape.back();
+  row->channels = std::max<std::int64_t>(1, channels);
+  row->positions = outputs / row->channels;
+  row->terms = std::max<std::int64_t>(1, macs / outputs);
+}
+
 LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quantized,
                  std::string_view isa) {
   LayerTime row;
@@ -189,6 +202,7 @@ LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quan
   const ProfiledOperator& first = named.OperatorOf(named.layers()[members.front()]);
   row.layer = first.name;
   row.family = FamilyOf(first, named.NodeOf(first));
+  FillShape(named.layers()[members.front()].macs, first, &row);
   for (const std::size_t member : members) row.macs += named.layers()[member].macs;
   if (pair.quantized.empty()) {
     row.kind = ReasonKind::kMissing;
