@@ -37,7 +37,8 @@ class FoldWeightsTest : public ::testing::Test {
 };
 
 TEST_F(FoldWeightsTest, ReshapesWhatItCasts) {
-  builder_.Constant("w", Must(FromDoubles(DataType::kFloat16, {6}, {1, 2, 3, 4, 5, 6})));
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6};
+  builder_.Constant("w", Must(FromDoubles(DataType::kFloat16, {6}, values)));
   const std::string matrix =
       builder_.Add("Reshape", "matrix", {Cast("cast", "w"), builder_.Ints("shape", {2, 3})});
   builder_.Output(builder_.Add("MatMul", "product", {builder_.Input("x", {-1, 2}), matrix}));
