@@ -41,6 +41,15 @@ Status RaiseOpsetFor(const Plan& plan, Model* model) {
 
 Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emitter);
 
+Status EmitBody(const Graph& original, bool repeats, Graph* body, Emitter* outer) {
+  Emitter inner(original, repeats, outer);
+  for (const PlannedNode& planned : inner.PlannedNodes()) {
+    QB_OK(EmitNode(planned, nullptr, &inner));
+  }
+  std::move(inner).Finish(body);
+  return Ok();
+}
+
 // The layers inside the bodies of a node as the plan has them.
 Status EmitBodies(const Node& original, Node* node, Emitter* emitter) {
   const bool repeats = original.Is("Loop") || original.Is("Scan");
@@ -48,13 +57,16 @@ Status EmitBodies(const Node& original, Node* node, Emitter* emitter) {
     const std::vector<Graph>& bodies = original.attributes[a].graphs;
     for (std::size_t b = 0; b < bodies.size(); ++b) {
       if (!emitter->Changes(bodies[b])) continue;
-      Emitter inner(bodies[b], repeats, emitter);
-      for (const PlannedNode& planned : inner.PlannedNodes()) {
-        QB_OK(EmitNode(planned, nullptr, &inner));
-      }
-      std::move(inner).Finish(&node->attributes[a].graphs[b]);
+      QB_OK(EmitBody(bodies[b], repeats, &node->attributes[a].graphs[b], emitter));
     }
   }
+  return Ok();
+}
+
+Status KeepNode(const Node& original, Emitter* emitter) {
+  Node node = original;
+  QB_OK(EmitBodies(original, &node, emitter));
+  emitter->Add(std::move(node));
   return Ok();
 }
 
@@ -70,12 +82,7 @@ Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emi
   }
   switch (scheme) {
     case Scheme::kKeepFloat:
-    case Scheme::kStored: {
-      Node node = *planned.node;
-      QB_OK(EmitBodies(*planned.node, &node, emitter));
-      emitter->Add(std::move(node));
-      return Ok();
-    }
+    case Scheme::kStored: return KeepNode(*planned.node, emitter);
     case Scheme::kDynamicInt8: return EmitDynamic(planned, emitter);
     case Scheme::kStaticInt8: return statics->Emit(planned);
     case Scheme::kWeightOnly: return EmitWeightOnly(planned, emitter);

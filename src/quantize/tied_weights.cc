@@ -54,6 +54,26 @@ bool AllAlike(const std::vector<LayerPlan*>& products, const std::vector<LayerPl
   });
 }
 
+// Ties the products that allow it to a table that only `gathers` read; how many.
+Result<std::int64_t> TieTo(const Initializer& table, const std::vector<LayerPlan*>& gathers,
+                           const Scopes& scopes, Plan* plan, WeightFacts* facts) {
+  std::int64_t tied = 0;
+  for (const Initializer* weight : scopes.initializers()) {
+    if (weight->dims != Shape{table.dims[1], table.dims[0]}) continue;
+    const auto products = LayersReading(scopes, *weight, "MatMul", plan);
+    if (products.empty() || !AllAlike(products, gathers, table.dims[1])) continue;
+    if (!scopes.SeesToo(*weight, table)) continue;
+    QB_TRY(const bool same, facts->AreTransposes(table, *weight));
+    if (!same) continue;
+    for (LayerPlan* product : products) {
+      product->tied_to = table.name;
+      product->weight_bytes_after = 0;
+      ++tied;
+    }
+  }
+  return tied;
+}
+
 std::string ReasonNotTied(const Scopes& scopes, const LayerPlan& layer, WeightFacts* facts) {
   const Initializer* table = scopes.FindNamed(layer.tied_to);
   const Initializer* weight = scopes.FindNamed(layer.weight);
@@ -72,19 +92,8 @@ Status TieWeights(const Scopes& scopes, Plan* plan, WeightFacts* facts) {
     if (table->dims.size() != 2) continue;
     const auto gathers = LayersReading(scopes, *table, "Gather", plan);
     if (gathers.empty()) continue;
-    for (const Initializer* weight : scopes.initializers()) {
-      if (weight->dims != Shape{table->dims[1], table->dims[0]}) continue;
-      const auto products = LayersReading(scopes, *weight, "MatMul", plan);
-      if (products.empty() || !AllAlike(products, gathers, table->dims[1])) continue;
-      if (!scopes.SeesToo(*weight, *table)) continue;
-      QB_TRY(const bool same, facts->AreTransposes(*table, *weight));
-      if (!same) continue;
-      for (LayerPlan* product : products) {
-        product->tied_to = table->name;
-        product->weight_bytes_after = 0;
-        ++tied;
-      }
-    }
+    QB_TRY(const std::int64_t products, TieTo(*table, gathers, scopes, plan, facts));
+    tied += products;
   }
   if (tied > 0) {
     plan->notes.push_back(
