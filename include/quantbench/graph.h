@@ -28,6 +28,8 @@ struct NodeRef {
   const Node* node = nullptr;
   std::int64_t index = -1;  // in the outer graph's nodes; -1 inside a subgraph
   std::string name;  // unique: the node's name, else its first output, else one of those with "#n"
+  const Graph* graph = nullptr;  // where it stands
+  std::int64_t id = -1;  // unique: the index, and further numbers for nodes inside subgraphs
 };
 
 // In the order in which they are written, a node before the nodes inside it. The same graph gives
@@ -222,7 +224,8 @@ struct NarrowStart {
 // needs ONNX's shape inference. The result computes the same function (float rounding apart).
 // - Constant nodes are initializers, and no initializer is listed as an input.
 // - Weights are initializers however they were exported: Identity, Cast to float32, Transpose and
-//   reshaping of them are computed ahead. Repeated float initializers are one.
+//   reshaping of them are computed ahead, in bodies (If, Loop, Scan) too. Repeated float
+//   initializers of the outer graph are one. No two bodies have initializers of one name.
 // - Identity, idle Dropout and Cast, and pairs of Transpose that undo each other are gone.
 // - LayerNormalization and Gelu written in pieces are one node.
 // - Gemm has alpha = beta = 1; between flattening Reshapes it is MatMul and Add.

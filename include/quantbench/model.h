@@ -276,21 +276,26 @@ struct SaveOptions {
                                const SaveOptions& options = {});
 
 // Who makes and who reads each value of one graph. Borrowed views into the graph: rebuild after
-// edits.
+// edits. A body (of an If, a Loop, a Scan) sees the initializers of the graphs around it too:
+// `outer` is the index of the next one, and must outlive this one.
 class GraphIndex {
  public:
-  explicit GraphIndex(const Graph& graph);
+  explicit GraphIndex(const Graph& graph, const GraphIndex* outer = nullptr);
 
   [[nodiscard]] const Node* Producer(std::string_view value) const;  // null: input, initializer
   [[nodiscard]] std::int64_t ProducerIndex(std::string_view value) const;  // -1 when none
   // Indices of nodes that read the value; a node whose subgraph reads it counts, each once.
   [[nodiscard]] std::span<const std::int64_t> Consumers(std::string_view value) const;
-  [[nodiscard]] const Initializer* FindInitializer(std::string_view name) const;  // null when none
+  // Of this graph or, where it has no value of that name, of one around it; null when none.
+  [[nodiscard]] const Initializer* FindInitializer(std::string_view name) const;
   [[nodiscard]] bool IsGraphOutput(std::string_view value) const;
   [[nodiscard]] bool IsGraphInput(std::string_view value) const;
+  // Whether this graph itself has a value of that name.
+  [[nodiscard]] bool Defines(std::string_view value) const;
 
  private:
   const Graph* graph_;
+  const GraphIndex* outer_;
   std::unordered_map<std::string_view, std::int64_t> producer_;
   std::unordered_map<std::string_view, std::vector<std::int64_t>> consumers_;
   std::unordered_map<std::string_view, const Initializer*> initializers_;

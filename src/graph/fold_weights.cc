@@ -190,9 +190,17 @@ class Folder {
     if (node.Is("Transpose")) {
       return Permuted(source, *OrderOf(node, source.dims.size()), name);
     }
+    const Shape dims = *values_.Of(name).ConstantShape();
+    if (source.storage == Storage::kDeferred) {
+      return Initializer::Deferred(name, source.type, dims, [source, dims]() -> Result<Tensor> {
+        QB_TRY(Tensor made, ReadTensor(source));
+        made.shape = dims;
+        return made;
+      });
+    }
     Initializer reshaped = source;  // shares the numbers
     reshaped.name = name;
-    reshaped.dims = *values_.Of(name).ConstantShape();
+    reshaped.dims = dims;
     return reshaped;
   }
 

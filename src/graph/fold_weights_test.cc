@@ -36,6 +36,18 @@ class FoldWeightsTest : public ::testing::Test {
   std::vector<std::string> notes_;
 };
 
+TEST_F(FoldWeightsTest, ReshapesWhatItCasts) {
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6};
+  builder_.Constant("w", Must(FromDoubles(DataType::kFloat16, {6}, values)));
+  const std::string matrix =
+      builder_.Add("Reshape", "matrix", {Cast("cast", "w"), builder_.Ints("shape", {2, 3})});
+  builder_.Output(builder_.Add("MatMul", "product", {builder_.Input("x", {-1, 2}), matrix}));
+  const Model model = builder_.Build();
+  const Model folded = Folded(model);
+  EXPECT_THAT(OperatorsOf(folded.graph), ElementsAre(Pair("MatMul", 1)));
+  ExpectSameOutputs(model, folded, {{"x", RandomTensor({3, 2}, 1)}}, kBitByBit);
+}
+
 TEST_F(FoldWeightsTest, CastsEveryNumericTypeAsTheEngineDoes) {
   const std::string x = builder_.Input("x", {-1, 6});
   const std::vector<double> values = {-3, 0, 1, 100, 0.1, 1e-5};

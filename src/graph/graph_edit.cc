@@ -22,16 +22,32 @@ std::string UniqueName(const Node& node, std::unordered_set<std::string>* taken)
   }
 }
 
-void ListInto(const Graph& graph, bool nested, std::unordered_set<std::string>* taken,
-              std::vector<NodeRef>* list) {
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    list->push_back({&node, nested ? -1 : static_cast<std::int64_t>(i), UniqueName(node, taken)});
-    for (const Attribute& attribute : node.attributes) {
-      for (const Graph& body : attribute.graphs) ListInto(body, true, taken, list);
+// Lists the nodes of a graph and of those inside it.
+class NodeLister {
+ public:
+  explicit NodeLister(const Graph& graph)
+      : next_id_(static_cast<std::int64_t>(graph.nodes.size())) {
+    List(graph, false);
+  }
+  [[nodiscard]] std::vector<NodeRef> Take() { return std::move(list_); }
+
+ private:
+  void List(const Graph& graph, bool nested) {
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      const Node& node = graph.nodes[i];
+      const std::int64_t index = nested ? -1 : static_cast<std::int64_t>(i);
+      list_.push_back(
+          {&node, index, UniqueName(node, &taken_), &graph, nested ? next_id_++ : index});
+      for (const Attribute& attribute : node.attributes) {
+        for (const Graph& body : attribute.graphs) List(body, true);
+      }
     }
   }
-}
+
+  std::unordered_set<std::string> taken_;
+  std::vector<NodeRef> list_;
+  std::int64_t next_id_;
+};
 
 // Every name a graph defines or reads.
 void ForEachName(const Graph& graph, const std::function<void(const std::string&)>& visit) {
@@ -58,10 +74,7 @@ std::unordered_set<std::string_view> NamesRead(const Graph& graph) {
 }  // namespace
 
 std::vector<NodeRef> ListNodes(const Graph& graph) {
-  std::vector<NodeRef> list;
-  std::unordered_set<std::string> taken;
-  ListInto(graph, false, &taken, &list);
-  return list;
+  return NodeLister(graph).Take();
 }
 
 void ForEachGraph(const Graph& graph, const std::function<void(const Graph&)>& visit) {

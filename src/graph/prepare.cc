@@ -4,6 +4,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "graph/bodies.h"
 #include "graph/fold_batchnorm.h"
 #include "graph/fold_weights.h"
 #include "graph/gemm_factors.h"
@@ -125,6 +126,9 @@ Result<Model> Prepare(Model model, std::vector<std::string>* notes) {
   const std::size_t noted = notes->size();
   MakeInitializersConstant(&model, notes);
   MoveConstants(&model, notes);
+  SeparateNames(&model, notes);
+  HoistWeightOperators(&model, notes);
+  QB_OK(SimplifyBodies(&model, notes));
   RemoveIdle(&model, notes);
   QB_OK(FoldWeights(&model, notes));
   RecomposeLayerNorms(&model, notes);

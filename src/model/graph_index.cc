@@ -1,4 +1,5 @@
 // GraphIndex: who makes and who reads each value of a graph.
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
@@ -42,7 +43,8 @@ void AddReads(const Node& node, Names* reads) {
 
 }  // namespace
 
-GraphIndex::GraphIndex(const Graph& graph) : graph_(&graph) {
+GraphIndex::GraphIndex(const Graph& graph, const GraphIndex* outer)
+    : graph_(&graph), outer_(outer) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto index = static_cast<std::int64_t>(i);
     for (const std::string& output : graph.nodes[i].outputs) {
@@ -76,8 +78,17 @@ std::span<const std::int64_t> GraphIndex::Consumers(std::string_view value) cons
 }
 
 const Initializer* GraphIndex::FindInitializer(std::string_view name) const {
+  // What a body is given replaces an initializer of that name.
+  if (outer_ != nullptr && IsGraphInput(name)) return nullptr;
   const auto found = initializers_.find(name);
-  return found == initializers_.end() ? nullptr : found->second;
+  if (found != initializers_.end()) return found->second;
+  return outer_ == nullptr || Defines(name) ? nullptr : outer_->FindInitializer(name);
+}
+
+bool GraphIndex::Defines(std::string_view value) const {
+  const auto& sparse = graph_->sparse_initializers;
+  return initializers_.contains(value) || producer_.contains(value) || IsGraphInput(value) ||
+         std::find(sparse.begin(), sparse.end(), value) != sparse.end();
 }
 
 bool GraphIndex::IsGraphOutput(std::string_view value) const {

@@ -39,11 +39,50 @@ Status RaiseOpsetFor(const Plan& plan, Model* model) {
   return Ok();
 }
 
+Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emitter);
+
+Status EmitBody(const Graph& original, bool repeats, Graph* body, Emitter* outer) {
+  Emitter inner(original, repeats, outer);
+  for (const PlannedNode& planned : inner.PlannedNodes()) {
+    QB_OK(EmitNode(planned, nullptr, &inner));
+  }
+  std::move(inner).Finish(body);
+  return Ok();
+}
+
+// The layers inside the bodies of a node as the plan has them.
+Status EmitBodies(const Node& original, Node* node, Emitter* emitter) {
+  const bool repeats = original.Is("Loop") || original.Is("Scan");
+  for (std::size_t a = 0; a < original.attributes.size(); ++a) {
+    const std::vector<Graph>& bodies = original.attributes[a].graphs;
+    for (std::size_t b = 0; b < bodies.size(); ++b) {
+      if (!emitter->Changes(bodies[b])) continue;
+      QB_OK(EmitBody(bodies[b], repeats, &node->attributes[a].graphs[b], emitter));
+    }
+  }
+  return Ok();
+}
+
+Status KeepNode(const Node& original, Emitter* emitter) {
+  Node node = original;
+  QB_OK(EmitBodies(original, &node, emitter));
+  emitter->Add(std::move(node));
+  return Ok();
+}
+
+// `statics`: null in bodies, whose values nobody can calibrate.
 Status EmitNode(const PlannedNode& planned, StaticEmitter* statics, Emitter* emitter) {
   const Scheme scheme = planned.plan == nullptr ? Scheme::kKeepFloat : planned.plan->scheme;
+  const bool needs_ranges = scheme == Scheme::kStaticInt8 || scheme == Scheme::kFloat8;
+  if (needs_ranges && statics == nullptr) {
+    return Error(ErrorCode::kInvalidArgument,
+                 Format("the plan makes layer \"{}\", inside the body of another node, {}: no "
+                        "ranges are known there",
+                        Printable(planned.name), Name(scheme)));
+  }
   switch (scheme) {
     case Scheme::kKeepFloat:
-    case Scheme::kStored: emitter->Add(*planned.node); return Ok();
+    case Scheme::kStored: return KeepNode(*planned.node, emitter);
     case Scheme::kDynamicInt8: return EmitDynamic(planned, emitter);
     case Scheme::kStaticInt8: return statics->Emit(planned);
     case Scheme::kWeightOnly: return EmitWeightOnly(planned, emitter);
@@ -86,13 +125,15 @@ Result<Model> ApplyPlan(Model model, const Plan& plan, const ApplyOptions& optio
   if (options.solutions == nullptr) {
     QB_TRY(own, SolveWithoutInputs(model, plan, options.threads));
   }
-  Emitter emitter(model, plan, own ? &*own : options.solutions, facts, options.threads);
-  QB_TRY(const auto nodes, emitter.PlannedNodes());
-  QB_TRY(StaticEmitter statics, StaticEmitter::Of(nodes, &emitter));
-  for (const PlannedNode& planned : nodes) {
+  QB_TRY(const auto emission,
+         Emission::Of(model, plan, own ? &*own : options.solutions, facts, options.threads));
+  Emitter emitter(emission.get());
+  QB_TRY(StaticEmitter statics, StaticEmitter::Of(emitter.PlannedNodes(), &emitter));
+  for (const PlannedNode& planned : emitter.PlannedNodes()) {
     QB_OK(EmitNode(planned, &statics, &emitter));
   }
-  model = std::move(emitter).Finish(std::move(model));
+  std::move(emitter).Finish(&model.graph);
+  if (emission->uses_contrib) model.RequireOpset(kContribDomain, 1);
   if (WantsQOperator(plan)) ToQOperator(&model);
   QB_OK(StoreWeights(plan, options.threads, facts, &model));
   SetMetadata("quantbench.recipe", plan.recipe, &model);

@@ -14,12 +14,14 @@ namespace quantbench {
 namespace {
 
 // Codes, scale and zero point of an activation, computed while the model runs; one node however
-// many layers read it.
+// many layers read it, and outside of loops that do not change it.
 Result<Names> DynamicActivation(const std::string& tensor, Emitter* emitter) {
-  return emitter->Once("activation " + tensor, [&]() -> Result<Names> {
-    Names names = {emitter->Fresh(tensor + "_quantized"), emitter->Fresh(tensor + "_scale"),
-                   emitter->Fresh(tensor + "_zero_point")};
-    emitter->Add(MakeNode("DynamicQuantizeLinear", "", {tensor}, names));
+  const std::string key = "activation " + tensor;
+  Emitter* place = emitter->PlaceOf(tensor, key);
+  return place->Once(key, [&]() -> Result<Names> {
+    Names names = {place->Fresh(tensor + "_quantized"), place->Fresh(tensor + "_scale"),
+                   place->Fresh(tensor + "_zero_point")};
+    place->Add(MakeNode("DynamicQuantizeLinear", "", {tensor}, names));
     return names;
   });
 }
@@ -59,8 +61,9 @@ Result<Names> WeightOf(const PlannedNode& planned, const WeightedLayer& layer, E
     emitter->Replaced(layer.weight->name);
     return TransposedTableCodes(*emitter->index().FindInitializer(table), emitter);
   }
-  return emitter->Once(Format("{} {}", planned.node->op_type, layer.weight->name),
-                       [&] { return Weight(*planned.node, layer, emitter); });
+  Emitter* home = emitter->HomeOf(layer.weight->name);
+  return home->Once(Format("{} {}", planned.node->op_type, layer.weight->name),
+                    [&] { return Weight(*planned.node, layer, home); });
 }
 
 // The integer product of codes: int32.

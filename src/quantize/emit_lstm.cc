@@ -43,7 +43,7 @@ Result<Tensor> CodesOf(const Initializer& weights, const std::vector<float>& sca
 
 // Names of codes, of scales [directions, rows] (one a gate of a hidden unit) or [directions], and
 // of zero points of the same shape.
-Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* emitter) {
+Result<Names> MakeWeights(const Initializer& weights, bool per_channel, Emitter* emitter) {
   QB_TRY(const Bytes payload, PayloadOf(weights));
   const int threads = emitter->threads();
   const std::int64_t directions = weights.dims[0];
@@ -67,13 +67,19 @@ Result<Names> WeightsOf(const Initializer& weights, bool per_channel, Emitter* e
                emitter->ZeroPoints(DataType::kInt8, shape)};
 }
 
+Result<Names> LstmWeights(const Initializer& weights, bool per_channel, Emitter* emitter) {
+  Emitter* home = emitter->HomeOf(weights.name);
+  return home->Once("LSTM " + weights.name,
+                    [&] { return MakeWeights(weights, per_channel, home); });
+}
+
 }  // namespace
 
 Status EmitLstm(const PlannedNode& planned, Emitter* emitter) {
   const Node& node = *planned.node;
   QB_TRY(const WeightedLayer layer, emitter->Inspect(planned));
-  QB_TRY(const Names w, WeightsOf(*layer.weight, layer.per_channel, emitter));
-  QB_TRY(const Names r, WeightsOf(*layer.recurrent, layer.per_channel, emitter));
+  QB_TRY(const Names w, LstmWeights(*layer.weight, layer.per_channel, emitter));
+  QB_TRY(const Names r, LstmWeights(*layer.recurrent, layer.per_channel, emitter));
   Node quantized = node;
   quantized.op_type = "DynamicQuantizeLSTM";
   quantized.origin = {};

@@ -57,7 +57,8 @@ BlockSpec SpecFor(const PlannedNode& planned, const Emitter& emitter) {
 
 // Of the rows of a matrix as MatMulNBits reads them.
 Result<Names> RowBlocks(const Initializer& weight, Channels channels, double factor,
-                        const BlockSpec& spec, Emitter* emitter) {
+                        const BlockSpec& spec, Emitter* reader) {
+  Emitter* emitter = reader->HomeOf(weight.name);
   return emitter->Once(KeyOf("MatMulNBits", weight, spec, factor), [&]() -> Result<Names> {
     const std::size_t outputs = channels == Channels::kRows ? 0 : 1;
     const BlockMaker make = [weight, channels, factor, spec, solved = emitter->Solved(weight.name),
@@ -84,7 +85,8 @@ Result<Names> ProductBlocks(const PlannedNode& planned, const WeightedLayer& lay
 }
 
 // As GatherBlockQuantized reads them: two-dimensional.
-Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitter* emitter) {
+Result<Names> TableBlocks(const Initializer& table, const BlockSpec& spec, Emitter* reader) {
+  Emitter* emitter = reader->HomeOf(table.name);
   const BlockShapes shapes = GatherShapes(table.dims[0], table.dims[1], spec);
   if (!IsTied(emitter->plan(), table.name)) {
     return emitter->Once(KeyOf("Gather", table, spec, 1), [&]() -> Result<Names> {
@@ -138,26 +140,29 @@ Status EmitGather(const PlannedNode& planned, const WeightedLayer& layer, Emitte
   return Ok();
 }
 
-// The weight decoded by DequantizeLinear; the product as it was.
+// The weight decoded by DequantizeLinear, which the engine wants in the graph of its codes.
+Result<Names> Dequantized(const Initializer& weight, Channels outputs, const BlockSpec& spec,
+                          Emitter* reader) {
+  Emitter* emitter = reader->HomeOf(weight.name);
+  return emitter->Once(KeyOf("blocks", weight, spec, 1), [&]() -> Result<Names> {
+    const BlockMaker make = [weight, outputs, spec, solved = emitter->Solved(weight.name),
+                             threads = emitter->threads()]() -> Result<BlockWeights> {
+      if (solved != nullptr) return CodedForDequantize(*solved, weight.dims, outputs, spec);
+      return QuantizeForBlockDequantize(weight, outputs, spec, threads);
+    };
+    const Names params =
+        AddBlocks(weight.name, DequantizeShapes(weight.dims, outputs, spec), make, emitter);
+    return Names{emitter->Add("DequantizeLinear", params, weight.name + "_dequantized",
+                              {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
+                               Attribute::Int("block_size", spec.block)})};
+  });
+}
+
+// The product as it was, of a decoded weight.
 Status EmitDequantized(const PlannedNode& planned, const WeightedLayer& layer, Emitter* emitter) {
-  const BlockSpec spec = SpecFor(planned, *emitter);
-  QB_TRY(
-      const Names names,
-      emitter->Once(KeyOf("blocks", *layer.weight, spec, 1), [&]() -> Result<Names> {
-        const bool is_table = planned.node->Is("Gather");
-        const Channels outputs = is_table ? Channels::kRows : layer.channels;
-        const BlockMaker make = [weight = *layer.weight, outputs, spec,
-                                 solved = emitter->Solved(layer.weight->name),
-                                 threads = emitter->threads()]() -> Result<BlockWeights> {
-          if (solved != nullptr) return CodedForDequantize(*solved, weight.dims, outputs, spec);
-          return QuantizeForBlockDequantize(weight, outputs, spec, threads);
-        };
-        const Names params = AddBlocks(
-            layer.weight->name, DequantizeShapes(layer.weight->dims, outputs, spec), make, emitter);
-        return Names{emitter->Add("DequantizeLinear", params, layer.weight->name + "_dequantized",
-                                  {Attribute::Int("axis", outputs == Channels::kRows ? 1 : 0),
-                                   Attribute::Int("block_size", spec.block)})};
-      }));
+  const Channels outputs = planned.node->Is("Gather") ? Channels::kRows : layer.channels;
+  QB_TRY(const Names names,
+         Dequantized(*layer.weight, outputs, SpecFor(planned, *emitter), emitter));
   Node node = *planned.node;
   node.inputs[node.Is("Gather") ? 0 : 1] = names[0];
   emitter->Add(std::move(node));

@@ -16,57 +16,86 @@ void AddReadsOfBody(const Graph& body, std::unordered_set<std::string_view>* rea
 
 }  // namespace
 
-Emitter::Emitter(const Model& model, const Plan& plan, const Solutions* solutions,
-                 WeightFacts* facts, int threads)
-    : model_(&model),
-      plan_(&plan),
-      solutions_(solutions),
-      facts_(facts),
-      threads_(threads),
-      index_(model.graph),
-      names_(model.graph),
-      refs_(ListNodes(model.graph)) {}
-
-Result<std::vector<PlannedNode>> Emitter::PlannedNodes() const {
+Result<std::unique_ptr<Emission>> Emission::Of(const Model& model, const Plan& plan,
+                                               const Solutions* solutions, WeightFacts* facts,
+                                               int threads) {
+  auto emission = std::make_unique<Emission>(
+      Emission{&model, &plan, solutions, facts, threads, NameSource(model.graph)});
   std::map<std::string_view, const LayerPlan*> plans;
-  for (const LayerPlan& layer : plan_->layers) plans.emplace(layer.layer, &layer);
-  std::vector<PlannedNode> nodes;
-  for (const NodeRef& ref : refs_) {
+  for (const LayerPlan& layer : plan.layers) plans.emplace(layer.layer, &layer);
+  for (NodeRef& ref : ListNodes(model.graph)) {
     const auto found = plans.find(ref.name);
-    const LayerPlan* plan = found == plans.end() ? nullptr : found->second;
-    if (plan != nullptr) plans.erase(found);
-    if (plan != nullptr && plan->op_type != ref.node->op_type) {
+    const LayerPlan* line = found == plans.end() ? nullptr : found->second;
+    if (line != nullptr) plans.erase(found);
+    if (line != nullptr && line->op_type != ref.node->op_type) {
       return Error(ErrorCode::kInvalidArgument,
                    Format("the plan's layer \"{}\" is a {}, the model's a {}", Printable(ref.name),
-                          Printable(plan->op_type), Printable(ref.node->op_type)));
+                          Printable(line->op_type), Printable(ref.node->op_type)));
     }
-    if (ref.index < 0) continue;
     const bool changes =
-        plan != nullptr && plan->scheme != Scheme::kKeepFloat && plan->scheme != Scheme::kStored;
-    nodes.push_back({ref.node, changes ? plan : nullptr, ref.name});
+        line != nullptr && line->scheme != Scheme::kKeepFloat && line->scheme != Scheme::kStored;
+    emission->nodes[ref.graph].push_back({ref.node, changes ? line : nullptr, std::move(ref.name)});
   }
   if (!plans.empty()) {
     return Error(ErrorCode::kInvalidArgument, Format("the plan's layer \"{}\" is not in the model",
                                                      Printable(plans.begin()->first)));
   }
-  return nodes;
+  emission->nodes.try_emplace(&model.graph);  // of no nodes
+  return emission;
+}
+
+Emitter::Emitter(Emission* emission)
+    : emission_(emission), graph_(&emission->model->graph), index_(emission->model->graph) {}
+
+Emitter::Emitter(const Graph& body, bool repeats, Emitter* outer)
+    : emission_(outer->emission_),
+      graph_(&body),
+      outer_(outer),
+      repeats_(repeats),
+      index_(body, &outer->index_) {}
+
+bool Emitter::Changes(const Graph& graph) const {
+  bool changes = false;
+  ForEachGraph(graph, [&](const Graph& each) {
+    const auto found = emission_->nodes.find(&each);
+    if (found == emission_->nodes.end()) return;
+    for (const PlannedNode& planned : found->second) changes = changes || planned.plan != nullptr;
+  });
+  return changes;
+}
+
+Emitter* Emitter::HomeOf(std::string_view initializer) {
+  Emitter* home = this;
+  while (home->outer_ != nullptr && !home->index_.Defines(initializer)) home = home->outer_;
+  return home;
+}
+
+Emitter* Emitter::PlaceOf(std::string_view value, const std::string& key) {
+  Emitter* place = this;
+  for (Emitter* around = this;; around = around->outer_) {
+    if (around->made_.contains(key)) return around;
+    if (around->outer_ == nullptr || around->index_.Defines(value)) return place;
+    if (around->repeats_) place = around->outer_;
+  }
 }
 
 std::shared_ptr<const SolvedWeight> Emitter::Solved(std::string_view weight) const {
-  if (solutions_ == nullptr) return nullptr;
-  const auto found = solutions_->weights.find(weight);
-  return found == solutions_->weights.end() ? nullptr : found->second;
+  const Solutions* solutions = emission_->solutions;
+  if (solutions == nullptr) return nullptr;
+  const auto found = solutions->weights.find(weight);
+  return found == solutions->weights.end() ? nullptr : found->second;
 }
 
 std::span<const double> Emitter::BiasShift(const PlannedNode& planned) const {
-  if (solutions_ == nullptr) return {};
-  const auto found = solutions_->bias_shifts.find(planned.name);
-  if (found == solutions_->bias_shifts.end()) return {};
+  const Solutions* solutions = emission_->solutions;
+  if (solutions == nullptr) return {};
+  const auto found = solutions->bias_shifts.find(planned.name);
+  if (found == solutions->bias_shifts.end()) return {};
   return found->second;
 }
 
 Result<WeightedLayer> Emitter::Inspect(const PlannedNode& planned) const {
-  WeightedLayer layer = InspectLayer(*planned.node, model_->graph, index_, {});
+  WeightedLayer layer = InspectLayer(*planned.node, *graph_, index_, {});
   layer.per_channel = planned.plan->weight_axis >= 0;
   if (!layer.reason.empty()) {
     return Error(ErrorCode::kInvalidArgument,
@@ -85,7 +114,7 @@ std::string Emitter::Add(std::string_view op_type, std::vector<std::string> inpu
 
 void Emitter::AddContrib(Node node) {
   node.domain = kContribDomain;
-  uses_contrib_ = true;
+  emission_->uses_contrib = true;
   Add(std::move(node));
 }
 
@@ -137,11 +166,13 @@ std::string Emitter::Fresh(std::string_view wanted) {
   // Exporters' names are paths of fifty characters and more; a dozen of them for every layer would
   // be a good part of a small model's file.
   constexpr std::size_t kLongName = 20;
-  if (wanted.size() <= kLongName) return names_.Fresh(wanted);
+  NameSource& names = emission_->names;
+  if (wanted.size() <= kLongName) return names.Fresh(wanted);
   const std::size_t suffix = wanted.rfind('_');
   const auto base = wanted.substr(0, suffix);
-  const auto number = bases_.try_emplace(std::string(base), bases_.size()).first->second;
-  return names_.Fresh(Format("q{}{}", number, suffix == base.npos ? "" : wanted.substr(suffix)));
+  auto& bases = emission_->bases;
+  const auto number = bases.try_emplace(std::string(base), bases.size()).first->second;
+  return names.Fresh(Format("q{}{}", number, suffix == base.npos ? "" : wanted.substr(suffix)));
 }
 
 // Values that turned out to be wanted as codes only.
@@ -159,16 +190,13 @@ void Emitter::RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs) {
   });
 }
 
-Model Emitter::Finish(Model model) && {
-  Graph& graph = model.graph;
-  RemoveUnreadDequantized(graph.outputs);
-  graph.nodes = std::move(nodes_);
+void Emitter::Finish(Graph* graph) && {
+  RemoveUnreadDequantized(graph->outputs);
+  graph->nodes = std::move(nodes_);
   for (Initializer& initializer : initializers_) {
-    graph.initializers.push_back(std::move(initializer));
+    graph->initializers.push_back(std::move(initializer));
   }
-  RemoveUnread(replaced_, &graph);
-  if (uses_contrib_) model.RequireOpset(kContribDomain, 1);
-  return model;
+  RemoveUnread(replaced_, graph);
 }
 
 }  // namespace quantbench

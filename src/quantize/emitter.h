@@ -1,7 +1,8 @@
-// Emitter: collects the nodes and initializers of the rewritten graph.
+// Emitter: collects the nodes and initializers of a rewritten graph.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,21 +25,53 @@ struct PlannedNode {
 
 using Names = std::vector<std::string>;
 
+// What the emitters of all graphs of a model share.
+struct Emission {
+  // `model` is viewed until the end, `solutions` (null: none) and `facts` too. kInvalidArgument for
+  // a plan of a layer that is not there, or that is of another operator.
+  [[nodiscard]] static Result<std::unique_ptr<Emission>> Of(const Model& model, const Plan& plan,
+                                                            const Solutions* solutions,
+                                                            WeightFacts* facts, int threads);
+
+  const Model* model = nullptr;
+  const Plan* plan = nullptr;
+  const Solutions* solutions = nullptr;
+  WeightFacts* facts = nullptr;
+  int threads = 0;
+  NameSource names;
+  std::map<std::string, std::size_t> bases = {};  // of long names: their numbers
+  // The nodes of each graph with their plans.
+  std::unordered_map<const Graph*, std::vector<PlannedNode>> nodes = {};
+  bool uses_contrib = false;
+};
+
+// Rewrites one graph. That of a body can put what it needs into the graphs around it.
 class Emitter {
  public:
-  // `model` is viewed until Finish, `solutions` (null: none) and `facts` too.
-  Emitter(const Model& model, const Plan& plan, const Solutions* solutions, WeightFacts* facts,
-          int threads);
+  // Of the outer graph. Views `emission`.
+  explicit Emitter(Emission* emission);
+  // Of a body of a node of the graph that `outer` rewrites, before `outer` is given that node.
+  // `repeats`: it may run several times each time that the node does.
+  Emitter(const Graph& body, bool repeats, Emitter* outer);
 
-  // The outer graph's nodes with their plans; kInvalidArgument for a plan of a layer that is not
-  // there, or that is of another operator.
-  [[nodiscard]] Result<std::vector<PlannedNode>> PlannedNodes() const;
+  [[nodiscard]] const std::vector<PlannedNode>& PlannedNodes() const {
+    return emission_->nodes.at(graph_);
+  }
+  // Whether the plan changes a node of a graph or of the bodies inside it.
+  [[nodiscard]] bool Changes(const Graph& graph) const;
 
-  [[nodiscard]] const Model& model() const { return *model_; }
-  [[nodiscard]] const Plan& plan() const { return *plan_; }
+  [[nodiscard]] const Model& model() const { return *emission_->model; }
+  [[nodiscard]] const Plan& plan() const { return *emission_->plan; }
   [[nodiscard]] const GraphIndex& index() const { return index_; }
-  [[nodiscard]] int threads() const { return threads_; }
-  [[nodiscard]] WeightFacts& facts() const { return *facts_; }
+  [[nodiscard]] int threads() const { return emission_->threads; }
+  [[nodiscard]] WeightFacts& facts() const { return *emission_->facts; }
+  [[nodiscard]] bool IsBody() const { return outer_ != nullptr; }
+  // The emitter of the graph that has the initializer that is seen here under that name: what
+  // replaces it belongs there, for the readers in all graphs.
+  [[nodiscard]] Emitter* HomeOf(std::string_view initializer);
+  // Where to compute what depends on a value alone: around loops that do not change it. `key`: of
+  // Once; where that is made already and seen from here, it is there.
+  [[nodiscard]] Emitter* PlaceOf(std::string_view value, const std::string& key);
   // What the plan's steps made of a weight; null: nothing.
   [[nodiscard]] std::shared_ptr<const SolvedWeight> Solved(std::string_view weight) const;
   // What they add to the biases of a layer; empty: nothing.
@@ -77,30 +110,24 @@ class Emitter {
     return made_.emplace(key, std::move(names)).first->second;
   }
   // An initializer that the new graph may no longer read.
-  void Replaced(std::string_view initializer) { replaced_.emplace(initializer); }
+  void Replaced(std::string_view initializer) {
+    HomeOf(initializer)->replaced_.emplace(initializer);
+  }
 
-  // Whether a node of the engine's own domain was added.
-  [[nodiscard]] bool uses_contrib() const { return uses_contrib_; }
-
-  // The model with what was collected. The rest of `model` is moved over.
-  [[nodiscard]] Model Finish(Model model) &&;
+  // The graph with what was collected.
+  void Finish(Graph* graph) &&;
 
  private:
   void RemoveUnreadDequantized(const std::vector<ValueInfo>& outputs);
-  const Model* model_;
-  const Plan* plan_;
-  const Solutions* solutions_;
-  WeightFacts* facts_;
-  int threads_;
+  Emission* emission_;
+  const Graph* graph_;
+  Emitter* outer_ = nullptr;
+  bool repeats_ = false;
   GraphIndex index_;
-  NameSource names_;
-  std::map<std::string, std::size_t> bases_;  // of long names: their numbers
-  std::vector<NodeRef> refs_;
   std::vector<Node> nodes_;
   std::vector<Initializer> initializers_;
   std::map<std::string, Names> made_;
   std::unordered_set<std::string> replaced_;
-  bool uses_contrib_ = false;
 };
 
 // The layer with activations quantized by the engine while it runs: DynamicQuantizeLinear ->

@@ -104,7 +104,7 @@ bool HasIntegerForm(const PlanContext& context, const Node& node) {
 }  // namespace
 
 const Node& IntegerRegion::NodeAt(std::int64_t node) const {
-  return *context_->OuterNode(node).node;
+  return *context_->NodeOf(node).node;
 }
 
 std::int64_t IntegerRegion::AbsorbedBy(std::int64_t node) const {

@@ -13,25 +13,41 @@ bool SameCodes(const Node& a, const ChosenLayer& of_a, const Node& b, const Chos
          of_a.layer.weight_factor == of_b.layer.weight_factor;
 }
 
+// What other graphs do with its weights.
+std::string WhyNotWeights(const WeightedLayer& layer, const Scopes& scopes) {
+  for (const Initializer* weight : layer.weights()) {
+    if (!scopes.IsNamedOnce(*weight)) return std::string(kNamedTwice);
+    if (scopes.IsOutput(*weight)) return "its weight is an output of a graph";
+  }
+  return "";
+}
+
+// Ranges are chosen from what calibration sees.
+bool NeedsRanges(const Treatment& treatment) {
+  return treatment.scheme == Scheme::kStaticInt8 || treatment.scheme == Scheme::kFloat8;
+}
+
 }  // namespace
 
 LayerChoices LayerChoices::Of(const PlanContext& context) {
   LayerChoices choices(context);
   for (const NodeRef& node : context.nodes()) {
-    if (node.index < 0) continue;
-    const bool is_embedding = IsEmbedding(*node.node, context.index());
+    const Scope& scope = context.scopes().Of(node);
+    const bool is_embedding = IsEmbedding(*node.node, scope.index);
     if (!IsWeightedOperator(*node.node) && !is_embedding) continue;
     ChosenLayer chosen;
-    chosen.layer =
-        InspectLayer(*node.node, context.model().graph, context.index(), context.types());
+    chosen.layer = InspectLayer(*node.node, *scope.graph, scope.index, scope.types);
+    if (chosen.layer.reason.empty()) {
+      chosen.layer.reason = WhyNotWeights(chosen.layer, context.scopes());
+    }
     chosen.choices = context.ChoicesOf(node);
     chosen.reason = WhyKeptFloat(context, node);
     if (chosen.reason.empty() && is_embedding && !context.recipe().quantize_embeddings) {
       chosen.reason = "the recipe keeps embeddings float";
     }
     if (!chosen.reason.empty()) chosen.choices = {};
-    choices.Settle(node.index, &chosen);
-    choices.layers_.emplace(node.index, std::move(chosen));
+    choices.Settle(node.id, &chosen);
+    choices.layers_.emplace(node.id, std::move(chosen));
   }
   choices.LeaveNarrowStarts();
   choices.AgreeOnShared();
@@ -44,8 +60,8 @@ LayerChoices LayerChoices::Of(const PlanContext& context) {
 void LayerChoices::LeaveNarrowStarts() {
   for (const auto& [node, chosen] : layers_) {
     if (!chosen.Is(Scheme::kStaticInt8)) continue;
-    const auto start = FindNarrowStart(context_->model().graph, context_->index(),
-                                       *context_->OuterNode(node).node);
+    const auto start =
+        FindNarrowStart(context_->model().graph, context_->index(), *context_->NodeOf(node).node);
     if (!start) continue;
     const std::int64_t depthwise = context_->index().ProducerIndex(start->depthwise->outputs[0]);
     for (const std::int64_t part : {node, depthwise}) LeaveStatic(part);
@@ -72,11 +88,15 @@ const ChosenLayer* LayerChoices::Find(std::int64_t node) const {
 }
 
 void LayerChoices::Settle(std::int64_t node, ChosenLayer* chosen) const {
-  const Node& operation = *context_->OuterNode(node).node;
+  const NodeRef& place = context_->NodeOf(node);
+  const Node& operation = *place.node;
   for (; chosen->treatment() != nullptr; ++chosen->position) {
     const Treatment& treatment = *chosen->treatment();
     if (treatment.scheme == Scheme::kStored || treatment.scheme == Scheme::kKeepFloat) return;
     std::string reason = chosen->layer.reason;
+    if (reason.empty() && place.index < 0 && NeedsRanges(treatment)) {
+      reason = "inside the body of an If, Loop or Scan: the engine shows no values there";
+    }
     if (reason.empty()) reason = WhyNot(treatment, operation, chosen->layer, context_->model());
     if (reason.empty() && !chosen->choices.by_rule) reason = WhyNotWorth(treatment, operation);
     if (reason.empty()) {
@@ -95,10 +115,10 @@ void LayerChoices::Settle(std::int64_t node, ChosenLayer* chosen) const {
 std::int64_t LayerChoices::Dissenter(std::int64_t node) const {
   const ChosenLayer& chosen = layers_.at(node);
   for (const Initializer* weight : chosen.layer.weights()) {
-    for (const std::int64_t reader : context_->index().Consumers(weight->name)) {
+    for (const std::int64_t reader : context_->scopes().ReadersOf(*weight)) {
       const ChosenLayer* other = Find(reader);
       if (other == nullptr || !other->is_coded() || other->layer.weight != chosen.layer.weight ||
-          !SameCodes(*context_->OuterNode(node).node, chosen, *context_->OuterNode(reader).node,
+          !SameCodes(*context_->NodeOf(node).node, chosen, *context_->NodeOf(reader).node,
                      *other)) {
         return reader;
       }
@@ -110,15 +130,15 @@ std::int64_t LayerChoices::Dissenter(std::int64_t node) const {
 void LayerChoices::MoveReadersOn(std::int64_t node, std::int64_t dissenter) {
   const ChosenLayer* other = Find(dissenter);
   const bool is_float = other == nullptr || !other->is_coded();
-  const std::string& weight = layers_.at(node).layer.weight->name;
-  for (const std::int64_t reader : context_->index().Consumers(weight)) {
+  const Initializer& weight = *layers_.at(node).layer.weight;
+  for (const std::int64_t reader : context_->scopes().ReadersOf(weight)) {
     const auto found = layers_.find(reader);
     if (found == layers_.end() || !found->second.is_coded()) continue;
     ChosenLayer& member = found->second;
     if (member.reason.empty()) {
       const std::int64_t named = reader == dissenter ? node : dissenter;
       member.reason =
-          Format("its weight is also read by \"{}\"{}", Printable(context_->OuterNode(named).name),
+          Format("its weight is also read by \"{}\"{}", Printable(context_->NodeOf(named).name),
                  is_float ? ", which does not take codes" : " in another layout");
     }
     ++member.position;

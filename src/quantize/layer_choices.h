@@ -3,12 +3,17 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "quantize/planner.h"
 
 namespace quantbench {
 
-// A weighted layer of the outer graph and where it stands among its choices.
+// Of a weight that cannot be told from another one.
+inline constexpr std::string_view kNamedTwice =
+    "another graph of the model has an initializer of the same name";
+
+// A weighted layer and where it stands among its choices.
 struct ChosenLayer {
   WeightedLayer layer;
   PlanContext::Choices choices;
@@ -25,8 +30,8 @@ struct ChosenLayer {
   [[nodiscard]] bool is_coded() const { return treatment() != nullptr && !Is(Scheme::kStored); }
 };
 
-// Every weighted operator and embedding of the outer graph. A weight that its readers do not all
-// want in the same codes is coded for none of them.
+// Every weighted operator and embedding of the model, by the ids of their nodes. A weight that its
+// readers do not all want in the same codes is coded for none of them.
 class LayerChoices {
  public:
   [[nodiscard]] static LayerChoices Of(const PlanContext& context);

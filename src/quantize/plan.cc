@@ -73,7 +73,7 @@ class LinePlanner {
 
  private:
   [[nodiscard]] const ChosenLayer* Chosen(const NodeRef& node) const {
-    return node.index < 0 ? nullptr : choices_.Find(node.index);
+    return choices_.Find(node.id);
   }
   [[nodiscard]] std::string ChosenReason(const NodeRef& node) const {
     const ChosenLayer* chosen = Chosen(node);
@@ -110,12 +110,11 @@ class LinePlanner {
   [[nodiscard]] std::string WhyStored(const NodeRef& node) const {
     if (StoringIsFirst(node)) return "";
     if (const ChosenLayer* chosen = Chosen(node)) return chosen->reason;
-    if (node.index < 0) return "inside a subgraph (If, Loop): only stored there";
     return WhyNotWeighted(context_, node);
   }
 
   [[nodiscard]] bool IsListed(const NodeRef& node) const {
-    if (IsWeightedOperator(*node.node) || !context_.WeightsOf(*node.node).empty()) return true;
+    if (IsWeightedOperator(*node.node) || !context_.WeightsOf(node).empty()) return true;
     return context_.recipe().needs_calibration() && part_.IsCandidate(node);
   }
 
@@ -127,8 +126,8 @@ class LinePlanner {
       }
       return chosen->reason.empty() ? stored_.WhyNot(context_, node) : chosen->reason;
     }
-    if (context_.WeightsOf(*node.node).empty()) return part_.WhyOutside(node);
-    if (StoringIsFirst(node) || node.index < 0) return stored_.WhyNot(context_, node);
+    if (context_.WeightsOf(node).empty()) return part_.WhyOutside(node);
+    if (StoringIsFirst(node)) return stored_.WhyNot(context_, node);
     return WhyNotWeighted(context_, node);
   }
 
@@ -172,7 +171,7 @@ Result<WeightScales> ScalesToWrite(const PlanContext& context, const NodeRef& no
                                    const WeightedLayer& layer, const std::string& tied_to,
                                    const Plan& plan, WeightFacts* facts) {
   if (!tied_to.empty()) {
-    return TableScales(*context.index().FindInitializer(tied_to), plan, 0, facts);
+    return TableScales(*context.scopes().FindNamed(tied_to), plan, 0, facts);
   }
   if (node.node->Is("Gather")) return TableScales(*layer.weight, plan, 0, facts);
   return ChooseWeightScales(*node.node, layer, plan.target, 0, facts);
@@ -184,8 +183,8 @@ Status CountRepairs(const PlanContext& context, const LayerChoices& choices, Wei
   std::map<std::string, LayerPlan*> lines;
   for (LayerPlan& line : plan->layers) lines.emplace(line.layer, &line);
   std::int64_t layers = 0;
-  for (const auto& [index, chosen] : choices.layers()) {
-    const NodeRef& node = context.OuterNode(index);
+  for (const auto& [id, chosen] : choices.layers()) {
+    const NodeRef& node = context.NodeOf(id);
     const auto line = lines.find(node.name);
     if (line == lines.end() || line->second->weight_type != DataType::kInt8) continue;
     if (!chosen.Is(Scheme::kDynamicInt8) && !chosen.Is(Scheme::kStaticInt8)) continue;
@@ -249,9 +248,9 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
     }
   }
   plan.notes = stored.Notes();
-  QB_OK(TieWeights(prepared, &plan, facts));
+  QB_OK(TieWeights(context.scopes(), &plan, facts));
   QB_OK(CountRepairs(context, choices, facts, &plan));
-  QB_OK(CheckFinite(prepared, plan.layers, facts));
+  QB_OK(CheckFinite(context.scopes(), plan.layers, facts));
   AdviseEngine(prepared, &plan);
   return plan;
 }

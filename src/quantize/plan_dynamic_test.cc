@@ -207,33 +207,6 @@ TEST(PlanDynamic, LeavesEmbeddingsFloatWhenTheRecipeSaysSo) {
   ExpectFloat(PlanOf(builder, recipe), "embed", "keeps embeddings float");
 }
 
-TEST(PlanDynamic, LeavesSubgraphsFloat) {
-  ModelBuilder inner;
-  inner.Output(inner.Add("MatMul", "inside", {"x", inner.Weight("w", {8, 8})}));
-  Attribute body;
-  body.name = "then_branch";
-  body.type = AttributeType::kGraph;
-  body.graphs = {inner.Build().graph};
-  ModelBuilder builder;
-  builder.Input("x", {-1, 8});
-  builder.Output(builder.Add("If", "if", {builder.Input("c", {}, DataType::kBool)}, {body}));
-  ExpectFloat(PlanOf(builder), "inside", "subgraph");
-}
-
-TEST(PlanDynamic, KeepsAWeightFloatThatASubgraphReads) {
-  ModelBuilder inner;
-  inner.Output(inner.Add("MatMul", "inside", {"x", "w"}));
-  Attribute body;
-  body.name = "then_branch";
-  body.type = AttributeType::kGraph;
-  body.graphs = {inner.Build().graph};
-  ModelBuilder builder;
-  builder.Output(
-      builder.Add("MatMul", "outside", {builder.Input("x", {-1, 8}), builder.Weight("w", {8, 8})}));
-  builder.Output(builder.Add("If", "if", {builder.Input("c", {}, DataType::kBool)}, {body}));
-  ExpectFloat(PlanOf(builder), "outside", "also read by \"if\"");
-}
-
 TEST(PlanDynamic, ExplainsAnOpsetThatIsTooOld) {
   ModelBuilder builder(9);
   const std::string x = builder.Add("Upsample", "up", {builder.Input("x", {-1, 8})});

@@ -13,7 +13,7 @@ namespace quantbench {
 std::vector<std::string> Float8Inputs(const PlanContext& context, const LayerChoices& choices) {
   std::set<std::string> tensors;
   for (const auto& [node, chosen] : choices.layers()) {
-    if (chosen.Is(Scheme::kFloat8)) tensors.insert(context.OuterNode(node).node->inputs[0]);
+    if (chosen.Is(Scheme::kFloat8)) tensors.insert(context.NodeOf(node).node->inputs[0]);
   }
   return {tensors.begin(), tensors.end()};
 }
@@ -29,7 +29,7 @@ Result<std::vector<ActivationPlan>> PlanFloat8(const PlanContext& context,
   std::vector<std::pair<std::int64_t, std::string>> misfits;
   for (const auto& [node, chosen] : choices->layers()) {
     if (!chosen.Is(Scheme::kFloat8)) continue;
-    const std::string& tensor = context.OuterNode(node).node->inputs[0];
+    const std::string& tensor = context.NodeOf(node).node->inputs[0];
     QB_TRY(std::string reason, WhyNotObserved(tensor, table));
     if (!reason.empty()) {
       misfits.emplace_back(node, std::move(reason));

@@ -21,7 +21,7 @@ std::map<std::int64_t, std::int64_t> AnchorsOf(
     const std::map<std::int64_t, std::string>& excluded) {
   std::map<std::int64_t, std::int64_t> anchors;
   for (const auto& [node, chosen] : choices.layers()) {
-    const Node& operation = *context.OuterNode(node).node;
+    const Node& operation = *context.NodeOf(node).node;
     if (!chosen.Is(Scheme::kStaticInt8) || !IsWeightedOperator(operation)) continue;
     const bool has_adder = !excluded.contains(chosen.layer.adder);
     anchors.emplace(node, has_adder ? chosen.layer.adder : -1);
@@ -97,7 +97,7 @@ Result<StaticPart::Reasons> StaticPart::Misfits(const CalibrationTable& table) c
   ScaleGroups groups(region_, table);
   JoinMovers(*context_, region_, &groups);
   for (const std::int64_t node : region_.members()) {
-    if (!context_->OuterNode(node).node->Is("Concat")) continue;
+    if (!context_->NodeOf(node).node->Is("Concat")) continue;
     const double spread = groups.Spread(region_.InputsOf(node));
     if (spread <= kWorstSpread) continue;
     misfits.emplace(node,
@@ -189,7 +189,7 @@ LayerPlan StaticPart::Member(const NodeRef& node) const {
 // A MatMul with a float output as the engine's own operator, which takes 8-bit codes only.
 bool StaticPart::IsEngineProduct(std::int64_t node) const {
   const ChosenLayer* chosen = choices_->Find(node);
-  if (chosen == nullptr || !context_->OuterNode(node).node->Is("MatMul")) return false;
+  if (chosen == nullptr || !context_->NodeOf(node).node->Is("MatMul")) return false;
   if (!region_.IsMember(node) || region_.OutputsCodes(node)) return false;
   const DataType type = chosen->treatment()->activations;
   const bool is_wide = type != DataType::kUndefined && BitsPerElement(type) > 8;
@@ -203,7 +203,7 @@ std::int64_t StaticPart::LayerOfBias(const NodeRef& node) const {
     const std::int64_t before = context_->index().ProducerIndex(input);
     const ChosenLayer* chosen = choices_->Find(before);
     if (chosen == nullptr || chosen->layer.adder != node.index) continue;
-    const bool is_product = context_->OuterNode(before).node->Is("MatMul");
+    const bool is_product = context_->NodeOf(before).node->Is("MatMul");
     if (is_product ? IsEngineProduct(before) : region_.AbsorbedBy(node.index) >= 0) return before;
   }
   return -1;
@@ -212,7 +212,7 @@ std::int64_t StaticPart::LayerOfBias(const NodeRef& node) const {
 LayerPlan StaticPart::Bias(const NodeRef& node, std::int64_t of) const {
   LayerPlan layer = FloatLayer(*context_, node, "");
   layer.scheme = Scheme::kStaticInt8;
-  layer.absorbed_by = context_->OuterNode(of).name;
+  layer.absorbed_by = context_->NodeOf(of).name;
   layer.form = Format("the bias of \"{}\"", Printable(layer.absorbed_by));
   return layer;
 }
@@ -222,7 +222,7 @@ LayerPlan StaticPart::Absorbed(const NodeRef& node) const {
   layer.layer = node.name;
   layer.op_type = node.node->op_type;
   layer.scheme = Scheme::kStaticInt8;
-  layer.absorbed_by = context_->OuterNode(region_.AbsorbedBy(node.index)).name;
+  layer.absorbed_by = context_->NodeOf(region_.AbsorbedBy(node.index)).name;
   layer.form = Format("the output range of \"{}\"", Printable(layer.absorbed_by));
   return layer;
 }

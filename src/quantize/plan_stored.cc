@@ -109,10 +109,12 @@ void StoredWeights::Want(const NodeRef& node, const Initializer& weight, const T
 
 Status StoredWeights::Consider(const PlanContext& context, const LayerChoices& choices,
                                const NodeRef& node) {
-  const ChosenLayer* chosen = node.index < 0 ? nullptr : choices.Find(node.index);
+  const ChosenLayer* chosen = choices.Find(node.id);
   const Treatment* treatment = StoringOf(context, chosen, node);
-  for (const Initializer* weight : context.WeightsOf(*node.node)) {
-    if (treatment != nullptr) {
+  for (const Initializer* weight : context.WeightsOf(node)) {
+    if (!context.scopes().IsNamedOnce(*weight)) {
+      Refuse(*weight, std::string(kNamedTwice));
+    } else if (treatment != nullptr) {
       Want(node, *weight, *treatment, AxisOf(*node.node, chosen, *treatment));
     } else if (const std::string* pattern = context.KeptBy(node)) {
       Refuse(*weight, Format("kept by keep_float \"{}\"", Printable(*pattern)));
@@ -152,7 +154,7 @@ Result<StoredWeights> StoredWeights::Of(const PlanContext& context, const LayerC
 std::optional<LayerPlan> StoredWeights::LineOf(const PlanContext& context,
                                                const NodeRef& node) const {
   LayerPlan layer = FloatLayer(context, node, "");
-  std::vector<const Initializer*> weights = context.WeightsOf(*node.node);
+  std::vector<const Initializer*> weights = context.WeightsOf(node);
   std::stable_sort(weights.begin(), weights.end(), [](const Initializer* a, const Initializer* b) {
     return Elements(*a) > Elements(*b);
   });
@@ -179,7 +181,7 @@ std::optional<LayerPlan> StoredWeights::LineOf(const PlanContext& context,
 
 std::string StoredWeights::WhyNot(const PlanContext& context, const NodeRef& node) const {
   const Initializer* largest = nullptr;
-  for (const Initializer* weight : context.WeightsOf(*node.node)) {
+  for (const Initializer* weight : context.WeightsOf(node)) {
     if (largest == nullptr || Elements(*weight) > Elements(*largest)) largest = weight;
   }
   const auto found = decisions_.find(largest);

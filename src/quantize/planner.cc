@@ -57,26 +57,14 @@ constexpr std::string_view kConstantOperand = "one operand is a constant: stays 
 }  // namespace
 
 PlanContext::PlanContext(const Model& model, const Recipe& recipe)
-    : model_(&model),
-      recipe_(&recipe),
-      index_(model.graph),
-      types_(InferElementTypes(model.graph)),
-      nodes_(ListNodes(model.graph)) {
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].index >= 0) outer_.push_back(i);
-  }
-  ForEachGraph(model.graph, [&](const Graph& graph) {
-    for (const Initializer& tensor : graph.initializers)
-      initializers_.emplace(tensor.name, &tensor);
-  });
-}
+    : model_(&model), recipe_(&recipe), scopes_(model.graph) {}
 
 Result<PlanContext> PlanContext::Of(const Model& model, const Recipe& recipe) {
   PlanContext context(model, recipe);
   const auto check = [&](std::string_view what, const std::string& pattern) -> Status {
     const auto matches = [&](const NodeRef& node) { return Matches(pattern, node); };
-    if (std::any_of(context.nodes_.begin(), context.nodes_.end(), matches)) return Ok();
-    return UnknownPattern(what, pattern, context.nodes_);
+    if (std::any_of(context.nodes().begin(), context.nodes().end(), matches)) return Ok();
+    return UnknownPattern(what, pattern, context.nodes());
   };
   for (const std::string& pattern : recipe.keep_float) QB_OK(check("keep_float", pattern));
   for (const RecipeRule& rule : recipe.rules) QB_OK(check("rule", rule.match));
@@ -90,13 +78,14 @@ const std::string* PlanContext::KeptBy(const NodeRef& node) const {
   return nullptr;
 }
 
-std::vector<const Initializer*> PlanContext::WeightsOf(const Node& node) const {
+std::vector<const Initializer*> PlanContext::WeightsOf(const NodeRef& node) const {
   std::vector<const Initializer*> weights;
-  for (const std::string& input : node.inputs) {
-    const auto found = initializers_.find(input);
-    if (found == initializers_.end() || !IsFloatWeights(*found->second)) continue;
-    if (std::find(weights.begin(), weights.end(), found->second) == weights.end()) {
-      weights.push_back(found->second);
+  const GraphIndex& index = scopes_.Of(node).index;
+  for (const std::string& input : node.node->inputs) {
+    const Initializer* found = index.FindInitializer(input);
+    if (found == nullptr || !IsFloatWeights(*found)) continue;
+    if (std::find(weights.begin(), weights.end(), found) == weights.end()) {
+      weights.push_back(found);
     }
   }
   return weights;
@@ -105,7 +94,7 @@ std::vector<const Initializer*> PlanContext::WeightsOf(const Node& node) const {
 bool PlanContext::Fits(const RecipeRule& rule, const NodeRef& node) const {
   if (!Matches(rule.match, node)) return false;
   std::int64_t count = 0;
-  for (const Initializer* weight : WeightsOf(*node.node)) count += Elements(*weight);
+  for (const Initializer* weight : WeightsOf(node)) count += Elements(*weight);
   return count >= rule.min_weights && count <= rule.max_weights;
 }
 
@@ -114,7 +103,7 @@ PlanContext::Choices PlanContext::ChoicesOf(const NodeRef& node) const {
   for (auto rule = recipe_->rules.rbegin(); rule != recipe_->rules.rend(); ++rule) {
     if (Fits(*rule, node)) return {rule->choices, true};
   }
-  if (!recipe_->embeddings.empty() && node.index >= 0 && IsEmbedding(*node.node, index_)) {
+  if (!recipe_->embeddings.empty() && IsEmbedding(*node.node, scopes_.Of(node).index)) {
     return {recipe_->embeddings, false};
   }
   return {recipe_->choices, false};
@@ -125,7 +114,7 @@ LayerPlan FloatLayer(const PlanContext& context, const NodeRef& node, std::strin
   layer.layer = node.name;
   layer.op_type = node.node->op_type;
   layer.reason = std::move(reason);
-  for (const Initializer* weight : context.WeightsOf(*node.node)) {
+  for (const Initializer* weight : context.WeightsOf(node)) {
     layer.weight_bytes_before += weight->stored_bytes();
   }
   layer.weight_bytes_after = layer.weight_bytes_before;
@@ -150,7 +139,6 @@ std::string WhyKeptFloat(const PlanContext& context, const NodeRef& node) {
   if (const std::string* pattern = context.KeptBy(node)) {
     return Format("kept by keep_float \"{}\"", Printable(*pattern));
   }
-  if (node.index < 0) return "inside a subgraph (If, Loop): not quantized there yet";
   return "";
 }
 
@@ -161,15 +149,15 @@ std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node) {
   return std::string(rule.role == Role::kCombine ? kConstantOperand : rule.reason);
 }
 
-Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers, WeightFacts* facts) {
+Status CheckFinite(const Scopes& scopes, const std::vector<LayerPlan>& layers, WeightFacts* facts) {
   std::unordered_set<std::string_view> wanted;
   for (const LayerPlan& layer : layers) {
     if (layer.weight.empty() || layer.scheme == Scheme::kKeepFloat) continue;
     if (layer.scheme != Scheme::kStored) wanted.insert(layer.weight);
   }
-  for (const Initializer& tensor : model.graph.initializers) {
-    if (!wanted.contains(tensor.name) || facts->KnowsFinite(tensor)) continue;
-    QB_TRY(const auto maxima, facts->Maxima(tensor, Channels::kNone, 0));
+  for (const Initializer* tensor : scopes.initializers()) {
+    if (!wanted.contains(tensor->name) || facts->KnowsFinite(*tensor)) continue;
+    QB_TRY(const auto maxima, facts->Maxima(*tensor, Channels::kNone, 0));
   }
   return Ok();
 }

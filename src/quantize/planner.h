@@ -6,12 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "quantbench/graph.h"
 #include "quantbench/quantize.h"
 
+#include "quantize/scopes.h"
 #include "quantize/weighted_layer.h"
 
 namespace quantbench {
@@ -24,17 +24,16 @@ class PlanContext {
 
   [[nodiscard]] const Model& model() const { return *model_; }
   [[nodiscard]] const Recipe& recipe() const { return *recipe_; }
-  [[nodiscard]] const GraphIndex& index() const { return index_; }
-  [[nodiscard]] const ElementTypes& types() const { return types_; }
-  [[nodiscard]] const std::vector<NodeRef>& nodes() const { return nodes_; }
-  // The node at that index of the outer graph.
-  [[nodiscard]] const NodeRef& OuterNode(std::int64_t index) const {
-    return nodes_[outer_[static_cast<std::size_t>(index)]];
-  }
+  [[nodiscard]] const Scopes& scopes() const { return scopes_; }
+  // Of the outer graph.
+  [[nodiscard]] const GraphIndex& index() const { return scopes_.outermost().index; }
+  [[nodiscard]] const ElementTypes& types() const { return scopes_.outermost().types; }
+  [[nodiscard]] const std::vector<NodeRef>& nodes() const { return scopes_.nodes(); }
+  [[nodiscard]] const NodeRef& NodeOf(std::int64_t id) const { return scopes_.NodeOf(id); }
   // The pattern that keeps the node float; null: none does.
   [[nodiscard]] const std::string* KeptBy(const NodeRef& node) const;
   // Float weights that the node reads, from its own graph or one around it; an initializer once.
-  [[nodiscard]] std::vector<const Initializer*> WeightsOf(const Node& node) const;
+  [[nodiscard]] std::vector<const Initializer*> WeightsOf(const NodeRef& node) const;
 
   // What the recipe offers the node, the best first.
   struct Choices {
@@ -48,11 +47,7 @@ class PlanContext {
   [[nodiscard]] bool Fits(const RecipeRule& rule, const NodeRef& node) const;
   const Model* model_;
   const Recipe* recipe_;
-  GraphIndex index_;
-  ElementTypes types_;
-  std::vector<NodeRef> nodes_;
-  std::vector<std::size_t> outer_;  // place in nodes_ of each node of the outer graph
-  std::unordered_map<std::string_view, const Initializer*> initializers_;  // of all graphs
+  Scopes scopes_;
 };
 
 // A layer that stays float, its weights counted.
@@ -67,7 +62,7 @@ class PlanContext {
 [[nodiscard]] std::string WhyNotWeighted(const PlanContext& context, const NodeRef& node);
 
 // kMalformed for NaN or infinities among the weights of layers that become integers.
-[[nodiscard]] Status CheckFinite(const Model& model, const std::vector<LayerPlan>& layers,
+[[nodiscard]] Status CheckFinite(const Scopes& scopes, const std::vector<LayerPlan>& layers,
                                  WeightFacts* facts);
 
 }  // namespace quantbench

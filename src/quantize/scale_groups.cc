@@ -96,7 +96,7 @@ double ScaleGroups::Spread(const std::vector<std::string>& tensors) const {
 
 void JoinMovers(const PlanContext& context, const IntegerRegion& region, ScaleGroups* groups) {
   for (const std::int64_t member : region.members()) {
-    const Node& node = *context.OuterNode(member).node;
+    const Node& node = *context.NodeOf(member).node;
     const double factor = region.FactorOf(member);
     if (RuleOf(node).role != Role::kMover && factor == 0) continue;
     const std::string input = region.InputsOf(member).front();
@@ -109,7 +109,7 @@ void JoinMovers(const PlanContext& context, const IntegerRegion& region, ScaleGr
 
 void JoinConcats(const PlanContext& context, const IntegerRegion& region, ScaleGroups* groups) {
   for (const std::int64_t member : region.members()) {
-    if (!context.OuterNode(member).node->Is("Concat")) continue;
+    if (!context.NodeOf(member).node->Is("Concat")) continue;
     const std::vector<std::string> inputs = region.InputsOf(member);
     if (groups->Spread(inputs) > kAlikeSpread) continue;
     for (const std::string& input : inputs) {

@@ -243,8 +243,8 @@ Status SolveLayer(const Plan& plan, const StepLayer& step, const InputsSeen& sou
 
 Result<Solutions> SolveWeights(const Model& prepared, const Plan& plan, const InputsSeen& source,
                                int threads, Progress& progress) {
-  const GraphIndex index(prepared.graph);
-  const StepWork work = WorkOf(prepared, index, plan);
+  const Scopes scopes(prepared.graph);
+  const StepWork work = WorkOf(scopes, plan);
   Solutions solutions;
   const auto count = static_cast<std::int64_t>(work.layers.size());
   for (std::int64_t i = 0; i < count; ++i) {

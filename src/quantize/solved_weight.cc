@@ -80,18 +80,18 @@ Tensor CodesInLayout(const SolvedWeight& solved, int bits, const Shape& dims, Ch
   return Tensor::Of(DataType::kInt8, dims, codes);
 }
 
-StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan) {
+StepWork WorkOf(const Scopes& scopes, const Plan& plan) {
   StepWork work;
-  std::map<std::string, const Node*, std::less<>> nodes;
-  for (const NodeRef& ref : ListNodes(prepared.graph)) {
-    if (ref.index >= 0) nodes.emplace(ref.name, ref.node);
-  }
+  std::map<std::string_view, const NodeRef*> nodes;
+  for (const NodeRef& ref : scopes.nodes()) nodes.emplace(ref.name, &ref);
+  std::vector<StepLayer> inside;  // after all whose inputs are seen: a weight is solved once
   for (const LayerPlan& line : plan.layers) {
     const auto found = nodes.find(line.layer);
     if (!HasSteps(line, plan.recovery) || found == nodes.end()) continue;
-    const Node& node = *found->second;
-    StepLayer step{&line, &node, InspectLayer(node, prepared.graph, index, {}), Channels::kRows,
-                   -1};
+    const NodeRef& ref = *found->second;
+    const Node& node = *ref.node;
+    StepLayer step{&line, &node, InspectLayer(node, *ref.graph, scopes.Of(ref).index, {}),
+                   Channels::kRows, -1};
     // ApplyPlan says what is wrong with a plan that does not fit.
     const Initializer* weight = step.layer.weight;
     if (!step.layer.reason.empty() || weight == nullptr || weight->name != line.weight) continue;
@@ -99,20 +99,22 @@ StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan
     if (!node.Is("Gather")) step.outputs = step.layer.channels;
     const Shape& dims = weight->dims;
     const std::int64_t outputs = dims[step.outputs == Channels::kColumns ? 1 : 0];
-    const bool is_known = SolvesByInputs(plan.recovery) && !node.Is("Gather") && outputs > 0 &&
+    // What flows inside a body is not observed.
+    const bool is_seen = ref.index >= 0 && !node.Is("Gather");
+    const bool is_known = SolvesByInputs(plan.recovery) && is_seen && outputs > 0 &&
                           Elements(*weight) / outputs <= kMostInputs;
     if (const auto reading = ReadingOf(node, dims); is_known && reading.ok()) {
       step.request = Requested({node.inputs[0], reading.value(), true, {}}, &work.requests);
     }
-    work.layers.push_back(std::move(step));
+    (ref.index < 0 ? inside : work.layers).push_back(std::move(step));
   }
+  std::move(inside.begin(), inside.end(), std::back_inserter(work.layers));
   return work;
 }
 
 std::vector<InputRequest> InputsToObserve(const Model& prepared, const Plan& plan) {
   if (!SolvesByInputs(plan.recovery)) return {};
-  const GraphIndex index(prepared.graph);
-  return WorkOf(prepared, index, plan).requests;
+  return WorkOf(Scopes(prepared.graph), plan).requests;
 }
 
 }  // namespace quantbench

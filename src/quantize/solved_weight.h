@@ -6,6 +6,7 @@
 
 #include "quantbench/quantize.h"
 
+#include "quantize/scopes.h"
 #include "quantize/weighted_layer.h"
 
 namespace quantbench {
@@ -36,10 +37,10 @@ struct StepLayer {
   std::int64_t request = -1;  // of StepWork; -1: its inputs are not asked for
 };
 struct StepWork {
-  std::vector<StepLayer> layers;  // in graph order
+  std::vector<StepLayer> layers;  // in graph order, those inside bodies last
   std::vector<InputRequest> requests;
 };
-// `index` is that of the model's graph.
-[[nodiscard]] StepWork WorkOf(const Model& prepared, const GraphIndex& index, const Plan& plan);
+// Views `scopes`, which are those of the prepared model.
+[[nodiscard]] StepWork WorkOf(const Scopes& scopes, const Plan& plan);
 
 }  // namespace quantbench

@@ -32,15 +32,15 @@ bool AlikeAs(const LayerPlan& product, const LayerPlan& table, std::int64_t tabl
 }
 
 // The layers that read a weight, when nothing else of the model does.
-std::vector<LayerPlan*> LayersReading(const GraphIndex& index, const std::string& weight,
+std::vector<LayerPlan*> LayersReading(const Scopes& scopes, const Initializer& weight,
                                       std::string_view op_type, Plan* plan) {
   std::vector<LayerPlan*> layers;
   for (LayerPlan& layer : plan->layers) {
-    if (!Reads(layer, weight)) continue;
-    if (layer.op_type != op_type || layer.weight != weight) return {};
+    if (!Reads(layer, weight.name)) continue;
+    if (layer.op_type != op_type || layer.weight != weight.name) return {};
     layers.push_back(&layer);
   }
-  if (layers.size() != index.Consumers(weight).size() || index.IsGraphOutput(weight)) return {};
+  if (layers.size() != scopes.ReadersOf(weight).size() || scopes.IsOutput(weight)) return {};
   return layers;
 }
 
@@ -54,11 +54,31 @@ bool AllAlike(const std::vector<LayerPlan*>& products, const std::vector<LayerPl
   });
 }
 
-std::string ReasonNotTied(const Model& model, const LayerPlan& layer, WeightFacts* facts) {
-  const GraphIndex index(model.graph);
-  const Initializer* table = index.FindInitializer(layer.tied_to);
-  const Initializer* weight = index.FindInitializer(layer.weight);
+// Ties the products that allow it to a table that only `gathers` read; how many.
+Result<std::int64_t> TieTo(const Initializer& table, const std::vector<LayerPlan*>& gathers,
+                           const Scopes& scopes, Plan* plan, WeightFacts* facts) {
+  std::int64_t tied = 0;
+  for (const Initializer* weight : scopes.initializers()) {
+    if (weight->dims != Shape{table.dims[1], table.dims[0]}) continue;
+    const auto products = LayersReading(scopes, *weight, "MatMul", plan);
+    if (products.empty() || !AllAlike(products, gathers, table.dims[1])) continue;
+    if (!scopes.SeesToo(*weight, table)) continue;
+    QB_TRY(const bool same, facts->AreTransposes(table, *weight));
+    if (!same) continue;
+    for (LayerPlan* product : products) {
+      product->tied_to = table.name;
+      product->weight_bytes_after = 0;
+      ++tied;
+    }
+  }
+  return tied;
+}
+
+std::string ReasonNotTied(const Scopes& scopes, const LayerPlan& layer, WeightFacts* facts) {
+  const Initializer* table = scopes.FindNamed(layer.tied_to);
+  const Initializer* weight = scopes.FindNamed(layer.weight);
   if (table == nullptr || weight == nullptr) return "which is not in the model";
+  if (!scopes.SeesToo(*weight, *table)) return "which is in another graph";
   const auto same = facts->AreTransposes(*table, *weight);
   if (!same.ok()) return same.error().message();
   return same.value() ? "" : "whose transpose its weight is not";
@@ -66,24 +86,14 @@ std::string ReasonNotTied(const Model& model, const LayerPlan& layer, WeightFact
 
 }  // namespace
 
-Status TieWeights(const Model& prepared, Plan* plan, WeightFacts* facts) {
-  const GraphIndex index(prepared.graph);
+Status TieWeights(const Scopes& scopes, Plan* plan, WeightFacts* facts) {
   std::int64_t tied = 0;
-  for (const Initializer& table : prepared.graph.initializers) {
-    const auto gathers = LayersReading(index, table.name, "Gather", plan);
-    if (gathers.empty() || table.dims.size() != 2) continue;
-    for (const Initializer& weight : prepared.graph.initializers) {
-      if (weight.dims != Shape{table.dims[1], table.dims[0]}) continue;
-      const auto products = LayersReading(index, weight.name, "MatMul", plan);
-      if (products.empty() || !AllAlike(products, gathers, table.dims[1])) continue;
-      QB_TRY(const bool same, facts->AreTransposes(table, weight));
-      if (!same) continue;
-      for (LayerPlan* product : products) {
-        product->tied_to = table.name;
-        product->weight_bytes_after = 0;
-        ++tied;
-      }
-    }
+  for (const Initializer* table : scopes.initializers()) {
+    if (table->dims.size() != 2) continue;
+    const auto gathers = LayersReading(scopes, *table, "Gather", plan);
+    if (gathers.empty()) continue;
+    QB_TRY(const std::int64_t products, TieTo(*table, gathers, scopes, plan, facts));
+    tied += products;
   }
   if (tied > 0) {
     plan->notes.push_back(
@@ -95,9 +105,12 @@ Status TieWeights(const Model& prepared, Plan* plan, WeightFacts* facts) {
 }
 
 Status CheckTied(const Model& prepared, const Plan& plan, WeightFacts* facts) {
+  const auto is_tied = [](const LayerPlan& layer) { return !layer.tied_to.empty(); };
+  if (std::none_of(plan.layers.begin(), plan.layers.end(), is_tied)) return Ok();
+  const Scopes scopes(prepared.graph);
   for (const LayerPlan& layer : plan.layers) {
     if (layer.tied_to.empty()) continue;
-    const std::string reason = ReasonNotTied(prepared, layer, facts);
+    const std::string reason = ReasonNotTied(scopes, layer, facts);
     if (reason.empty()) continue;
     return Error(ErrorCode::kInvalidArgument,
                  Format("the plan ties layer \"{}\" to \"{}\", {}", Printable(layer.layer),
@@ -117,7 +130,8 @@ Result<WeightScales> TableScales(const Initializer& table, const Plan& plan, int
   return ChooseRowScales(table, true, plan.target, threads, facts);
 }
 
-Result<Names> TableCodes(const Initializer& table, Emitter* emitter) {
+Result<Names> TableCodes(const Initializer& table, Emitter* reader) {
+  Emitter* emitter = reader->HomeOf(table.name);
   return emitter->Once("table " + table.name, [&]() -> Result<Names> {
     const int threads = emitter->threads();
     QB_TRY(WeightScales chosen, TableScales(table, emitter->plan(), threads, &emitter->facts()));
@@ -131,7 +145,8 @@ Result<Names> TableCodes(const Initializer& table, Emitter* emitter) {
   });
 }
 
-Result<Names> TransposedTableCodes(const Initializer& table, Emitter* emitter) {
+Result<Names> TransposedTableCodes(const Initializer& table, Emitter* reader) {
+  Emitter* emitter = reader->HomeOf(table.name);
   return emitter->Once("transposed table " + table.name, [&]() -> Result<Names> {
     QB_TRY(const Names codes, TableCodes(table, emitter));
     const std::string flat = emitter->AddInitializer(

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "quantize/emitter.h"
+#include "quantize/scopes.h"
 #include "quantize/weight_facts.h"
 
 namespace quantbench {
 
 // Ties the layers of the plan that allow it, and says so in its notes.
-[[nodiscard]] Status TieWeights(const Model& prepared, Plan* plan, WeightFacts* facts);
+[[nodiscard]] Status TieWeights(const Scopes& scopes, Plan* plan, WeightFacts* facts);
 
 // kInvalidArgument for a plan that ties what is not the same, naming the layer.
 [[nodiscard]] Status CheckTied(const Model& prepared, const Plan& plan, WeightFacts* facts);
