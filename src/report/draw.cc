@@ -27,7 +27,7 @@ std::string Script(const Figure& figure) {
       "set output '{}.png'\n{}"
       "set terminal svg noenhanced size 1000,600 font \"sans-serif,14\" background \"#ffffff\"\n"
       "set output '{}.svg'\nreplot\nset output\n",
-      figure.title, figure.name, figure.name, figure.script, figure.name);
+      Printable(figure.title), figure.name, figure.name, figure.script, figure.name);
 }
 
 // Runs gnuplot in `folder`; its exit code, -1 when it is not there.
@@ -49,6 +49,16 @@ int RunGnuplot(const fs::path& folder, const std::string& script) {
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+// gnuplot leaves "]]>" in texts as it is, and XML has no place for it [XML 1.0, 2.4].
+Status MendSvg(const fs::path& path) {
+  constexpr std::string_view kEnd = "]]>";
+  QB_TRY(std::string svg, ReadFile(path, 64U << 20U));
+  std::size_t at = svg.find(kEnd);
+  if (at == std::string::npos || svg.find("<![CDATA[") != std::string::npos) return Ok();
+  for (; at != std::string::npos; at = svg.find(kEnd, at)) svg.replace(at, kEnd.size(), "]]&gt;");
+  return WriteFileAtomic(path, svg);
 }
 
 }  // namespace
@@ -73,6 +83,7 @@ Result<std::vector<fs::path>> DrawFigures(const std::vector<Figure>& figures,
     }
     drawn.push_back(folder / (figure.name + ".png"));
     drawn.push_back(folder / (figure.name + ".svg"));
+    QB_OK(MendSvg(drawn.back()));
   }
   fs::remove(folder / "gnuplot.log", ignored);
   return drawn;
