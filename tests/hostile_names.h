@@ -433,7 +433,7 @@ inline const std::vector<std::string>& HostileNames() {
 inline std::string Harmless(std::string_view name) {
   std::string harmless;
   for (const char c : name) {
-    const bool blank = c == '\n' || c == ' ';
+    const bool blank = c == '\n' || c == ' ' || c == '\r';
     if (blank ? c == '\n' : harmless.empty() || harmless.back() == '\n')
       harmless += blank ? c : 'x';
   }
@@ -449,6 +449,7 @@ inline std::string TerminalObeys(std::string_view text) {
        "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xef\xbb\xbf", "\xe2\x80\x8b"});
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte < 0x7f) continue;
     if ((byte < 0x20 && byte != '\n') || byte == 0x7f) {
       return Format("byte {:#x} at {}", byte, i);
     }

@@ -15,16 +15,16 @@ constexpr double kMs = 1e6;
 // One cell of a model m with a variant q; every part can be spoiled.
 struct PlantedCell {
   std::int64_t batch = 1;
-  DimValues dims;
+  DimValues dims = {};
   double original_ms = 10;
   double factor = 0.26;  // q's time over the original's
   double first_run = 1;  // times a later one
   // More than the jitter: how long a lap takes, times what it should.
   std::function<double(int process, int lap)> shape = [](int, int) { return 1.0; };
   double waits = 1;  // wall time over CPU time, of q; the original's is 1
-  Json memory;
-  Json work;
-  Json conditions;
+  Json memory = {};
+  Json work = {};
+  Json conditions = {};
   Json environment = Json::MakeObject()
                          .Set("cpu", "Cortex-A72")
                          .Set("cores", 4)

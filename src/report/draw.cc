@@ -51,14 +51,22 @@ int RunGnuplot(const fs::path& folder, const std::string& script) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-// gnuplot leaves "]]>" in texts as it is, and XML has no place for it [XML 1.0, 2.4].
+// gnuplot leaves two things in texts as they are: "]]>", for which XML has no place, and "&#",
+// which would be read as another character, or as none [XML 1.0, 2.4 and 4.1]. It writes neither
+// itself.
 Status MendSvg(const fs::path& path) {
-  constexpr std::string_view kEnd = "]]>";
+  constexpr auto kLeft = std::to_array<std::pair<std::string_view, std::string_view>>(
+      {{"]]>", "]]&gt;"}, {"&#", "&amp;#"}});
   QB_TRY(std::string svg, ReadFile(path, 64U << 20U));
-  std::size_t at = svg.find(kEnd);
-  if (at == std::string::npos || svg.find("<![CDATA[") != std::string::npos) return Ok();
-  for (; at != std::string::npos; at = svg.find(kEnd, at)) svg.replace(at, kEnd.size(), "]]&gt;");
-  return WriteFileAtomic(path, svg);
+  bool mended = false;
+  for (const auto& [left, escaped] : kLeft) {
+    for (std::size_t at = svg.find(left); at != std::string::npos;
+         at = svg.find(left, at + escaped.size())) {
+      svg.replace(at, left.size(), escaped);
+      mended = true;
+    }
+  }
+  return mended ? WriteFileAtomic(path, svg) : Ok();
 }
 
 }  // namespace

@@ -87,13 +87,15 @@ Outline OutlineOfMarkdown(const std::string& markdown) {
   return OutlineOf(Format("<page>{}</page>", html.get()));
 }
 
-std::string Difference(const Outline& found, const Outline& expected) {
+// What `found` has more of, or none of.
+std::string Difference(const Outline& found, const Outline& expected, bool fewer_is_fine = false) {
   if (!found.broken.empty()) return found.broken;
   std::string text;
   for (const auto& [part, count] : found.parts) {
     const auto same = expected.parts.find(part);
     const int before = same == expected.parts.end() ? 0 : same->second;
-    if (count != before) text += Format("{}: {} instead of {}; ", part, count, before);
+    if (count > before || (count < before && !fewer_is_fine))
+      text += Format("{}: {} instead of {}; ", part, count, before);
   }
   return text;
 }
@@ -290,22 +292,26 @@ std::string Trimmed(std::string text) {
 }
 
 TEST_F(HostileFigures, AreWellFormedAndShowTheNamesOfArms) {
+  constexpr std::size_t kInAKey = 16;  // gnuplot leaves out what does not fit
   const std::vector<std::string> names = Distinct(HostileNames());
-  const std::vector<Figure> figures = MakeFigures(ArmsNamed(names));
-  const std::vector<Outline> found = Draw(figures);
-  ASSERT_EQ(found.size(), figures.size());
   std::vector<std::string> plain;
-  for (std::size_t i = 0; i < names.size(); ++i) plain.push_back(Format("arm{}", i));
+  for (std::size_t i = 0; i < kInAKey; ++i) plain.push_back(Format("arm{}", i));
   const std::vector<Outline> expected = Draw(MakeFigures(ArmsNamed(plain)));
-  ASSERT_EQ(expected.size(), found.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    EXPECT_EQ(Difference(found[i], expected[i]), "") << figures[i].name;
-  }
   Complaints complaints;
-  for (const std::string& name : names) {
-    std::string shown = Trimmed(Printable(name));
-    std::replace(shown.begin(), shown.end(), '`', '\'');
-    complaints.Add(name, Holds(found.at(1), shown) ? "" : "not in the key");
+  for (std::size_t begin = 0; begin < names.size(); begin += kInAKey) {
+    const auto first = names.begin() + static_cast<std::ptrdiff_t>(begin);
+    const std::vector<std::string> some(
+        first, first + static_cast<std::ptrdiff_t>(std::min(kInAKey, names.size() - begin)));
+    const std::vector<Outline> found = Draw(MakeFigures(ArmsNamed(some)));
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      complaints.Add(some.front(), Difference(found[i], expected[i], true));
+    }
+    for (const std::string& name : some) {
+      std::string shown = Trimmed(Printable(name));
+      std::replace(shown.begin(), shown.end(), '`', '\'');
+      complaints.Add(name, Holds(found.at(1), shown) ? "" : "not in the key");
+    }
   }
   EXPECT_EQ(complaints.text(), "");
 }

@@ -24,6 +24,7 @@ th { background: var(--soft); vertical-align: bottom; } td { white-space: nowrap
 td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 14rem; }
 figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .9rem; opacity: .85; }
+ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
 .warning::before { content: "! "; color: var(--warn); font-weight: 700; }
 .refuted { color: var(--warn); font-weight: 600; } .supported { color: var(--good); font-weight: 600; }
 @page { size: A4 landscape; margin: 12mm; }

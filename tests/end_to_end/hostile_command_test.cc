@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <spawn.h>
 
+#include "quantbench/base/format.h"
+#include "quantbench/base/json.h"
 #include "quantbench/model.h"
 
 #include "hostile_names.h"
@@ -86,9 +88,9 @@ std::string Quoted(const std::string& name) {
   return text + "\"";
 }
 
+// What is no UTF-8 is replaced where it is written.
 bool IsUtf8(const std::string& name) {
-  return Json::Parse("\"" + name + "\"").ok() || name.find_first_of("\"\\") != std::string::npos ||
-         std::any_of(name.begin(), name.end(), [](char c) { return c > 0 && c < 0x20; });
+  return Json::Parse(Json(name).Dump()).value().AsString() == name;
 }
 
 // Every mistake of a study is told, each on a line of its own.
