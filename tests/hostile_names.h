@@ -2,6 +2,7 @@
 // table, a database or a terminal. Each sink's test passes every one through it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -416,12 +417,14 @@ inline const std::vector<std::string>& TerminalNames() {
   return names;
 }
 
-// All of them; none is empty, none holds a NUL.
+// All of them, each once; none is empty, none holds a NUL.
 inline const std::vector<std::string>& HostileNames() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
     for (const auto* some : {&MarkupNames(), &MarkdownNames(), &CommandNames(), &TerminalNames()}) {
-      all.insert(all.end(), some->begin(), some->end());
+      for (const std::string& name : *some) {
+        if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+      }
     }
     return all;
   }();

@@ -295,7 +295,9 @@ std::string Trimmed(std::string text) {
 
 TEST_F(HostileFigures, AreWellFormedAndShowTheNamesOfArms) {
   constexpr std::size_t kInAKey = 16;  // gnuplot leaves out what does not fit
-  const std::vector<std::string> names = Distinct(HostileNames());
+  std::vector<std::string> names = Distinct(HostileNames());
+  const auto is_short = [](const std::string& name) { return Printable(name).size() < 100; };
+  std::stable_partition(names.begin(), names.end(), is_short);  // a long one would take all room
   std::vector<std::string> plain;
   for (std::size_t i = 0; i < kInAKey; ++i) plain.push_back(Format("arm{}", i));
   const std::vector<Outline> expected = Draw(MakeFigures(ArmsNamed(plain)));
@@ -312,7 +314,8 @@ TEST_F(HostileFigures, AreWellFormedAndShowTheNamesOfArms) {
     for (const std::string& name : some) {
       std::string shown = Trimmed(Printable(name));
       std::replace(shown.begin(), shown.end(), '`', '\'');
-      complaints.Add(name, Holds(found.at(1), shown) ? "" : "not in the key");
+      const bool fits = std::all_of(some.begin(), some.end(), is_short);
+      complaints.Add(name, !fits || Holds(found.at(1), shown) ? "" : "not in the key");
     }
   }
   EXPECT_EQ(complaints.text(), "");

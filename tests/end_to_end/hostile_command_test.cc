@@ -62,7 +62,8 @@ TEST_F(HostileCommand, FilesCommandsAndFlagsThatAreNotThere) {
   for (const std::string& name : HostileNames()) {
     const std::array<std::vector<std::string>, 3> all = {
         {{"inspect", "./" + name}, {"x" + name}, {"bench", "--" + name}}};
-    const std::vector<std::string>& arguments = all[turn++ % all.size()];
+    const std::vector<std::string>& arguments = all[turn % all.size()];
+    if (++turn % 4 != 0 && TerminalObeys(name).empty()) continue;
     const Ran ran = Exec(arguments);
     const bool help = arguments.back() == "----help";
     const bool fine = Obeyed(ran).empty() &&
