@@ -47,6 +47,7 @@ const std::multimap<std::string, std::string> kGuests = {
     {"hwy/", "quantize"},    {"hwy/", "data"},          {"Eigen/", "recover"},
     {"sqlite3.h", "export"}, {"archive", "export"},     {"httplib.h", "serve"},
     {"CLI/", "cli"},         {"onnx/", "test"},         {"google/", "test"},
+    {"expat.h", "test"},     {"cmark-gfm", "test"},
 };
 
 // The guest whose header this is, where it does not live in `room`; empty: none.

@@ -414,6 +414,8 @@ struct QuantizeResult {
   std::int64_t quantized = 0;
   std::vector<std::pair<std::string, std::int64_t>> float_reasons;  // reason, layers; most first
   double sqnr_db = 0;                                               // NaN when not verified
+  std::int64_t operators = 0;    // that the engine runs; 0: not known
+  std::int64_t conversions = 0;  // of them, those that only turn floats into codes or back
   double seconds = 0;
   std::uint64_t peak_bytes = 0;
 };

@@ -33,6 +33,7 @@ struct ModelSize {
   std::uint64_t file_bytes = 0;              // the .onnx file
   std::uint64_t external_bytes = 0;          // external files in use
   std::map<std::string, TypeShare> by_type;  // by element type name
+  std::int64_t denormals = -1;  // float32 weights below FLT_MIN that are not zero; -1: not counted
 
   [[nodiscard]] std::uint64_t total_bytes() const { return file_bytes + external_bytes; }
   // Numbers in float tensors and in integer tensors of at most 8 bits: the weights, not the shapes.
@@ -41,6 +42,9 @@ struct ModelSize {
   [[nodiscard]] static Result<ModelSize> FromJson(const Json& json);
 };
 [[nodiscard]] ModelSize SizeOf(const Model& model);
+// Float32 weights, subgraphs' too, that are denormal: many processors compute with these slowly.
+// Reads every weight once and gives its pages back. Errors: those of PayloadOf.
+[[nodiscard]] Result<std::int64_t> CountDenormals(const Graph& graph);
 
 // How the latency of a cell is sampled: in fresh processes, each with all arms, each with rounds in
 // which every arm makes one lap. A lap is consecutive forward passes ("runs") of one arm.

@@ -7,6 +7,7 @@
 
 #include "quantbench/base/format.h"
 
+#include "analyse/overheads.h"
 #include "analyse/surprises.h"
 #include "analyse/trouble.h"
 
@@ -196,10 +197,12 @@ std::vector<Finding> FindFindings(const Analysis& analysis,
   Sizes(analysis, &findings);
   Throughput(analysis, &findings);
   AddSurprises(analysis, &findings);
+  AddOverheads(analysis, &findings);
   AddDisturbances(analysis, &findings);
   AddControls(analysis, &findings);
   AddPatterns(analysis, &findings);
   AddConditions(analysis, records, &findings);
+  AddDevices(analysis, records, &findings);
   Hypotheses(analysis, &findings);
   return findings;
 }

@@ -32,6 +32,8 @@ QuantizeResult GatherQuantize(const Record& record) {
   } else if (results["verified"].AsBool()) {
     row.sqnr_db = results["sqnr_db"].AsDouble(kNaN);
   }
+  row.operators = results["loaded"]["operators"].AsInt();
+  row.conversions = results["loaded"]["conversions"].AsInt();
   row.seconds = results["seconds"].AsDouble();
   row.peak_bytes = static_cast<std::uint64_t>(results["peak_bytes"].AsInt());
   if (auto plan = Plan::FromJson(results["plan"]); plan.ok()) row.plan = std::move(plan).value();

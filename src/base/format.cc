@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/code_points.h"
+
 namespace quantbench {
 namespace {
 
@@ -15,47 +17,6 @@ std::string Scaled(double value, const char* unit) {
   if (magnitude >= 99.95) return Format("{:.0f} {}", value, unit);
   if (magnitude >= 9.995) return Format("{:.1f} {}", value, unit);
   return Format("{:.2f} {}", value, unit);
-}
-
-// Length of the valid UTF-8 sequence at the front of `text`, 0 when it is none [RFC 3629].
-std::size_t SequenceLength(std::string_view text, std::uint32_t* code_point) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  std::size_t length = 0;
-  std::uint32_t point = 0;
-  if (lead < 0x80) {
-    *code_point = lead;
-    return 1;
-  }
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-    point = lead & 0x1FU;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    point = lead & 0x0FU;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    point = lead & 0x07U;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return 0;
-    point = (point << 6U) | (byte(i) & 0x3FU);
-  }
-  constexpr std::array<std::uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-  if (point < kSmallest[length] || point > 0x10FFFF || surrogate) return 0;
-  *code_point = point;
-  return length;
-}
-
-bool IsHostile(std::uint32_t point) {
-  const bool control = point < 0x20 || (point >= 0x7F && point < 0xA0);
-  const bool separators = point == 0x2028 || point == 0x2029;
-  const bool bidirectional = (point >= 0x200E && point <= 0x200F) ||
-                             (point >= 0x202A && point <= 0x202E) ||
-                             (point >= 0x2066 && point <= 0x2069);
-  return control || separators || bidirectional;
 }
 
 }  // namespace

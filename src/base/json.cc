@@ -1,12 +1,15 @@
 // Json: the value type, its reader and its writer; nlohmann-json stays in here.
 #include "quantbench/base/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "quantbench/base/format.h"
+
+#include "base/code_points.h"
 
 namespace quantbench {
 namespace {
@@ -102,6 +105,13 @@ nlohmann::ordered_json ToGuest(const Json& json) {
     return object;
   }
   return nullptr;
+}
+
+// "\u202e"; of points beyond the first plane the two surrogates [RFC 8259, 7].
+std::string EscapedUnits(std::uint32_t point) {
+  if (point < 0x10000) return Format("\\u{:04x}", point);
+  const std::uint32_t rest = point - 0x10000;
+  return Format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10U), 0xDC00 + (rest & 0x3FFU));
 }
 
 }  // namespace
@@ -207,6 +217,24 @@ Result<std::string> Json::RequireString(std::string_view key, std::string_view w
 
 std::string Json::Dump(int indent) const {
   return ToGuest(*this).dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string Json::Show(int indent) const {
+  const std::string text = Dump(indent);
+  std::string shown;
+  shown.reserve(text.size());
+  for (std::string_view rest = text; !rest.empty();) {
+    std::uint32_t point = 0;
+    const std::size_t length = std::max<std::size_t>(1, SequenceLength(rest, &point));
+    // Line ends and blanks of its own stay; inside of strings Dump has escaped theirs.
+    if (point >= 0x7F && IsHostile(point)) {
+      shown += EscapedUnits(point);
+    } else {
+      shown += rest.substr(0, length);
+    }
+    rest.remove_prefix(length);
+  }
+  return shown;
 }
 
 Result<Json> Json::Parse(std::string_view text, int max_depth) {

@@ -6,6 +6,7 @@
 #include "quantbench/export.h"
 
 #include "cli/command.h"
+#include "cli/output_file.h"
 
 namespace quantbench {
 namespace {
@@ -39,6 +40,8 @@ int RunBundle(const BundleFlags& flags, Terminal& terminal) {
     return terminal.Fail(
         Error(ErrorCode::kInvalidArgument, "bundle needs a study and -o FILE, or --verify FILE"));
   }
+  const Status named = RefuseStdout(flags.output, "an archive");
+  if (!named.ok()) return terminal.Fail(named.error());
   const auto bundle = Pack(flags, terminal);
   if (!bundle.ok()) return terminal.Fail(bundle.error());
   std::uint64_t bytes = 0;

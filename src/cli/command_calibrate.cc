@@ -4,6 +4,7 @@
 #include "quantbench/base/format.h"
 
 #include "cli/command.h"
+#include "cli/output_file.h"
 
 namespace quantbench {
 namespace {
@@ -70,13 +71,17 @@ Table OutcomeTable(const CalibrateFlags& flags, const CalibrateOutcome& outcome)
 
 int RunCalibrate(const CalibrateFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.print.format();
-  const auto options = CalibrateOptionsOf(flags);
+  const auto output = OutputFile::For(flags.output);
+  if (!output.ok()) return terminal.Fail(output.error(), format);
+  auto options = CalibrateOptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
+  options.value().output = output.value().path();
   if (!options.value().calibrate) {
     terminal.Note("no --data: ranges come from synthetic input, which real data will exceed");
   }
   const auto outcome = CalibrateModel(options.value(), flags.worker.Options(), terminal);
   if (!outcome.ok()) return terminal.Fail(outcome.error(), format);
+  if (output.value().is_stdout()) return output.value().Print(terminal);
   terminal.Print(Render(
       std::vector<Table>{Ranges(outcome.value()), OutcomeTable(flags, outcome.value())}, format));
   return kExitDone;
@@ -95,7 +100,7 @@ Action AddCalibrate(CLI::App& app) {
            "  quantbench quantize model.onnx --calibration table.json --observer percentile -o "
            "model.int8.onnx");
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
-  app.add_option("-o,--output", flags->output, "the table, a JSON file")->required();
+  app.add_option("-o,--output", flags->output, "the table, a JSON file; - is stdout")->required();
   app.add_option("--recipe", flags->recipe, "whose activations: a recipe with static scales")
       ->capture_default_str();
   flags->calibration.Add(app, "--data");

@@ -6,6 +6,7 @@
 #include "quantbench/base/format.h"
 
 #include "cli/command.h"
+#include "cli/output_file.h"
 #include "cli/recipe_figures.h"
 
 namespace quantbench {
@@ -174,8 +175,13 @@ Table Overview(const QuantizeOutcome& outcome) {
 
 int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.print.format();
-  const auto options = OptionsOf(flags);
+  const Status named = flags.plan_only ? Ok() : RefuseStdout(flags.output, "a model");
+  if (!named.ok()) return terminal.Fail(named.error(), format);
+  const auto output = OutputFile::For(flags.output);
+  if (!output.ok()) return terminal.Fail(output.error(), format);
+  auto options = OptionsOf(flags);
   if (!options.ok()) return terminal.Fail(options.error(), format);
+  options.value().output = output.value().path();
   const bool calibrates = !options.value().plan && options.value().recipe.needs_calibration();
   if (calibrates && !options.value().calibrate && options.value().table.empty()) {
     terminal.Note(
@@ -184,6 +190,7 @@ int Quantize(const QuantizeFlags& flags, Terminal& terminal) {
   }
   const auto outcome = QuantizeModel(options.value(), flags.worker.Options(), terminal);
   if (!outcome.ok()) return terminal.Fail(outcome.error(), format);
+  if (output.value().is_stdout()) return output.value().Print(terminal);
   terminal.Print(Render(
       std::vector<Table>{PlanTable(outcome.value().plan), Overview(outcome.value())}, format));
   return kExitDone;
@@ -226,7 +233,9 @@ Action AddQuantize(CLI::App& app) {
            "  quantbench quantize model.onnx --plan plan.json -o model.int8.onnx");
   app.footer(RecipeHelp());
   app.add_option("model", flags->model, "the model, an .onnx file")->required();
-  app.add_option("-o,--output", flags->output, "the quantized model")->required();
+  app.add_option("-o,--output", flags->output,
+                 "the quantized model; with --plan-only the plan, where - is stdout")
+      ->required();
   app.add_option("--recipe", flags->recipe, "see below")->capture_default_str();
   flags->calibration.Add(app, "--calibrate");
   app.add_option("--calibration", flags->table,

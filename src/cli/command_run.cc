@@ -1,6 +1,9 @@
 // quantbench run: the whole study, then its report.
+#include <csignal>
 #include <filesystem>
 #include <memory>
+
+#include <unistd.h>
 
 #include "quantbench/analyse.h"
 #include "quantbench/base/format.h"
@@ -18,6 +21,16 @@ struct RunFlags {
   WorkerFlags worker;
   OutputFlag output;
 };
+
+// Says what becomes of an interrupted study, and ends as the signal would have ended it.
+void EndInterrupted(int signal) {
+  constexpr std::string_view kSays =
+      "\nquantbench: interrupted; finished cases are kept, and the same command goes on from "
+      "there\n";
+  (void)!write(STDERR_FILENO, kSays.data(), kSays.size());
+  std::signal(signal, SIG_DFL);
+  (void)std::raise(signal);
+}
 
 int DryRun(const Study& study, Terminal& terminal) {
   std::string text;
@@ -37,7 +50,12 @@ int Run(const RunFlags& flags, Terminal& terminal) {
                         : std::filesystem::path(flags.results);
   options.worker = flags.worker.Options();
   options.retry_failed = flags.retry_failed;
+  std::signal(SIGINT, EndInterrupted);
+  std::signal(SIGTERM, EndInterrupted);
+  terminal.Note(ExpectedEffort(study.value()));
   const auto outcome = RunStudy(study.value(), options, terminal);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
   if (!outcome.ok()) return terminal.Fail(outcome.error());
   const StudyOutcome& done = outcome.value();
   terminal.Note(Format("{} cases: {} done now, {} had a record, {} failed{}", done.cases, done.done,

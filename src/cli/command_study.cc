@@ -24,7 +24,16 @@ std::string SchemaText() {
   return StudySchema().Dump(2) + "\n";
 }
 
+// A draft for a pipe: what it names lies as if the study stood in the present folder.
+int PrintDraft(const NewFlags& flags, Terminal& terminal) {
+  const auto text = DraftStudy({flags.models.begin(), flags.models.end()}, "study.toml");
+  if (!text.ok()) return terminal.Fail(text.error());
+  terminal.Print(text.value());
+  return kExitDone;
+}
+
 int New(const NewFlags& flags, Terminal& terminal) {
+  if (flags.output == "-") return PrintDraft(flags, terminal);
   std::error_code ignored;
   if (!flags.force && std::filesystem::exists(flags.output, ignored)) {
     return terminal.Fail(Error(ErrorCode::kInvalidArgument,
@@ -79,7 +88,7 @@ Action AddNew(CLI::App& app) {
       "  quantbench new mobilenet.onnx -o study.toml\n"
       "  quantbench new bert.onnx gpt2.onnx resnet.onnx -o study.toml");
   app.add_option("models", flags->models, ".onnx files")->required();
-  app.add_option("-o,--output", flags->output, "the study file")->required();
+  app.add_option("-o,--output", flags->output, "the study file; - is stdout")->required();
   app.add_flag("--force", flags->force, "replace an existing file");
   return [flags](Terminal& terminal) { return New(*flags, terminal); };
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "quantbench/base/clock.h"
@@ -20,6 +21,13 @@ constexpr std::int64_t kBarWidth = 24;
 bool EnvironmentSays(const char* name, std::string_view value) {
   const char* found = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
   return found != nullptr && (value.empty() ? *found != '\0' : value == found);
+}
+
+// Columns of the terminal behind stderr; 80 where it does not say.
+std::size_t Columns() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20;
+  return known ? size.ws_col : 80;
 }
 
 void Words(const std::string& text) {
@@ -66,8 +74,10 @@ void Terminal::Update(std::string_view step, std::int64_t done, std::int64_t tot
     const std::int64_t filled = std::clamp<std::int64_t>(kBarWidth * done / total, 0, kBarWidth);
     bar = Format("[{:#<{}}{:.<{}}] {}/{} ", "", filled, "", kBarWidth - filled, done, total);
   }
+  // No longer than the line, or clearing would leave a part of it behind.
+  const std::size_t room = Columns() - std::min(Columns() - 1, bar.size() + 4);
   ClearBar();
-  Words(bar + Printable(step, 60));
+  Words(bar + Printable(step, room));
   bar_shown_ = true;
 }
 
@@ -96,7 +106,7 @@ int Terminal::Fail(const Error& error, OutputFormat format) {
     const Json json = Json::MakeObject().Set(
         "error",
         Json::MakeObject().Set("code", Name(error.code())).Set("message", error.message()));
-    Print(json.Dump(2) + "\n");
+    Print(json.Show(2) + "\n");
   }
   return ExitCodeOf(error.code());
 }

@@ -1,4 +1,5 @@
 // Tables as one SQLite database, made in memory and written like any other file.
+#include <algorithm>
 #include <memory>
 
 #include <sqlite3.h>
@@ -60,9 +61,19 @@ std::string InsertSql(const ExportTable& table) {
   return Format("INSERT INTO \"{}\" VALUES ({})", table.name, marks);
 }
 
+// As JSON has it: what is no UTF-8 is U+FFFD, or queries would give broken texts.
+std::string TextOf(const Json& value) {
+  const std::string& text = value.AsString();
+  const bool ascii = std::all_of(text.begin(), text.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (ascii) return text;
+  const auto read = Json::Parse(value.Dump());
+  return read.ok() ? read.value().AsString() : "";
+}
+
 int Bind(sqlite3_stmt* statement, int index, const Json& value) {
   if (value.is_string()) {
-    const std::string& text = value.AsString();
+    const std::string text = TextOf(value);
     return sqlite3_bind_text64(statement, index, text.data(), text.size(), SQLITE_TRANSIENT,
                                SQLITE_UTF8);
   }

@@ -74,7 +74,7 @@ Status ExportJsonLines(const ExportSource& source, const fs::path& path) {
     table.rows(source, [&](const ExportRow& row) {
       Json object = Json::MakeObject().Set("table", table.name);
       for (std::size_t i = 0; i < row.size(); ++i) object.Set(table.columns[i].name, row[i]);
-      file.Add(object.Dump() + "\n");
+      file.Add(object.Show() + "\n");
     });
   }
   return file.Commit();

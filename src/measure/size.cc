@@ -48,10 +48,12 @@ Json ModelSize::ToJson() const {
                         .Set("elements", share.elements)
                         .Set("bytes", share.bytes));
   }
-  return Json::MakeObject()
-      .Set("file_bytes", file_bytes)
-      .Set("external_bytes", external_bytes)
-      .Set("by_type", std::move(types));
+  Json json = Json::MakeObject()
+                  .Set("file_bytes", file_bytes)
+                  .Set("external_bytes", external_bytes)
+                  .Set("by_type", std::move(types));
+  if (denormals >= 0) json.Set("denormals", denormals);
+  return json;
 }
 
 Result<ModelSize> ModelSize::FromJson(const Json& json) {
@@ -66,6 +68,7 @@ Result<ModelSize> ModelSize::FromJson(const Json& json) {
         share["tensors"].AsInt(), share["elements"].AsInt(),
         static_cast<std::uint64_t>(std::max<std::int64_t>(0, share["bytes"].AsInt()))};
   }
+  size.denormals = json["denormals"].AsInt(-1);
   return size;
 }
 

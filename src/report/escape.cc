@@ -1,6 +1,7 @@
 // Escaping: text from models, data and records made harmless for each kind of output.
 #include "report/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -17,6 +18,15 @@ bool IsNumber(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
+// Spreadsheets skip blanks before a formula, and take its signs in full width, too.
+bool BeginsAsFormula(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  constexpr auto kSigns = std::to_array<std::string_view>(
+      {"=", "+", "-", "@", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"});
+  return std::any_of(kSigns.begin(), kSigns.end(),
+                     [&](std::string_view sign) { return text.starts_with(sign); });
 }
 
 // Bytes of the UTF-8 sequence that begins with `lead`.
@@ -77,17 +87,27 @@ std::string EscapeMarkdown(std::string_view text) {
       escaped += "&lt;";
       continue;
     }
-    if (std::string_view("\\`*_|[]~").find(c) != std::string_view::npos) escaped += '\\';
+    if (std::string_view("\\`*_|[]~{}#$&>").find(c) != std::string_view::npos) escaped += '\\';
     escaped += c;
   }
   return escaped;
 }
 
+std::string EscapeMarkdownLine(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));  // four make a code block
+  std::string escaped = EscapeMarkdown(text);
+  const std::size_t digits = std::min(escaped.find_first_not_of("0123456789"), escaped.size());
+  const bool is_list =
+      digits < escaped.size() &&
+      (digits == 0 ? std::string_view("-+=").find(escaped[0]) != std::string_view::npos
+                   : escaped[digits] == '.' || escaped[digits] == ')');
+  if (is_list) escaped.insert(digits, 1, '\\');
+  return escaped;
+}
+
 std::string EscapeCsv(std::string_view text) {
   std::string field = Printable(text, kLongest);
-  const bool formula =
-      !field.empty() && std::string_view("=+-@").find(field[0]) != std::string_view::npos;
-  if (formula && !IsNumber(field)) field.insert(field.begin(), '\'');
+  if (BeginsAsFormula(field) && !IsNumber(field)) field.insert(field.begin(), '\'');
   if (field.find_first_of(",\"\n\r") == std::string::npos) return field;
   std::string quoted = "\"";
   for (const char c : field) {
@@ -104,6 +124,21 @@ std::string EscapeGnuplot(std::string_view text) {
     escaped += c == '`' ? '\'' : c;  // back-quotes run commands inside double quotes
   }
   return escaped + "\"";
+}
+
+std::string EscapeGnuplotTic(std::string_view text) {
+  std::string escaped;
+  for (const char c : EscapeGnuplot(text)) {
+    escaped += c;
+    if (c == '%') escaped += c;  // the position is formatted into labels
+  }
+  return escaped;
+}
+
+std::string EscapeGnuplotData(std::string_view text) {
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '"', '\'');  // nothing else ends a string there
+  return EscapeGnuplot(plain);
 }
 
 std::size_t DisplayWidth(std::string_view text) {

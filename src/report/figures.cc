@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "report/escape.h"
@@ -17,10 +18,10 @@ namespace {
 // One row a model, one column an arm, in MB.
 std::string SizeData(const Analysis& analysis, const std::vector<std::string>& arms) {
   std::string data = "# model";
-  for (const std::string& arm : arms) data += " " + EscapeGnuplot(arm);
+  for (const std::string& arm : arms) data += " " + EscapeGnuplotData(arm);
   data += "   (MB)\n";
   for (const StudyModel& model : analysis.study.models) {
-    data += EscapeGnuplot(model.id);
+    data += EscapeGnuplotData(model.id);
     for (const std::string& arm : arms) {
       const ArmSize* size = SizeOf(analysis, model.id, arm);
       data += size == nullptr
@@ -44,7 +45,12 @@ std::string SizeCaption(const Analysis& analysis) {
 }
 
 Figure SizeFigure(const Analysis& analysis) {
-  const std::vector<std::string> arms = ArmsOf(analysis);
+  std::vector<std::string> arms = ArmsOf(analysis);
+  std::erase_if(arms, [&](const std::string& arm) {  // gnuplot refuses a histogram of nothing
+    return std::none_of(analysis.sizes.begin(), analysis.sizes.end(), [&](const ArmSize& size) {
+      return size.arm == arm && analysis.study.FindModel(size.model) != nullptr;
+    });
+  });
   Figure figure;
   figure.name = "size";
   figure.title = "Size on disk";
@@ -64,6 +70,20 @@ Figure SizeFigure(const Analysis& analysis) {
 }
 
 }  // namespace
+
+std::string FigureName(std::string_view kind, std::string_view name) {
+  constexpr std::size_t kLongestName = 160;
+  std::string file;
+  for (const char c : name) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       c == '_' || c == '-' || c == '.';
+    file += plain ? std::string(1, c) : Format("+{:02x}", static_cast<unsigned char>(c));
+  }
+  if (file.size() > kLongestName) {
+    file = file.substr(0, kLongestName - 17) + "~" + Sha256(name).substr(0, 16);
+  }
+  return Format("{}-{}", kind, file);
+}
 
 std::vector<Figure> MakeFigures(const Analysis& analysis) {
   std::vector<Figure> figures;

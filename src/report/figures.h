@@ -3,12 +3,19 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "quantbench/analyse.h"
 #include "quantbench/base/status.h"
 
 namespace quantbench {
+
+// "<kind>-<name>" as a file may be called: other bytes than letters, digits, "_", "-" and "."
+// become
+// "+" and two hexadecimal digits, so that no two names share a file; of long ones the end is a
+// hash.
+std::string FigureName(std::string_view kind, std::string_view name);
 
 struct Figure {
   std::string name;  // file stem

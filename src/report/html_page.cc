@@ -24,6 +24,7 @@ th { background: var(--soft); vertical-align: bottom; } td { white-space: nowrap
 td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 14rem; }
 figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .9rem; opacity: .85; }
+ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
 .warning::before { content: "! "; color: var(--warn); font-weight: 700; }
 .refuted { color: var(--warn); font-weight: 600; } .supported { color: var(--good); font-weight: 600; }
 @page { size: A4 landscape; margin: 12mm; }
@@ -75,7 +76,8 @@ std::string Inline(std::string svg, const Figure& figure) {
   for (const std::string_view attribute : {"id=\"", "xlink:href=\"#", "url(#"}) {
     for (std::size_t at = svg.find(attribute); at != std::string::npos;
          at = svg.find(attribute, at + 1)) {
-      svg.insert(at + attribute.size(), figure.name + "-");
+      const bool in_tag = svg.rfind('<', at) + 1 > svg.rfind('>', at) + 1;  // and not in a text
+      if (in_tag) svg.insert(at + attribute.size(), figure.name + "-");
     }
   }
   svg.insert(4, Format(" role=\"img\" aria-label=\"{}\"",
@@ -113,10 +115,10 @@ std::string RenderHtmlPage(const Analysis& analysis, const std::vector<Figure>& 
                            const std::vector<std::string>& svgs) {
   const Study& study = analysis.study;
   std::string page = Format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'; img-src data:\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "'unsafe-inline'; img-src data:\"/>\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
       "<title>{}</title>\n<style>{}</style></head><body>\n<main>\n<h1>{}</h1>\n",
       EscapeHtml(study.title), kStyle, EscapeHtml(study.title));
   const std::string by = ByLine(study);

@@ -18,7 +18,7 @@ std::string Tics(const std::vector<std::string>& layers) {
   const std::size_t step = layers.size() / kNamed + 1;
   std::string tics;
   for (std::size_t i = 0; i < layers.size(); i += step) {
-    tics += Format("{}{} {}", tics.empty() ? "" : ", ", EscapeGnuplot(layers[i]), i);
+    tics += Format("{}{} {}", tics.empty() ? "" : ", ", EscapeGnuplotTic(layers[i]), i);
   }
   return tics;
 }
@@ -36,7 +36,7 @@ Result<std::vector<std::filesystem::path>> DrawLayerErrors(const LayerErrors& er
   std::vector<std::string> plots;
   for (std::size_t c = 0; c < errors.curves.size(); ++c) {
     const LayerErrors::Curve& curve = errors.curves[c];
-    figure.data += Format("# {}\n", curve.name);
+    figure.data += Format("# {}\n", Printable(curve.name));
     for (std::size_t i = 0; i < curve.db.size(); ++i) {
       figure.data +=
           Format("{} {}\n", i,

@@ -14,7 +14,7 @@ void Section(std::string_view title, std::string_view body, std::string* page) {
 
 std::string Paragraphs(const std::vector<std::string>& lines) {
   std::string text;
-  for (const std::string& line : lines) text += "- " + EscapeMarkdown(line) + "\n";
+  for (const std::string& line : lines) text += "- " + EscapeMarkdownLine(line) + "\n";
   return text;
 }
 
@@ -39,7 +39,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
                                bool drawn) {
   const Study& study = analysis.study;
   std::string page = Format("# {}\n\n", EscapeMarkdown(study.title));
-  if (const std::string by = ByLine(study); !by.empty()) page += EscapeMarkdown(by) + "\n\n";
+  if (const std::string by = ByLine(study); !by.empty()) page += EscapeMarkdownLine(by) + "\n\n";
   Section("What quantization bought", Paragraphs(AnswerSentences(analysis)), &page);
   Section("Summary", TableOnly(SummaryTable(analysis)), &page);
   Section("Hypotheses", TableOnly(HypothesisTable(analysis)), &page);
@@ -50,7 +50,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
     page += "## Figures\n\n";
     for (const Figure& figure : figures) {
       page += Format("![{}](figures/{}.png)\n\n{}\n\n", EscapeMarkdown(figure.title), figure.name,
-                     EscapeMarkdown(figure.caption));
+                     EscapeMarkdownLine(figure.caption));
     }
   }
   std::vector<std::string> findings;
@@ -59,7 +59,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
   for (const AuthorText& text : AuthorTexts(study)) {
     std::string body;
     for (const std::string& paragraph : text.paragraphs) {
-      body += (body.empty() ? "" : "\n") + EscapeMarkdown(paragraph) + "\n";
+      body += (body.empty() ? "" : "\n") + EscapeMarkdownLine(paragraph) + "\n";
     }
     Section(text.title, body, &page);
   }
@@ -68,7 +68,7 @@ std::string RenderMarkdownPage(const Analysis& analysis, const std::vector<Figur
       [&] {
         std::string text;
         for (const StudyModel& model : study.models) {
-          text += Format("- {}: {}\n", EscapeMarkdown(model.id),
+          text += Format("- {}: {}\n", EscapeMarkdownLine(model.id),
                          EscapeMarkdown(model.why.empty() ? "no reason given" : model.why));
         }
         return text;

@@ -38,8 +38,11 @@ std::string AccuracyPhrase(const Analysis& analysis, const std::string& model,
   const ArmScore* main = row->main();
   if (main != nullptr && main->difference.valid()) {
     const Interval& d = main->difference;
-    return Format(", {} {} ({:+.2f} {}, 95 % interval {:+.2f} to {:+.2f}, {} samples)",
-                  ScoreTitle(main->score), ShowScore(*main), d.estimate * 100,
+    std::string title = ScoreTitle(main->score);
+    const bool percent = title.ends_with(" %");
+    if (percent) title.resize(title.size() - 2);
+    return Format(", {} {}{} ({:+.2f} {}, 95 % interval {:+.2f} to {:+.2f}, {} samples)", title,
+                  ShowScore(*main), percent ? " %" : "", d.estimate * 100,
                   main->score == Score::kPerplexity ? "%" : "points", d.low * 100, d.high * 100,
                   row->samples);
   }

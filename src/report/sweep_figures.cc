@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 #include "report/escape.h"
@@ -70,20 +71,15 @@ std::string Circumstances(const Cell& cell, const Axis& axis) {
   return text;
 }
 
-// "latency-<model>", with "@threads" or "@dim-<name>" for the other axes: "@" stands in no model's
-// id and other bytes of a dimension's name become "+" and two hexadecimal digits, so that no two
-// figures share a file.
-std::string FigureName(const std::string& model, const Axis& axis) {
-  std::string name = "latency-" + model;
+// "latency-<model>", with "@threads" or "@dim-<name>" for the other axes: "@" stands in no name.
+std::string SweepName(const std::string& model, const Axis& axis) {
+  const std::string name = FigureName("latency", model);
   if (axis.kind == Axis::Kind::kThreads) return name + "@threads";
   if (axis.kind == Axis::Kind::kBatch) return name;
-  name += "@dim-";
-  for (const char c : axis.dimension) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                       c == '_' || c == '-' || c == '.';
-    name += plain ? std::string(1, c) : Format("+{:02x}", static_cast<unsigned char>(c));
-  }
-  return name;
+  // The two together are no longer than a file's name may be.
+  const std::string dimension = FigureName("dim", axis.dimension);
+  const std::string both = name + "@" + dimension;
+  return both.size() <= 200 ? both : name.substr(0, 80) + "@dim-~" + Sha256(both).substr(0, 16);
 }
 
 // One line a cell: place, mean, standard deviation; empty when the arm was measured nowhere.
@@ -145,7 +141,7 @@ std::string AxesScript(const SweptCells& cells, const Axis& axis, const std::str
 
 Figure LatencyFigure(const Analysis& analysis, const SweptCells& cells, const Axis& axis) {
   Figure figure;
-  figure.name = FigureName(cells.front()->model, axis);
+  figure.name = SweepName(cells.front()->model, axis);
   figure.title = Format("{}: latency against {}", cells.front()->model, axis.Label());
   figure.caption = LatencyCaption(cells, axis);
   const std::vector<std::string> arms = ArmsOf(analysis);
@@ -153,8 +149,8 @@ Figure LatencyFigure(const Analysis& analysis, const SweptCells& cells, const Ax
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const std::string block = LatencyBlock(cells, axis, arms[i]);
     if (block.empty()) continue;
-    figure.data +=
-        Format("# {}: {}, mean ms, standard deviation ms\n{}\n\n", arms[i], axis.Label(), block);
+    figure.data += Format("# {}: {}, mean ms, standard deviation ms\n{}\n\n", Printable(arms[i]),
+                          axis.Label(), block);
     // The arms stand a little beside each other, so that no bar hides another.
     const double shift =
         std::pow(1.012, static_cast<double>(i) - static_cast<double>(arms.size() - 1) / 2);

@@ -79,7 +79,7 @@ std::string RenderPlain(const Table& table) {
   rows = WrapProse(table.columns, {rows.begin() + 1, rows.end()});
   rows.insert(rows.begin(), heading);
   const std::vector<std::size_t> widths = Widths(rows);
-  std::string text = table.title.empty() ? "" : table.title + "\n";
+  std::string text = table.title.empty() ? "" : Printable(table.title, 400) + "\n";
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
@@ -162,7 +162,7 @@ std::string Render(const Table& table, OutputFormat format) {
     case OutputFormat::kTable: return RenderPlain(table);
     case OutputFormat::kMarkdown: return RenderMarkdownTable(table);
     case OutputFormat::kCsv: return RenderCsv(table);
-    case OutputFormat::kJson: return TableJson(table).Dump(2) + "\n";
+    case OutputFormat::kJson: return TableJson(table).Show(2) + "\n";
   }
   return "";
 }
@@ -171,7 +171,7 @@ std::string Render(const std::vector<Table>& tables, OutputFormat format) {
   if (format == OutputFormat::kJson) {
     Json json = Json::MakeObject();
     for (const Table& table : tables) json.Set(table.title, TableJson(table));
-    return json.Dump(2) + "\n";
+    return json.Show(2) + "\n";
   }
   std::string text;
   for (const Table& table : tables) {

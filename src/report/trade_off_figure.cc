@@ -66,7 +66,7 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
   }
   if (rows.size() < 2) return {};
   Figure figure;
-  figure.name = "trade-off-" + model;
+  figure.name = FigureName("trade-off", model);
   const std::string score = ScoreTitle(rows.front()->score);
   figure.title = Format("{}: {} against latency", model, score);
   const std::vector<std::string> arms = ArmsOf(analysis);
@@ -79,8 +79,8 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
              "\"#888888\" dashtype 2 title \"front\"",
              figure.name));
   for (const TradeOff* row : rows) {
-    figure.data += Format("# {}: ms, {}, ms low, high, score low, high, MB\n{}\n\n", row->arm,
-                          score, PointLine(*row));
+    figure.data += Format("# {}: ms, {}, ms low, high, score low, high, MB\n{}\n\n",
+                          Printable(row->arm), score, PointLine(*row));
     const auto place =
         static_cast<std::size_t>(std::find(arms.begin(), arms.end(), row->arm) - arms.begin());
     const std::string colour =

@@ -8,6 +8,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/run.h"
 
+#include "run/case_words.h"
 #include "run/cell_journal.h"
 #include "run/study_case.h"
 #include "run/sweep_order.h"
@@ -161,12 +162,16 @@ class CaseLoop {
         Resume(work, known->second);
         continue;
       }
-      progress_.Update(work.Describe(), number_, outcome_.cases);
-      const Record record = RunCase(context_, work, progress_);
+      const std::string name = Format("[{}/{}] {}", number_, outcome_.cases, work.Describe());
+      progress_.Update(name, 0, 0);
+      CaseProgress within(name, &progress_);
+      const Record record = RunCase(context_, work, within);
       QB_OK(store_->Write(record));
       ++outcome_.done;
       outcome_.failed += IsFailure(record.outcome) ? 1 : 0;
-      progress_.Note(Line(work, {record.outcome, record.reason}, number_, outcome_.cases));
+      const std::string found = FoundIn(*context_.study, record);
+      progress_.Note(Line(work, {record.outcome, record.reason}, number_, outcome_.cases) +
+                     (found.empty() ? "" : ": " + found));
     }
     return Ok();
   }

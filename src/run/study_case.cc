@@ -11,6 +11,7 @@
 
 #include "run/arms.h"
 #include "run/cell_journal.h"
+#include "run/quantized_facts.h"
 #include "run/rebatch.h"
 
 namespace quantbench {
@@ -133,7 +134,12 @@ CaseOutcome Quantize(const StudyContext& context, const StudyModel& model, const
   if (!outcome.ok()) {
     return {Outcome::kFailed, outcome.error().message(), outcome.error().code(), {}};
   }
-  return {Outcome::kOk, "", ErrorCode::kEngine, ResultsOf(outcome.value(), options.output)};
+  QuantizeOutcome found = std::move(outcome).value();
+  found.before.denormals = DenormalsOf(model.path);
+  found.after.denormals = DenormalsOf(options.output);
+  Json results = ResultsOf(found, options.output);
+  results.Set("loaded", OperatorsOf(options.output, WorkerOf(context), progress));
+  return {Outcome::kOk, "", ErrorCode::kEngine, std::move(results)};
 }
 
 // The arms whose files exist. Those of variants that could not be made are named in `missing`.

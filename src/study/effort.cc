@@ -38,7 +38,8 @@ std::string ExpectedEffort(const Study& study) {
     if (!failed) bytes += size;
   }
   const double seconds = static_cast<double>(study.latency.budget_ns) * 1e-9;
-  const double minutes = std::ceil((static_cast<double>(cells) * seconds + sustained_s) / 60);
+  const double minutes =
+      std::ceil((static_cast<double>(cells) * seconds + sustained_s) / 60 - 1e-6);
   return Format(
       "{} cell{} of up to {:.3g} s: about {:.0f} min of measuring{}, beside quantizing {} "
       "variant{} "

@@ -7,8 +7,9 @@ build_packages="g++ cmake ninja-build pkg-config ccache ca-certificates"
 guest_packages="libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libprotozero-dev
   libhwy-dev libeigen3-dev libpng-dev zlib1g-dev libjpeg-dev libutf8proc-dev
   libsqlite3-dev libarchive-dev libcpp-httplib-dev"
-# Tests, with libonnx as an oracle; PyTorch for what examples/pytorch exports.
-test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev strace python3-torch python3-numpy"
+# Tests, with libonnx, Expat and cmark-gfm as oracles; PyTorch for what examples/pytorch exports.
+test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev libexpat1-dev
+  libcmark-gfm-dev libcmark-gfm-extensions-dev strace python3-torch python3-numpy"
 # Figures.
 figure_packages="gnuplot-nox fonts-dejavu-core"
 # Benchmarks; only ./dev bench needs them.

@@ -21,8 +21,8 @@ template <typename... Args>
 [[nodiscard]] std::string FormatDuration(double nanoseconds);
 
 // Text from a model, a data set or a record made safe to print on one line of a terminal: control
-// characters, invalid UTF-8 and bidirectional overrides become \xNN; longer than `limit` bytes is
-// cut and marked with "...".
+// characters, invalid UTF-8, what turns the direction of text and what cannot be seen become \xNN;
+// longer than `limit` bytes is cut and marked with "...".
 [[nodiscard]] std::string Printable(std::string_view text, std::size_t limit = 200);
 
 // The entry of `known` nearest to `word` by edit distance, empty when none is near

@@ -81,6 +81,8 @@ class Json {
   // `indent` < 0: one line. NaN and infinities become null. Invalid UTF-8 becomes U+FFFD. Numbers
   // are written so that they read back to the same value. ASCII control characters are escaped.
   [[nodiscard]] std::string Dump(int indent = -1) const;
+  // The same value for a terminal: what Printable would not let pass is escaped as \uNNNN.
+  [[nodiscard]] std::string Show(int indent = -1) const;
   // Strict JSON, UTF-8, at most `max_depth` levels of nesting. kMalformed with the byte position.
   [[nodiscard]] static Result<Json> Parse(std::string_view text, int max_depth = 64);
 

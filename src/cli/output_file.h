@@ -1,0 +1,40 @@
+// The file that -o names; "-" is stdout.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "quantbench/base/status.h"
+
+#include "cli/terminal.h"
+
+namespace quantbench {
+
+// Where a command writes text that may also go to stdout: a file in a folder of its own stands in
+// for "-" until Print. Removed with the object.
+class OutputFile {
+ public:
+  // kIo when there is no place for it.
+  [[nodiscard]] static Result<OutputFile> For(const std::string& asked);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] bool is_stdout() const { return !folder_.empty(); }
+  // What was written, to stdout; the exit code.
+  [[nodiscard]] int Print(Terminal& terminal) const;
+
+ private:
+  OutputFile(std::filesystem::path path, std::filesystem::path folder)
+      : path_(std::move(path)), folder_(std::move(folder)) {}
+  std::filesystem::path path_;
+  std::filesystem::path folder_;  // empty: a file of the user's
+};
+
+// kInvalidArgument where `asked` is "-": what is written is no text.
+[[nodiscard]] Status RefuseStdout(const std::string& asked, std::string_view what);
+
+}  // namespace quantbench
