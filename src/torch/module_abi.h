@@ -37,8 +37,12 @@ struct QbTorchQuantizeRequest {
   const void* bytes;  // of a TorchScript archive
   std::uint64_t size;
   const char* options;  // JSON
-  QbTorchNext next;     // calibration's samples; null: none
+  // With the option "observe" nothing is made: the model runs over the samples that `next` gives,
+  // and `see` is shown the values, by name, whose ranges static quantization needs.
+  QbTorchNext next;
   void* next_user;
+  QbTorchSee see;
+  void* see_user;
   QbTorchSink sink;  // takes the archive that was made, piece by piece
   void* sink_user;
 };

@@ -3,14 +3,18 @@
 
 #include <stdexcept>
 
+#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
+#include <torch/csrc/jit/passes/remove_mutation.h>
 #include <torch/csrc/jit/serialization/export.h>
 
 #include "torch/archive.h"
+#include "torch/element_types.h"
 #include "torch/quantize_dynamic.h"
 #include "torch/quantize_plan.h"
 #include "torch/quantize_rewrite.h"
+#include "torch/quantize_static.h"
 
 namespace quantbench {
 namespace {
@@ -24,15 +28,15 @@ void Freeze(torch::jit::Module* module) {
   torch::jit::OptimizeFrozenGraph(graph, true);
 }
 
-std::vector<TorchLayerPlan> QuantizeDynamically(const TorchQuantizeOptions& options,
-                                                TorchRewriter* rewriter) {
-  const std::vector<TorchLayer> layers = FindTorchLayers(rewriter->graph());
-  const std::vector<std::string> kept = KeptFloat(layers, options.keep_float);
-  std::vector<TorchLayerPlan> plan;
+using Plan = std::vector<TorchLayerPlan>;
+
+Plan QuantizeDynamically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
+  const std::vector<TorchLayer> layers = FindTorchLayers(*rewriter->graph());
+  const std::vector<std::string> kept = KeptFloat(*rewriter->graph(), layers, options.keep_float);
+  Plan plan;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const TorchLayer& layer = layers[i];
-    std::string reason =
-        kept[i].empty() ? WhyNotDynamic(layer) : "kept by keep_float \"" + kept[i] + "\"";
+    std::string reason = kept[i].empty() ? WhyNotDynamic(layer) : kept[i];
     if (!reason.empty()) {
       plan.push_back(FloatPlan(layer, std::move(reason)));
       continue;
@@ -47,14 +51,48 @@ std::vector<TorchLayerPlan> QuantizeDynamically(const TorchQuantizeOptions& opti
   return plan;
 }
 
-std::string NoLayerText(const std::vector<TorchLayerPlan>& plan) {
+// Layers and the steps that follow from them; the plan points to the layers.
+struct StaticWork {
+  std::vector<TorchLayer> layers;
+  StaticPlan plan;
+};
+
+StaticWork PlanStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
+  std::shared_ptr<torch::jit::Graph> graph = rewriter->graph();
+  torch::jit::RemoveTensorMutation(graph);
+  StaticWork work;
+  work.layers = FindTorchLayers(*graph);
+  const std::vector<std::string> kept = KeptFloat(*graph, work.layers, options.keep_float);
+  const auto kept_op = [&](const std::string& op) {
+    return MatchesOperator(options.keep_float, op);
+  };
+  work.plan = PlanStatic(graph, work.layers, kept, kept_op);
+  return work;
+}
+
+Plan QuantizeStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
+  const StaticWork work = PlanStatically(options, rewriter);
+  const auto forms = ApplyStatic(
+      work.plan, {options.per_channel, options.reduce_range ? 128 : 256, options.ranges}, rewriter);
+  Plan plan;
+  for (const TorchLayer& layer : work.layers) {
+    const auto why = work.plan.why_float.find(&layer);
+    plan.push_back(
+        why == work.plan.why_float.end()
+            ? IntegerPlan(layer, "static-int8", forms.at(layer.name), options.per_channel)
+            : FloatPlan(layer, why->second));
+  }
+  return plan;
+}
+
+std::string NoLayerText(const Plan& plan) {
   if (plan.empty())
     return "the model has no layer that could be quantized: no product with weights";
   return "no layer can be quantized; the first, " + plan.front().layer + " (" + plan.front().op +
          "): " + plan.front().reason;
 }
 
-void CheckAnyQuantized(const std::vector<TorchLayerPlan>& plan) {
+void CheckAnyQuantized(const Plan& plan) {
   for (const TorchLayerPlan& layer : plan) {
     if (layer.scheme != "float") return;
   }
@@ -72,21 +110,84 @@ std::string DescribeMaking(const std::string& before, const TorchQuantizeOptions
   return json.dump();
 }
 
+// forward's arguments, as the caller names them or in the order in which it gives them.
+std::vector<c10::IValue> ArgumentsOf(const torch::jit::Module& module, const QbTorchTensor* tensors,
+                                     std::uint64_t count) {
+  const auto& schema = module.get_method("forward").function().getSchema();
+  std::vector<c10::IValue> arguments(count);
+  bool by_name = true;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto index = schema.argumentIndexWithName(tensors[i].name);
+    by_name = by_name && index && *index >= 1 && static_cast<std::uint64_t>(*index) <= count;
+  }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const QbTorchTensor& tensor = tensors[i];
+    auto* bytes = const_cast<void*>(tensor.bytes);  // only read: copied at once
+    const at::IntArrayRef shape(tensor.shape, static_cast<std::size_t>(tensor.rank));
+    const auto place =
+        by_name ? static_cast<std::size_t>(*schema.argumentIndexWithName(tensor.name)) - 1 : i;
+    arguments[place] =
+        at::from_blob(bytes, shape, at::TensorOptions(ScalarTypeOf(tensor.type))).clone();
+  }
+  return arguments;
+}
+
+// Runs the float model over all samples and shows what its integer form must know.
+nlohmann::ordered_json ObserveStatically(const TorchQuantizeOptions& options,
+                                         const QbTorchQuantizeRequest& request,
+                                         torch::jit::Module* module, TorchRewriter* rewriter) {
+  if (request.next == nullptr || request.see == nullptr) {
+    throw std::runtime_error("static-int8 needs samples to observe");
+  }
+  const StaticWork work = PlanStatically(options, rewriter);
+  const std::vector<std::string>& names = work.plan.names;
+  const StaticSee see = [&](std::size_t index, const at::Tensor& value) {
+    const at::Tensor plain = value.detach().to(at::kFloat).contiguous();
+    const QbTorchTensor shown = {names[index].c_str(),
+                                 CodeOf(plain.scalar_type()),
+                                 static_cast<std::int32_t>(plain.dim()),
+                                 plain.sizes().data(),
+                                 plain.data_ptr(),
+                                 plain.nbytes()};
+    request.see(request.see_user, &shown);
+  };
+  InsertWatches(*rewriter->graph(), work.plan, &see);
+  torch::jit::setGraphExecutorOptimize(false);
+  std::int64_t samples = 0;
+  for (;; ++samples) {
+    const QbTorchTensor* inputs = nullptr;
+    std::uint64_t count = 0;
+    if (const char* error = request.next(request.next_user, &inputs, &count); error != nullptr) {
+      throw std::runtime_error(error);
+    }
+    if (count == 0) break;
+    module->forward(ArgumentsOf(*module, inputs, count));
+  }
+  return {{"observed", names}, {"samples", samples}};
+}
+
+constexpr const char* kRecipes = "dynamic-int8 and static-int8";
+
+void CheckRecipe(const TorchQuantizeOptions& options) {
+  if (options.recipe == "dynamic-int8" || options.recipe == "static-int8") return;
+  throw std::runtime_error("recipe \"" + options.recipe +
+                           "\" is not for TorchScript, which takes " + kRecipes);
+}
+
 }  // namespace
 
 nlohmann::ordered_json QuantizeTorch(const QbTorchQuantizeRequest& request) {
   const at::NoGradGuard no_grad;
   const TorchQuantizeOptions options = ParseQuantizeOptions(request.options);
+  CheckRecipe(options);
   const std::string engine = UseQuantizedEngine(options.quantized_engine);
   std::string extra;
   torch::jit::Module module = LoadArchive(request.bytes, request.size, &extra);
   Freeze(&module);
   TorchRewriter rewriter(&module);
-  if (options.recipe != "dynamic-int8") {
-    throw std::runtime_error("recipe \"" + options.recipe +
-                             "\" is not one that TorchScript can take here");
-  }
-  const std::vector<TorchLayerPlan> plan = QuantizeDynamically(options, &rewriter);
+  if (options.observe) return ObserveStatically(options, request, &module, &rewriter);
+  const Plan plan = options.recipe == "static-int8" ? QuantizeStatically(options, &rewriter)
+                                                    : QuantizeDynamically(options, &rewriter);
   CheckAnyQuantized(plan);
   rewriter.Tidy();
   const auto write = [&](const void* bytes, std::size_t size) {

@@ -58,7 +58,7 @@ std::string MakeDynamicRecurrent(const TorchLayer& layer, bool per_channel,
   }
   const bool lstm = layer.op == "aten::lstm";
   const torch::jit::WithInsertPoint here(node);
-  torch::jit::Graph& graph = rewriter->graph();
+  torch::jit::Graph& graph = *rewriter->graph();
   torch::jit::Value* list =
       graph.insertNode(graph.createList(cells.front()->type(), cells))->output();
   std::vector<torch::jit::NamedValue> arguments = {node->input(0), node->input(1), list, true};

@@ -30,10 +30,18 @@ bool MatchesGlob(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-bool MatchesLayer(std::string_view pattern, const TorchLayer& layer) {
-  const std::string_view op = layer.op;
-  return MatchesGlob(pattern, layer.name) || MatchesGlob(pattern, op) ||
-         MatchesGlob(pattern, op.substr(op.rfind(':') + 1));
+bool NamesOperator(std::string_view pattern, std::string_view op) {
+  return MatchesGlob(pattern, op) || MatchesGlob(pattern, op.substr(op.rfind(':') + 1));
+}
+
+bool HasOperator(torch::jit::Block* block, std::string_view pattern) {
+  for (torch::jit::Node* node : block->nodes()) {
+    if (NamesOperator(pattern, node->kind().toQualString())) return true;
+    for (torch::jit::Block* inner : node->blocks()) {
+      if (HasOperator(inner, pattern)) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -46,6 +54,7 @@ TorchQuantizeOptions ParseQuantizeOptions(const char* json) {
   options.keep_float = text.value("keep_float", std::vector<std::string>{});
   options.quantized_engine = text.value("quantized_engine", "");
   options.made_by = text.value("made_by", "");
+  options.reduce_range = text.value("reduce_range", true);
   options.observe = text.value("observe", false);
   options.ranges = text.value("ranges", std::map<std::string, std::pair<double, double>>{});
   return options;
@@ -97,17 +106,24 @@ TorchLayerPlan IntegerPlan(const TorchLayer& layer, std::string scheme, std::str
   return plan;
 }
 
-std::vector<std::string> KeptFloat(const std::vector<TorchLayer>& layers,
+bool MatchesOperator(const std::vector<std::string>& patterns, const std::string& op) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return NamesOperator(pattern, op); });
+}
+
+std::vector<std::string> KeptFloat(torch::jit::Graph& graph, const std::vector<TorchLayer>& layers,
                                    const std::vector<std::string>& patterns) {
   std::vector<std::string> kept(layers.size());
   for (const std::string& pattern : patterns) {
-    bool matched = false;
+    bool matched = HasOperator(graph.block(), pattern);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      if (!MatchesLayer(pattern, layers[i])) continue;
+      if (!MatchesGlob(pattern, layers[i].name) && !NamesOperator(pattern, layers[i].op)) continue;
       matched = true;
-      if (kept[i].empty()) kept[i] = pattern;
+      if (kept[i].empty()) kept[i] = "kept by keep_float \"" + pattern + "\"";
     }
-    if (!matched) throw std::runtime_error("keep_float \"" + pattern + "\" matches no layer");
+    if (!matched) {
+      throw std::runtime_error("keep_float \"" + pattern + "\" matches no layer and no operator");
+    }
   }
   return kept;
 }

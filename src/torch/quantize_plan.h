@@ -18,6 +18,7 @@ struct TorchQuantizeOptions {
   std::vector<std::string> keep_float;  // names, operators ("aten::lstm", "lstm"), * and ?
   std::string quantized_engine;         // "": the best that this libtorch has
   std::string made_by;                  // goes into the archive's quantbench.json
+  bool reduce_range = true;             // static: activations of 7 bits, so that no sum saturates
   bool observe = false;                 // static: only shows the values whose ranges it needs
   // Static: lowest and highest of each value that `observe` shows.
   std::map<std::string, std::pair<double, double>> ranges;
@@ -44,9 +45,13 @@ struct TorchLayerPlan {
 [[nodiscard]] TorchLayerPlan IntegerPlan(const TorchLayer& layer, std::string scheme,
                                          std::string form, bool per_channel);
 
-// For each layer the first pattern that keeps it float, "" where none does. Throws when a pattern
-// matches no layer.
-[[nodiscard]] std::vector<std::string> KeptFloat(const std::vector<TorchLayer>& layers,
+// Whether a pattern names the operator: "aten::add" or "add".
+[[nodiscard]] bool MatchesOperator(const std::vector<std::string>& patterns, const std::string& op);
+
+// For each layer "" or why keep_float keeps it. Throws when a pattern matches no layer and no
+// operator of the graph.
+[[nodiscard]] std::vector<std::string> KeptFloat(torch::jit::Graph& graph,
+                                                 const std::vector<TorchLayer>& layers,
                                                  const std::vector<std::string>& patterns);
 
 }  // namespace quantbench

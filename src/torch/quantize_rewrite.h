@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -16,7 +17,7 @@ class TorchRewriter {
   explicit TorchRewriter(torch::jit::Module* module)
       : module_(module), graph_(module->get_method("forward").graph()) {}
 
-  [[nodiscard]] torch::jit::Graph& graph() { return *graph_; }
+  [[nodiscard]] const std::shared_ptr<torch::jit::Graph>& graph() const { return graph_; }
   // The value that holds it. `key`: layers that share weights share what was packed of them.
   torch::jit::Value* Attribute(const std::pair<const void*, const void*>& key,
                                const c10::IValue& packed);
