@@ -26,7 +26,8 @@ struct StudyModel {
   std::string data;       // id of a [data.X]; empty: synthetic input only, no accuracy
   std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
   std::string metric;     // the score that matters; empty: the task's first
-  DimValues dims;         // values for free dimensions
+  std::vector<InputSpec> inputs;  // of a TorchScript module that does not say what it takes
+  DimValues dims;                 // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
 };

@@ -11,6 +11,7 @@
 
 #include "run/arms.h"
 #include "run/cell_journal.h"
+#include "run/model_inputs.h"
 #include "run/rebatch.h"
 
 namespace quantbench {
@@ -41,6 +42,7 @@ InputSource InputOf(const Study& study, const StudyModel& model) {
   if (const auto found = study.data.find(model.data); found != study.data.end()) {
     input.data = found->second;
   }
+  input.stated = model.inputs;
   input.dims = model.dims;
   input.constants = model.constants;
   input.vocabulary = model.vocabulary;
@@ -96,6 +98,7 @@ QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
   options.recipe = variant.recipe;
   options.calibrate = CalibrationData(*context.study, model, variant);
   options.calibration = variant.calibration;
+  options.stated = model.inputs;
   options.dims = model.dims;
   options.constants = model.constants;
   options.vocabulary = model.vocabulary;
@@ -156,7 +159,7 @@ std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
 // The cell without the swept dimensions that the model does not have, where they are at their first
 // value: the model is measured there, and BenchCell skips it at the others.
 Cell CellOf(const Study& study, const StudyModel& model, Cell cell) {
-  const auto inputs = ReadInputs(model.path);
+  const auto inputs = ReadInputs(model.path, InputOf(study, model));
   if (!inputs.ok()) return cell;
   const auto batched = ResolveInputs(FreeBatch(inputs.value(), cell.batch), cell.batch, {});
   if (!batched.ok()) return cell;
@@ -247,7 +250,7 @@ CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const 
       std::any_of(options.input.data->inputs.begin(), options.input.data->inputs.end(),
                   [](const auto& rule) { return !rule.second.feedback.empty(); });
   options.batch = work.cell.batch;
-  const auto inputs = ReadInputs(model.path);
+  const auto inputs = ReadInputs(model.path, options.input);
   const auto fits = inputs.ok() ? ResolveInputs(inputs.value(), options.batch, {})
                                 : Result<std::vector<InputSpec>>(inputs.error());
   if (!fits.ok()) return {Outcome::kSkipped, fits.error().message(), fits.error().code(), {}};

@@ -154,6 +154,7 @@ class Parser {
     reader.String("calibrate", &model.calibrate);
     reader.String("metric", &model.metric);
     reader.Int("vocabulary", &model.vocabulary, 1);
+    ReadStatedInputs(&reader, &model);
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
       if (!size || *size < 1) {
@@ -185,6 +186,16 @@ class Parser {
       }
     }
     study_.models.push_back(std::move(model));
+  }
+
+  static void ReadStatedInputs(Reader* reader, StudyModel* model) {
+    std::vector<std::string> texts;
+    reader->Strings("inputs", &texts);
+    for (const std::string& text : texts) {
+      auto input = ParseInputSpec(text);
+      if (!input.ok()) return reader->Mistake("inputs", input.error().message());
+      model->inputs.push_back(std::move(input).value());
+    }
   }
 
   void ReadVariant(const toml::table& table) {
