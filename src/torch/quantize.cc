@@ -7,6 +7,7 @@
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
 #include <torch/csrc/jit/passes/remove_mutation.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/export.h>
 
 #include "torch/archive.h"
@@ -152,7 +153,7 @@ nlohmann::ordered_json ObserveStatically(const TorchQuantizeOptions& options,
     request.see(request.see_user, &shown);
   };
   InsertWatches(*rewriter->graph(), work.plan, &see);
-  torch::jit::setGraphExecutorOptimize(false);
+  const torch::jit::GraphOptimizerEnabledGuard as_written(false);  // nothing moves past a watch
   std::int64_t samples = 0;
   for (;; ++samples) {
     const QbTorchTensor* inputs = nullptr;
