@@ -428,6 +428,9 @@ struct NaturalPlan {
 // kInvalidArgument when a name in `dims` is that of no dimension that is still free in `inputs`:
 // names the free ones.
 [[nodiscard]] Status CheckDims(const std::vector<InputSpec>& inputs, const DimValues& dims);
+// Puts the outputs of one model into the order of another's, by name; they stay as they are where
+// not all names are the same: then the order is what they have in common.
+void OrderLike(std::span<const NamedTensor> reference, std::vector<NamedTensor>* outputs);
 [[nodiscard]] std::vector<NamedTensor> NameTensors(const std::vector<InputSpec>& inputs,
                                                    std::vector<Tensor> tensors);
 

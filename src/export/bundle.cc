@@ -68,7 +68,7 @@ void AddModels(const Study& study, const fs::path& results, Contents* contents) 
       (*contents)[NameOfOriginal(beside, folder)] = beside;
     }
   }
-  AddFolder(results / "models", "results/models/", {".onnx", ".data"}, contents);
+  AddFolder(results / "models", "results/models/", {".onnx", ".data", ".pt"}, contents);
 }
 
 Contents ContentsOf(const Study& study, const fs::path& results, const BundleOptions& options) {
@@ -124,7 +124,7 @@ class Packer {
       shortened_ += cleaned == bytes ? 0U : 1U;
       bytes = cleaned;
     }
-    if (!HasEnding(name, {".onnx", ".data", ".png"})) {
+    if (!HasEnding(name, {".onnx", ".data", ".pt", ".png"})) {
       if (words_.HasPath(bytes)) with_paths_.push_back(name);
       if (words_.HasHost(bytes)) with_host_.push_back(name);
     }

@@ -6,6 +6,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "run/cell_journal.h"
@@ -24,8 +25,21 @@ bool IsFailure(Outcome outcome) {
   return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
 }
 
+// What libtorch runs the study's TorchScript models, one fact a key.
+Status AddTorch(const Study& study, const WorkerOptions& worker, Json* environment) {
+  const bool any = std::any_of(study.models.begin(), study.models.end(),
+                               [](const StudyModel& m) { return IsTorchScript(m.path); });
+  if (!any) return Ok();
+  QB_TRY(const Json facts, DescribeTorchEngine(worker));
+  for (const char* key : {"version", "device", "quantized_engine", "freeze", "onednn",
+                          "cuda_devices", "blas", "blas_file", "blas_gflops"}) {
+    environment->Set(Format("torch_{}", key), facts[key]);
+  }
+  return Ok();
+}
+
 // The environment of this run, with the engine that the workers open.
-Result<Json> EnvironmentOf(const WorkerOptions& worker) {
+Result<Json> EnvironmentOf(const Study& study, const WorkerOptions& worker) {
   SilentProgress silent;
   const WorkerResult engine =
       RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
@@ -36,6 +50,7 @@ Result<Json> EnvironmentOf(const WorkerOptions& worker) {
   }
   Json environment = DescribeEnvironment();
   environment.Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
+  QB_OK(AddTorch(study, worker, &environment));
   return environment;
 }
 
@@ -86,6 +101,12 @@ Result<DevicePeaks> PeaksOf(const fs::path& results, const Json& environment, Pr
   const Json file = Json::MakeObject().Set("device", device).Set("peaks", peaks.ToJson());
   QB_OK(WriteFileAtomic(results / kPeaksFile, file.Dump(2) + "\n"));
   return peaks;
+}
+
+std::vector<fs::path> PathsOf(const Study& study) {
+  std::vector<fs::path> paths;
+  for (const StudyModel& model : study.models) paths.push_back(model.path);
+  return paths;
 }
 
 std::map<std::string, std::string> HashModels(const Study& study) {
@@ -207,11 +228,14 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   context.options = &options;
   std::map<std::string, MemoryForecast> forecasts;
   context.forecasts = &forecasts;
-  QB_TRY(context.environment, EnvironmentOf(options.worker));
+  QB_TRY(context.environment, EnvironmentOf(study, options.worker));
   context.model_hashes = HashModels(study);
   QB_OK(Freeze(study, options.results));
   QB_TRY(context.peaks, PeaksOf(options.results, context.environment, progress));
   context.environment.Set("peaks", context.peaks->ToJson());
+  for (const std::string& note : TorchNotes(PathsOf(study), context.peaks, options.worker)) {
+    progress.Note(note);
+  }
   QB_TRY(const auto finished, Finished(context, store, progress));
 
   std::vector<Case> cases = Expand(study);

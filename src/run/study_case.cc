@@ -8,6 +8,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 
 #include "run/arms.h"
 #include "run/cell_journal.h"
@@ -279,7 +280,8 @@ CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case&
 
 fs::path StudyContext::ArmPath(const StudyModel& model, std::string_view arm) const {
   if (arm == kOriginal) return model.path;
-  return options->results / "models" / Format("{}.{}.onnx", model.id, arm);
+  const char* kind = IsTorchScript(model.path) ? "pt" : "onnx";
+  return options->results / "models" / Format("{}.{}.{}", model.id, arm, kind);
 }
 
 std::string KeyOf(const StudyContext& context, const Case& work) {
