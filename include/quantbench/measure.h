@@ -17,6 +17,7 @@
 #include "quantbench/energy.h"
 #include "quantbench/engine.h"
 #include "quantbench/model.h"
+#include "quantbench/model/torchscript.h"
 
 namespace quantbench {
 
@@ -41,6 +42,9 @@ struct ModelSize {
   [[nodiscard]] static Result<ModelSize> FromJson(const Json& json);
 };
 [[nodiscard]] ModelSize SizeOf(const Model& model);
+// Its archive does not say in a word of what types its tensors are: all are of type "unknown", and
+// no parameters are counted.
+[[nodiscard]] ModelSize SizeOf(const TorchScript& model);
 
 // How the latency of a cell is sampled: in fresh processes, each with all arms, each with rounds in
 // which every arm makes one lap. A lap is consecutive forward passes ("runs") of one arm.

@@ -68,6 +68,10 @@ void AddModels(const Study& study, const fs::path& results, Contents* contents) 
       (*contents)[NameOfOriginal(beside, folder)] = beside;
     }
   }
+  for (const StudyVariant& variant : study.variants) {
+    if (variant.path.empty()) continue;
+    (*contents)[NameOfOriginal(variant.path, study.file.parent_path())] = variant.path;
+  }
   AddFolder(results / "models", "results/models/", {".onnx", ".data", ".pt"}, contents);
 }
 

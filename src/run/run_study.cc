@@ -25,11 +25,20 @@ bool IsFailure(Outcome outcome) {
   return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
 }
 
+// Of every model that is not made here.
+std::vector<fs::path> GivenPaths(const Study& study) {
+  std::vector<fs::path> paths;
+  for (const StudyModel& model : study.models) paths.push_back(model.path);
+  for (const StudyVariant& variant : study.variants) {
+    if (!variant.path.empty()) paths.push_back(variant.path);
+  }
+  return paths;
+}
+
 // What libtorch runs the study's TorchScript models, one fact a key.
 Status AddTorch(const Study& study, const WorkerOptions& worker, Json* environment) {
-  const bool any = std::any_of(study.models.begin(), study.models.end(),
-                               [](const StudyModel& m) { return IsTorchScript(m.path); });
-  if (!any) return Ok();
+  const std::vector<fs::path> paths = GivenPaths(study);
+  if (std::none_of(paths.begin(), paths.end(), IsTorchScript)) return Ok();
   QB_TRY(const Json facts, DescribeTorchEngine(worker));
   for (const char* key : {"version", "device", "quantized_engine", "freeze", "onednn",
                           "cuda_devices", "blas", "blas_file", "blas_gflops"}) {
@@ -103,17 +112,15 @@ Result<DevicePeaks> PeaksOf(const fs::path& results, const Json& environment, Pr
   return peaks;
 }
 
-std::vector<fs::path> PathsOf(const Study& study) {
-  std::vector<fs::path> paths;
-  for (const StudyModel& model : study.models) paths.push_back(model.path);
-  return paths;
-}
-
 std::map<std::string, std::string> HashModels(const Study& study) {
   std::map<std::string, std::string> hashes;
-  for (const StudyModel& model : study.models) {
-    auto file = MappedFile::Open(model.path);
-    hashes[model.id] = file.ok() ? Sha256(file.value()->text()) : "";
+  const auto add = [&](const std::string& key, const fs::path& path) {
+    auto file = MappedFile::Open(path);
+    hashes[key] = file.ok() ? Sha256(file.value()->text()) : "";
+  };
+  for (const StudyModel& model : study.models) add(model.id, model.path);
+  for (const StudyVariant& variant : study.variants) {
+    if (!variant.path.empty()) add(GivenKey(variant), variant.path);
   }
   return hashes;
 }
@@ -233,7 +240,7 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   QB_OK(Freeze(study, options.results));
   QB_TRY(context.peaks, PeaksOf(options.results, context.environment, progress));
   context.environment.Set("peaks", context.peaks->ToJson());
-  for (const std::string& note : TorchNotes(PathsOf(study), context.peaks, options.worker)) {
+  for (const std::string& note : TorchNotes(GivenPaths(study), context.peaks, options.worker)) {
     progress.Note(note);
   }
   QB_TRY(const auto finished, Finished(context, store, progress));
