@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,15 @@ struct WorkerResult {
 // What libtorch the workers have, see DescribeTorch; in a worker of its own. kUnavailable where it
 // is not built in.
 [[nodiscard]] Result<Json> DescribeTorchEngine(const WorkerOptions& worker);
+// What libtorch says of a TorchScript model that it loaded: inputs, device, quantized_engine,
+// frozen.
+[[nodiscard]] Result<Json> LoadedTorchFacts(const std::filesystem::path& model,
+                                            const WorkerOptions& worker);
+// Sentences about measuring these models with libtorch: what runs them, what is not told of them,
+// and why float32 is slow, where it is. Empty where none is TorchScript, or no module is built in.
+[[nodiscard]] std::vector<std::string> TorchNotes(std::span<const std::filesystem::path> models,
+                                                  const std::optional<DevicePeaks>& peaks,
+                                                  const WorkerOptions& worker);
 // Why float32 is slower there than the processor is: one sentence; empty where it is not. `facts`
 // are those of DescribeTorchEngine, `peak` is what one thread can do at most, in operations a
 // second.
@@ -71,8 +81,8 @@ struct QuantizeOptions {
   bool plan_only = false;             // stop after planning and write the plan as JSON
   std::optional<DataSpec> calibrate;  // absent: synthetic input
   CalibrationSettings calibration;
-  std::filesystem::path table;  // made by CalibrateModel: nothing is calibrated then
-  std::vector<InputSpec> stated;      // see InputSource
+  std::filesystem::path table;    // made by CalibrateModel: nothing is calibrated then
+  std::vector<InputSpec> stated;  // see InputSource
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
@@ -191,9 +201,9 @@ void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& w
                 const std::function<bool(const Case& work, CaseOutcome outcome)>& done);
 
 // Memory and loading of every arm by itself, in workers of its own: {"baseline": MemoryUse of a
-// worker with the original's engine and no model, "arms": [{"arm", "outcome", "reason", "loaded": MemoryUse,
-// "first_run", "steady", "cold_load_ns", "warm_load_ns"}]}. A cold load is one after the kernel was
-// asked to forget the file's pages.
+// worker with the original's engine and no model, "arms": [{"arm", "outcome", "reason", "loaded":
+// MemoryUse, "first_run", "steady", "cold_load_ns", "warm_load_ns"}]}. A cold load is one after the
+// kernel was asked to forget the file's pages.
 [[nodiscard]] Json MeasureMemory(const BenchOptions& options, const WorkerOptions& worker,
                                  Progress& progress);
 

@@ -112,6 +112,10 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
     peaks.budget_ns = kPeaksBesideMeasuringNs;
     options.value().peaks = MeasurePeaks(peaks, terminal);
   }
+  const std::vector<std::filesystem::path> files(flags.models.begin(), flags.models.end());
+  for (const std::string& note : TorchNotes(files, options.value().peaks, flags.worker.Options())) {
+    terminal.Note(note);
+  }
   std::vector<Record> records;
   std::optional<Error> refused;
   BenchSweep(study, options.value(), flags.worker.Options(), terminal,

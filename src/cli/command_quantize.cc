@@ -89,6 +89,7 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
   options.table = flags.table;
   QB_TRY(options.dims, flags.input.Dims());
   QB_TRY(options.constants, flags.input.Constants());
+  QB_TRY(options.stated, flags.input.Stated());
   options.vocabulary = flags.input.vocabulary;
   options.verify = !flags.no_verify;
   options.force = flags.force;

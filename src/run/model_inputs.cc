@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/model/torchscript.h"
@@ -117,9 +118,9 @@ Result<std::vector<InputSpec>> ReadInputs(std::span<const fs::path> paths,
   QB_TRY(auto known, KnownInputs(paths, source));
   if (known) return *std::move(known);
   SilentProgress silent;
-  const WorkerResult asked = RunWorker(
-      Json::MakeObject().Set("op", "input-names").Set("path", paths.front().string()), worker,
-      silent);
+  const WorkerResult asked =
+      RunWorker(Json::MakeObject().Set("op", "input-names").Set("path", paths.front().string()),
+                worker, silent);
   if (asked.outcome != Outcome::kOk) return Error(asked.code, asked.reason);
   std::vector<std::string> names;
   for (const Json& name : asked.reply["names"].AsArray()) names.push_back(name.AsString());
@@ -128,9 +129,13 @@ Result<std::vector<InputSpec>> ReadInputs(std::span<const fs::path> paths,
 
 Result<Json> InputNamesInWorker(const Json& request, Engine& engine, Progress& progress) {
   (void)progress;
-  QB_TRY(const std::vector<std::string> names,
-         NamesOfInputs(engine, request["path"].AsString()));
-  return Json::MakeObject().Set("names", Json::List(names));
+  const std::int64_t start = SystemClock().NowNs();
+  QB_TRY(const std::vector<std::string> names, NamesOfInputs(engine, request["path"].AsString()));
+  return Json::MakeObject()
+      .Set("names", Json::List(names))
+      .Set("engine", engine.name())
+      .Set("version", engine.version())
+      .Set("load_ms", static_cast<double>(SystemClock().NowNs() - start) * 1e-6);
 }
 
 }  // namespace quantbench

@@ -119,7 +119,8 @@ Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progr
     QB_OK(quantized.session->Bind(bound));
     QB_OK(quantized.session->Run());
     QB_TRY(const std::vector<NamedTensor> expected, reference.session->Fetch());
-    QB_TRY(const std::vector<NamedTensor> got, quantized.session->Fetch());
+    QB_TRY(std::vector<NamedTensor> got, quantized.session->Fetch());
+    OrderLike(expected, &got);
     QB_OK(Append(expected, got, &outputs));
     progress.Update("verifying", i + 1, batches);
   }

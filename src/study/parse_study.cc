@@ -188,6 +188,25 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  // A file that somebody else made in place of a recipe.
+  void ReadGiven(Reader* reader, StudyVariant* variant) {
+    std::string path;
+    reader->String("path", &path);
+    if (path.empty()) return;
+    variant->path = Resolve(folder_, path);
+    variant->recipe.name = "given";
+    std::error_code ignored;
+    if (!fs::exists(variant->path, ignored)) {
+      reader->Mistake("path", Format("{} does not exist", variant->path.string()));
+    }
+    if (reader->Find("recipe") != nullptr) {
+      reader->Mistake("recipe", "a variant has either a recipe or a path");
+    }
+    const std::size_t models =
+        variant->models.empty() ? study_.models.size() : variant->models.size();
+    if (models > 1) reader->Mistake("path", "a file is of one model: say which with \"models\"");
+  }
+
   static void ReadStatedInputs(Reader* reader, StudyModel* model) {
     std::vector<std::string> texts;
     reader->Strings("inputs", &texts);
@@ -205,8 +224,9 @@ class Parser {
     reader.String("why", &variant.why);
     reader.Int("bits", &variant.bits, 1, 64);
     reader.String("quantizes", &variant.quantizes);
-    ReadRecipe(&reader, &variant.recipe);
     reader.Strings("models", &variant.models);
+    ReadGiven(&reader, &variant);
+    if (variant.path.empty()) ReadRecipe(&reader, &variant.recipe);
     for (const std::string& model : variant.models) {
       CheckKnown(&reader, "models", model, ModelIds(), "model");
     }

@@ -78,6 +78,8 @@ constexpr auto kStudy = std::to_array<StudyKey>({
     {"[[variant]]", "id", "its name in the study: letters, digits, _ - .; not \"original\"",
      R"({"pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", "maxLength": 80, "not": {"const": "original"}})"},
     {"[[variant]]", "recipe", "how it quantizes: a name, or a table that changes parts of one", ""},
+    {"[[variant]]", "path",
+     "in place of a recipe: a file (.onnx or TorchScript .pt) that was quantized elsewhere", ""},
     {"[[variant]]", "calibrate", "how it calibrates", ""},
     {"[[variant]]", "models", "ids of the models it is for; default: all models", ""},
     {"[[variant]]", "why", "why this variant", ""},

@@ -11,6 +11,8 @@ guest_packages="libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev l
 test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev strace python3-torch python3-numpy"
 # Figures.
 figure_packages="gnuplot-nox fonts-dejavu-core"
+# The torch engine; only ./dev setup --with-torch and ./dev test need it.
+torch_packages="libtorch-dev"
 # Benchmarks; only ./dev bench needs them.
 bench_packages="libbenchmark-dev"
 # The sanitizers; only ./dev asan needs them.
