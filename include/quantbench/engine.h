@@ -182,6 +182,22 @@ struct TorchSettings {
 // blas_gflops (float32, 256 x 256, one thread, measured), parallel, config. Errors as OpenTorch.
 [[nodiscard]] Result<Json> DescribeTorch(const TorchSettings& settings);
 
+// One call of the module's quantizer. Options and report are its own (src/torch/quantize_plan.h).
+struct TorchQuantizeJob {
+  std::span<const std::byte> bytes;  // of the archive
+  Json options;
+  // With the option "observe": samples, an empty one after the last, and who sees the values whose
+  // ranges are needed. Else not called.
+  std::function<Result<std::vector<NamedTensor>>()> next;
+  std::function<Status(std::string_view name, const TensorView& value)> see;
+  // Takes the archive that is made, piece by piece.
+  std::function<Status(std::span<const std::byte>)> sink;
+};
+// The report. Errors of the job's functions as they are; what cannot be done in one sentence:
+// kInvalidArgument (a pattern of keep_float that matches nothing), kUnsupported (no layer that
+// could be quantized); else kEngine. kUnavailable without the module.
+[[nodiscard]] Result<Json> QuantizeTorchScript(const TorchQuantizeJob& job);
+
 // Takes every model to the engine it is for. Each is opened when the first model for it comes.
 using EngineMaker = std::function<Result<std::unique_ptr<Engine>>()>;
 [[nodiscard]] std::unique_ptr<Engine> MakeRoutingEngine(EngineMaker onnx, EngineMaker torch);

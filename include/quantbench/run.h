@@ -86,6 +86,7 @@ struct QuantizeOptions {
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
+  bool per_channel_dynamic = false;  // TorchScript: dynamic layers too have a scale a channel
   bool verify = true;
   bool force = false;  // replace an existing output
   int threads = 0;     // of the quantizer; 0: one per core

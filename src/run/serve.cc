@@ -39,6 +39,7 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"describe-engine", DescribeEngineInWorker},
     {"describe-torch", DescribeTorchInWorker},
     {"input-names", InputNamesInWorker},
+    {"quantize-torch", QuantizeTorchInWorker},
 });
 
 std::string ReadRequest() {

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include <ATen/Parallel.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
@@ -23,13 +24,27 @@ namespace {
 // One graph whose weights are constants; batch normalization goes into the convolutions before it.
 void Freeze(torch::jit::Module* module) {
   if (!module->find_method("forward"))
-    throw std::runtime_error("the model has no method \"forward\"");
+    throw TorchRefusal("malformed", "the model has no method \"forward\"");
   torch::jit::freeze_module_inplace(module);
   std::shared_ptr<torch::jit::Graph> graph = module->get_method("forward").graph();
   torch::jit::OptimizeFrozenGraph(graph, true);
 }
 
 using Plan = std::vector<TorchLayerPlan>;
+
+std::string NoLayerText(const Plan& plan) {
+  if (plan.empty())
+    return "the model has no layer that could be quantized: no product with weights";
+  return "no layer can be quantized; the first, " + plan.front().layer + " (" + plan.front().op +
+         "): " + plan.front().reason;
+}
+
+void CheckAnyQuantized(const Plan& plan) {
+  for (const TorchLayerPlan& layer : plan) {
+    if (layer.scheme != "float") return;
+  }
+  throw TorchRefusal("unsupported", NoLayerText(plan));
+}
 
 Plan QuantizeDynamically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
   const std::vector<TorchLayer> layers = FindTorchLayers(*rewriter->graph());
@@ -71,33 +86,30 @@ StaticWork PlanStatically(const TorchQuantizeOptions& options, TorchRewriter* re
   return work;
 }
 
-Plan QuantizeStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
-  const StaticWork work = PlanStatically(options, rewriter);
-  const auto forms = ApplyStatic(
-      work.plan, {options.per_channel, options.reduce_range ? 128 : 256, options.ranges}, rewriter);
+// `forms`: of each layer that becomes integers; empty: not made yet.
+Plan ReportStatic(const StaticWork& work, const TorchQuantizeOptions& options,
+                  const std::map<std::string, std::string>& forms) {
   Plan plan;
   for (const TorchLayer& layer : work.layers) {
     const auto why = work.plan.why_float.find(&layer);
-    plan.push_back(
-        why == work.plan.why_float.end()
-            ? IntegerPlan(layer, "static-int8", forms.at(layer.name), options.per_channel)
-            : FloatPlan(layer, why->second));
+    if (why != work.plan.why_float.end()) {
+      plan.push_back(FloatPlan(layer, why->second));
+      continue;
+    }
+    const auto form = forms.find(layer.name);
+    plan.push_back(IntegerPlan(layer, "static-int8", form == forms.end() ? "" : form->second,
+                               options.per_channel));
   }
   return plan;
 }
 
-std::string NoLayerText(const Plan& plan) {
-  if (plan.empty())
-    return "the model has no layer that could be quantized: no product with weights";
-  return "no layer can be quantized; the first, " + plan.front().layer + " (" + plan.front().op +
-         "): " + plan.front().reason;
-}
-
-void CheckAnyQuantized(const Plan& plan) {
-  for (const TorchLayerPlan& layer : plan) {
-    if (layer.scheme != "float") return;
-  }
-  throw std::runtime_error(NoLayerText(plan));
+Plan QuantizeStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
+  const StaticWork work = PlanStatically(options, rewriter);
+  CheckAnyQuantized(ReportStatic(work, options, {}));
+  const int levels = options.reduce_range ? 128 : 256;
+  return ReportStatic(
+      work, options,
+      ApplyStatic(work.plan, {options.per_channel, levels, options.ranges}, rewriter));
 }
 
 // What the archive's quantbench.json said stays; how it was quantized joins it.
@@ -141,6 +153,7 @@ nlohmann::ordered_json ObserveStatically(const TorchQuantizeOptions& options,
     throw std::runtime_error("static-int8 needs samples to observe");
   }
   const StaticWork work = PlanStatically(options, rewriter);
+  CheckAnyQuantized(ReportStatic(work, options, {}));
   const std::vector<std::string>& names = work.plan.names;
   const StaticSee see = [&](std::size_t index, const at::Tensor& value) {
     const at::Tensor plain = value.detach().to(at::kFloat).contiguous();
@@ -171,17 +184,16 @@ constexpr const char* kRecipes = "dynamic-int8 and static-int8";
 
 void CheckRecipe(const TorchQuantizeOptions& options) {
   if (options.recipe == "dynamic-int8" || options.recipe == "static-int8") return;
-  throw std::runtime_error("recipe \"" + options.recipe +
-                           "\" is not for TorchScript, which takes " + kRecipes);
+  throw TorchRefusal("invalid-argument", "recipe \"" + options.recipe +
+                                             "\" is not for TorchScript, which takes " + kRecipes);
 }
 
-}  // namespace
-
-nlohmann::ordered_json QuantizeTorch(const QbTorchQuantizeRequest& request) {
+nlohmann::ordered_json Quantized(const QbTorchQuantizeRequest& request) {
   const at::NoGradGuard no_grad;
   const TorchQuantizeOptions options = ParseQuantizeOptions(request.options);
   CheckRecipe(options);
   const std::string engine = UseQuantizedEngine(options.quantized_engine);
+  if (options.threads > 0) at::set_num_threads(options.threads);
   std::string extra;
   torch::jit::Module module = LoadArchive(request.bytes, request.size, &extra);
   Freeze(&module);
@@ -201,6 +213,16 @@ nlohmann::ordered_json QuantizeTorch(const QbTorchQuantizeRequest& request) {
           {"libtorch", TORCH_VERSION},
           {"quantized_engine", engine},
           {"layers", ToReport(plan)}};
+}
+
+}  // namespace
+
+nlohmann::ordered_json QuantizeTorch(const QbTorchQuantizeRequest& request) {
+  try {
+    return Quantized(request);
+  } catch (const TorchRefusal& refusal) {
+    return {{"refused", refusal.what()}, {"code", refusal.code()}};
+  }
 }
 
 }  // namespace quantbench

@@ -53,6 +53,7 @@ TorchQuantizeOptions ParseQuantizeOptions(const char* json) {
   options.per_channel = text.value("per_channel", options.recipe == "static-int8");
   options.keep_float = text.value("keep_float", std::vector<std::string>{});
   options.quantized_engine = text.value("quantized_engine", "");
+  options.threads = text.value("threads", 0);
   options.made_by = text.value("made_by", "");
   options.reduce_range = text.value("reduce_range", true);
   options.observe = text.value("observe", false);
@@ -122,7 +123,8 @@ std::vector<std::string> KeptFloat(torch::jit::Graph& graph, const std::vector<T
       if (kept[i].empty()) kept[i] = "kept by keep_float \"" + pattern + "\"";
     }
     if (!matched) {
-      throw std::runtime_error("keep_float \"" + pattern + "\" matches no layer and no operator");
+      throw TorchRefusal("invalid-argument",
+                         "keep_float \"" + pattern + "\" matches no layer and no operator");
     }
   }
   return kept;

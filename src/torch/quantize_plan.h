@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,11 +13,24 @@
 
 namespace quantbench {
 
+// What cannot be done as asked, and who can change that: the name of an ErrorCode of base/status.h.
+// Told in the report, not as an error of libtorch.
+class TorchRefusal final : public std::runtime_error {
+ public:
+  TorchRefusal(const char* code, const std::string& message)
+      : std::runtime_error(message), code_(code) {}
+  [[nodiscard]] const char* code() const { return code_; }
+
+ private:
+  const char* code_;
+};
+
 struct TorchQuantizeOptions {
   std::string recipe;  // "dynamic-int8" or "static-int8"
   bool per_channel = false;
   std::vector<std::string> keep_float;  // names, operators ("aten::lstm", "lstm"), * and ?
   std::string quantized_engine;         // "": the best that this libtorch has
+  int threads = 0;                      // of libtorch; 0: as it is
   std::string made_by;                  // goes into the archive's quantbench.json
   bool reduce_range = true;             // static: activations of 7 bits, so that no sum saturates
   bool observe = false;                 // static: only shows the values whose ranges it needs
