@@ -70,7 +70,8 @@ function(qb_test source)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE QB_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              QB_ENGINE_DEFAULT="${QB_ENGINE_DEFAULT}"
-                                             QB_BINARY="$<TARGET_FILE:quantbench>")
+                                             QB_BINARY="$<TARGET_FILE:quantbench>"
+                                             QB_TORCH_MODULE="$<$<BOOL:${QB_TORCH}>:${PROJECT_BINARY_DIR}/libquantbench_torch.so>")
   target_link_libraries(${name} PRIVATE ${ARGN} quantbench::base GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_dependencies(${name} quantbench)  # some tests run the program
@@ -89,5 +90,13 @@ function(qb_room_tests)
     foreach(test IN LISTS tests)
       qb_test(${test} quantbench::${room} ${links})
     endforeach()
+  endforeach()
+endfunction()
+
+# Those of the module (cmake/Torch.cmake): they open it as the program does.
+function(qb_module_tests)
+  get_property(tests GLOBAL PROPERTY QB_TESTS_OF_MODULE)
+  foreach(test IN LISTS tests)
+    qb_test(${test} quantbench::run)
   endforeach()
 endfunction()

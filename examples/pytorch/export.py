@@ -18,10 +18,18 @@ true. Then:
 
     quantbench check OUT/study.toml && quantbench run OUT/study.toml
 
+--torchscript writes model.pt beside model.onnx, traced, with its inputs described inside; --torch-quantized
+dynamic (or static) also model.dynamic.pt: what PyTorch's own quantizer makes of the module, calibrated on the
+samples. Both for quantbench's torch engine:
+
+    quantbench bench OUT/model.pt OUT/model.onnx
+
 Tried with PyTorch 1.13 and 2.6."""
 import argparse
+import copy
 import importlib.util
 import inspect
+import json
 import pathlib
 import re
 import sys
@@ -58,6 +66,11 @@ class Input:
         self.name, self.type = match.group(1), TYPES[match.group(2)]
         self.dims = [dim.strip() for dim in match.group(3).split(",")] if match.group(3).strip() else []
         self.limit = int(match.group(4)) if match.group(4) else 1000
+
+    def described(self):
+        name = next(key for key, known in TYPES.items() if known is self.type)
+        return {"name": self.name, "type": name,
+                "dims": [int(dim) if NUMERIC.match(dim) else dim for dim in self.dims]}
 
     def free(self):
         return {axis: dim for axis, dim in enumerate(self.dims) if not NUMERIC.match(dim)}
@@ -207,6 +220,50 @@ def export(module, inputs, path, opset):
     return outputs
 
 
+def write_torchscript(module, inputs, path):
+    """Traced, with what TorchScript does not say of inputs and outputs in a file of the archive."""
+    example = tuple(entry.example(torch.Generator().manual_seed(1)) for entry in inputs)
+    with torch.no_grad():
+        module(*example)  # the names of outputs
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of constants that a trace keeps: as with ONNX
+            traced = torch.jit.trace(module, example, check_trace=False)
+    described = {"inputs": [entry.described() for entry in inputs], "outputs": [{"name": n} for n in module.names]}
+    torch.jit.save(traced, str(path), _extra_files={"quantbench.json": json.dumps(described)})
+
+
+def quantized_engine():
+    """The first of PyTorch's engines that this build has, of those that quantbench prefers."""
+    for name in ("x86", "fbgemm", "onednn", "qnnpack"):
+        if name in torch.backends.quantized.supported_engines:
+            torch.backends.quantized.engine = name
+            return name
+    fail("this PyTorch has no engine of quantized arithmetic")
+
+
+@torch.no_grad()
+def torch_quantized(module, inputs, arrays, how):
+    """What PyTorch's own quantizer makes of the module: "dynamic" (eager) or "static" (FX)."""
+    engine = quantized_engine()
+    quantization = torch.ao.quantization
+    inner = copy.deepcopy(module.module)
+    if how == "dynamic":
+        kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
+        made = quantization.quantize_dynamic(inner, kinds, dtype=torch.qint8)
+    else:
+        from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+        mapping = quantization.get_default_qconfig_mapping(engine)
+        example = tuple(entry.example(torch.Generator().manual_seed(1)) for entry in inputs)
+        made = prepare_fx(inner, mapping, example)
+        samples = len(next(iter(arrays.values())))
+        batched = all(0 in entry.free() for entry in inputs)
+        for i in range(min(128, samples)):
+            one = (arrays[entry.name][i:i + 1] if batched else arrays[entry.name][i] for entry in inputs)
+            made(*one)
+        made = convert_fx(made)
+    return Flat(made, module.by_name).eval()
+
+
 def collect(options, inputs):
     """Arrays of samples by input, and labels or None."""
     if options.data:
@@ -293,6 +350,22 @@ def write_study(path, name, inputs, arrays, of_pytorch):
     path.write_text("\n".join(lines) + "\n")
 
 
+def write_torch_models(options, module, inputs, arrays, out):
+    written = []
+    if options.torchscript or options.torch_quantized:
+        write_torchscript(module, inputs, out / "model.pt")
+        written.append(out / "model.pt")
+    for how in options.torch_quantized:
+        try:
+            made = torch_quantized(module, inputs, arrays, how)
+            write_torchscript(made, inputs, out / f"model.{how}.pt")
+        except Exception as error:  # of many kinds: FX cannot trace every module
+            lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+            fail(f"PyTorch cannot quantize this module ({how}): {lines[0]}")
+        written.append(out / f"model.{how}.pt")
+    return written
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a name of torchvision's models, or FILE.py:FUNCTION")
@@ -304,6 +377,9 @@ def main():
     parser.add_argument("--data", help="FILE.py:FUNCTION that yields (inputs, label)")
     parser.add_argument("--samples", type=int, default=64, help="how many to keep or to make up")
     parser.add_argument("--opset", type=int, default=17)
+    parser.add_argument("--torchscript", action="store_true", help="also model.pt, traced, for the torch engine")
+    parser.add_argument("--torch-quantized", choices=["dynamic", "static"], action="append", default=[],
+                        help="also model.HOW.pt, quantized by PyTorch itself")
     options = parser.parse_args()
     if options.samples < 1:
         fail("--samples must be at least 1")
@@ -314,6 +390,7 @@ def main():
     module, inputs = load(options)
     arrays, labels = collect(options, inputs)
     export(module, inputs, out / "model.onnx", options.opset)
+    written = write_torch_models(options, module, inputs, arrays, out)
     of_pytorch = labels is None
     if of_pytorch:
         labels = answers(module, inputs, arrays)
@@ -324,6 +401,8 @@ def main():
         members["labels"] = labels
     np.savez(out / "samples.npz", **members)
     write_study(out / "study.toml", name, inputs, members, of_pytorch)
+    for path in written:
+        print(path)
     print(f"{out}/model.onnx, {out}/samples.npz, {out}/study.toml: now `quantbench run {out}/study.toml`")
 
 

@@ -93,6 +93,11 @@ struct SkippedSample {
   friend bool operator==(const SkippedSample&, const SkippedSample&) = default;
 };
 
+// Adds the values of a floating-point tensor, as those of one sample. Order and split of the
+// samples do not matter.
+[[nodiscard]] Status Observe(const TensorView& value, std::string_view sample, bool histogram,
+                             TensorStatistics* seen);
+
 struct CalibrationStatistics {
   std::string source;        // "data images" or "synthetic, seed 1"
   std::int64_t samples = 0;  // used

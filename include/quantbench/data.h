@@ -174,6 +174,15 @@ struct InputSpec {
   bool batched = true;                 // the first dimension is the batch; never so for rank 0
 };
 
+// "x=float32[batch,3,224,224]": words are free dimensions. kInvalidArgument quotes the text.
+[[nodiscard]] Result<InputSpec> ParseInputSpec(std::string_view text);
+[[nodiscard]] std::string ToString(const InputSpec& input);  // the same, to be parsed again
+// The input whose first dimension is the batch: exporters name no axis so. Where some input has a
+// free first dimension, that is the batch, and an input whose first dimension is fixed is whole in
+// every sample (a state of two layers, [2, B, 128]). Where all are fixed, the first input says what
+// the batch is.
+void MarkBatched(std::vector<InputSpec>* inputs);
+
 // A box and its class, in shares of the image's width and height.
 struct Box {
   std::int32_t label = 0;

@@ -133,6 +133,12 @@ class Engine {
   [[nodiscard]] virtual std::string_view version() const = 0;  // "1.30.0"
   // What it was built to run on: "CPUExecutionProvider". Only the processor's is ever used.
   [[nodiscard]] virtual std::vector<std::string> providers() const = 0;
+  // Opens what a model with these first bytes needs beyond the engine itself, so that no model's
+  // loading pays for it.
+  [[nodiscard]] virtual Status Prepare(std::span<const std::byte> head) {
+    (void)head;
+    return Ok();
+  }
   // kEngine with the engine's own reason, made one line.
   [[nodiscard]] virtual Result<std::unique_ptr<Session>> Load(const EngineModel& model,
                                                               const SessionOptions& options) = 0;
@@ -149,6 +155,52 @@ struct EngineCandidate {
 // Opens ONNX Runtime (dlopen, API version 21, telemetry switched off before its first call).
 // kUnavailable says where it was looked for and that `./dev setup` places one.
 [[nodiscard]] Result<std::unique_ptr<Engine>> OpenOnnxRuntime(std::string_view flag = {});
+
+// --- TorchScript, run by libtorch ---
+
+// libtorch is opened through a module of ours, libquantbench_torch.so, which not every build has.
+struct TorchSettings {
+  std::string device;            // "cpu", "cuda"; empty: cpu
+  std::string quantized_engine;  // "x86", "fbgemm", "onednn", "qnnpack"; empty: the best there is
+  bool freeze = true;            // the module's parameters become constants, where that can be
+
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static TorchSettings FromJson(const Json& json);
+  friend bool operator==(const TorchSettings&, const TorchSettings&) = default;
+};
+
+// Whether a model with these first bytes is for libtorch: a zip archive, as TorchScript is.
+[[nodiscard]] bool IsForTorch(std::span<const std::byte> head);
+// QUANTBENCH_TORCH, beside this program, ../lib/quantbench.
+[[nodiscard]] std::vector<EngineCandidate> TorchCandidates();
+
+// "libtorch". Shapes and element types of inputs are known where the archive describes them
+// (quantbench.json), else undefined; outputs likewise. Inputs are bound by name, or in order where
+// the names are not the model's. kUnavailable without the module: says how to build it.
+[[nodiscard]] Result<std::unique_ptr<Engine>> OpenTorch(const TorchSettings& settings);
+// What libtorch it is: version, quantized_engines, quantized_engine, cuda_devices, blas, blas_file,
+// blas_gflops (float32, 256 x 256, one thread, measured), parallel, config. Errors as OpenTorch.
+[[nodiscard]] Result<Json> DescribeTorch(const TorchSettings& settings);
+
+// One call of the module's quantizer. Options and report are its own (src/torch/quantize_plan.h).
+struct TorchQuantizeJob {
+  std::span<const std::byte> bytes;  // of the archive
+  Json options;
+  // With the option "observe": samples, an empty one after the last, and who sees the values whose
+  // ranges are needed. Else not called.
+  std::function<Result<std::vector<NamedTensor>>()> next;
+  std::function<Status(std::string_view name, const TensorView& value)> see;
+  // Takes the archive that is made, piece by piece.
+  std::function<Status(std::span<const std::byte>)> sink;
+};
+// The report. Errors of the job's functions as they are; what cannot be done in one sentence:
+// kInvalidArgument (a pattern of keep_float that matches nothing), kUnsupported (no layer that
+// could be quantized); else kEngine. kUnavailable without the module.
+[[nodiscard]] Result<Json> QuantizeTorchScript(const TorchQuantizeJob& job);
+
+// Takes every model to the engine it is for. Each is opened when the first model for it comes.
+using EngineMaker = std::function<Result<std::unique_ptr<Engine>>()>;
+[[nodiscard]] std::unique_ptr<Engine> MakeRoutingEngine(EngineMaker onnx, EngineMaker torch);
 
 // An engine without arithmetic, for tests: outputs, failures and times are set by the test.
 struct FakeBehaviour {

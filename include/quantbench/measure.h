@@ -17,6 +17,7 @@
 #include "quantbench/energy.h"
 #include "quantbench/engine.h"
 #include "quantbench/model.h"
+#include "quantbench/model/torchscript.h"
 
 namespace quantbench {
 
@@ -45,6 +46,9 @@ struct ModelSize {
 // Float32 weights, subgraphs' too, that are denormal: many processors compute with these slowly.
 // Reads every weight once and gives its pages back. Errors: those of PayloadOf.
 [[nodiscard]] Result<std::int64_t> CountDenormals(const Graph& graph);
+// Its archive does not say in a word of what types its tensors are: all are of type "unknown", and
+// no parameters are counted.
+[[nodiscard]] ModelSize SizeOf(const TorchScript& model);
 
 // How the latency of a cell is sampled: in fresh processes, each with all arms, each with rounds in
 // which every arm makes one lap. A lap is consecutive forward passes ("runs") of one arm.
@@ -432,6 +436,9 @@ struct NaturalPlan {
 // kInvalidArgument when a name in `dims` is that of no dimension that is still free in `inputs`:
 // names the free ones.
 [[nodiscard]] Status CheckDims(const std::vector<InputSpec>& inputs, const DimValues& dims);
+// Puts the outputs of one model into the order of another's, by name; they stay as they are where
+// not all names are the same: then the order is what they have in common.
+void OrderLike(std::span<const NamedTensor> reference, std::vector<NamedTensor>* outputs);
 [[nodiscard]] std::vector<NamedTensor> NameTensors(const std::vector<InputSpec>& inputs,
                                                    std::vector<Tensor> tensors);
 

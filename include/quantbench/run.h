@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "quantbench/base/status.h"
 #include "quantbench/device.h"
 #include "quantbench/energy.h"
+#include "quantbench/engine.h"
 #include "quantbench/explain.h"
 #include "quantbench/flops.h"
 #include "quantbench/measure.h"
@@ -27,6 +29,7 @@ namespace quantbench {
 // Where and how workers run.
 struct WorkerOptions {
   std::string engine;              // --engine; empty: the usual places
+  TorchSettings torch;             // of models that libtorch runs
   std::int64_t timeout_s = 600;    // wall time of one worker, then it is killed
   std::uint64_t memory_bytes = 0;  // address space limit; 0: none
   std::filesystem::path program;   // the quantbench binary; empty: this very one
@@ -51,6 +54,23 @@ struct WorkerResult {
 // The other end: takes the request from descriptor 3 and answers there. Returns an exit code.
 [[nodiscard]] int ServeWorker();
 
+// What libtorch the workers have, see DescribeTorch; in a worker of its own. kUnavailable where it
+// is not built in.
+[[nodiscard]] Result<Json> DescribeTorchEngine(const WorkerOptions& worker);
+// What libtorch says of a TorchScript model that it loaded: inputs, device, quantized_engine,
+// frozen.
+[[nodiscard]] Result<Json> LoadedTorchFacts(const std::filesystem::path& model,
+                                            const WorkerOptions& worker);
+// Sentences about measuring these models with libtorch: what runs them, what is not told of them,
+// and why float32 is slow, where it is. Empty where none is TorchScript, or no module is built in.
+[[nodiscard]] std::vector<std::string> TorchNotes(std::span<const std::filesystem::path> models,
+                                                  const std::optional<DevicePeaks>& peaks,
+                                                  const WorkerOptions& worker);
+// Why float32 is slower there than the processor is: one sentence; empty where it is not. `facts`
+// are those of DescribeTorchEngine, `peak` is what one thread can do at most, in operations a
+// second.
+[[nodiscard]] std::string WhySlowFloat(const Json& facts, double peak);
+
 // --- quantize ---
 
 struct QuantizeOptions {
@@ -61,10 +81,12 @@ struct QuantizeOptions {
   bool plan_only = false;             // stop after planning and write the plan as JSON
   std::optional<DataSpec> calibrate;  // absent: synthetic input
   CalibrationSettings calibration;
-  std::filesystem::path table;  // made by CalibrateModel: nothing is calibrated then
+  std::filesystem::path table;    // made by CalibrateModel: nothing is calibrated then
+  std::vector<InputSpec> stated;  // see InputSource
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
+  bool per_channel_dynamic = false;  // TorchScript: dynamic layers too have a scale a channel
   bool verify = true;
   bool force = false;  // replace an existing output
   int threads = 0;     // of the quantizer; 0: one per core
@@ -120,7 +142,8 @@ struct Arm {
 
 // What a measuring or evaluating worker feeds the arms with.
 struct InputSource {
-  std::optional<DataSpec> data;  // absent: synthetic
+  std::optional<DataSpec> data;   // absent: synthetic
+  std::vector<InputSpec> stated;  // of TorchScript modules that do not say what they take
   DimValues dims;
   std::map<std::string, double> constants;
   std::int64_t vocabulary = 1000;
@@ -179,9 +202,9 @@ void BenchSweep(const Study& study, BenchOptions options, const WorkerOptions& w
                 const std::function<bool(const Case& work, CaseOutcome outcome)>& done);
 
 // Memory and loading of every arm by itself, in workers of its own: {"baseline": MemoryUse of a
-// worker with an engine and no model, "arms": [{"arm", "outcome", "reason", "loaded": MemoryUse,
-// "first_run", "steady", "cold_load_ns", "warm_load_ns"}]}. A cold load is one after the kernel was
-// asked to forget the file's pages.
+// worker with the original's engine and no model, "arms": [{"arm", "outcome", "reason", "loaded":
+// MemoryUse, "first_run", "steady", "cold_load_ns", "warm_load_ns"}]}. A cold load is one after the
+// kernel was asked to forget the file's pages.
 [[nodiscard]] Json MeasureMemory(const BenchOptions& options, const WorkerOptions& worker,
                                  Progress& progress);
 

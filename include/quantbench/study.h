@@ -22,11 +22,12 @@ struct StudyModel {
   std::string id;
   std::filesystem::path path;  // resolved against the study's folder
   std::string why;
-  std::int64_t bits = 0;  // width of its numbers, as its authors say; 0: not said
-  std::string data;       // id of a [data.X]; empty: synthetic input only, no accuracy
-  std::string calibrate;  // id of the data its variants are calibrated on; empty: `data`
-  std::string metric;     // the score that matters; empty: the task's first
-  DimValues dims;         // values for free dimensions
+  std::int64_t bits = 0;          // width of its numbers, as its authors say; 0: not said
+  std::string data;               // id of a [data.X]; empty: synthetic input only, no accuracy
+  std::string calibrate;          // id of the data its variants are calibrated on; empty: `data`
+  std::string metric;             // the score that matters; empty: the task's first
+  std::vector<InputSpec> inputs;  // of a TorchScript module that does not say what it takes
+  DimValues dims;                 // values for free dimensions
   std::map<std::string, double> constants;  // inputs with a fixed value
   std::int64_t vocabulary = 1000;           // of synthetic token ids
 };
@@ -34,9 +35,10 @@ struct StudyModel {
 struct StudyVariant {
   std::string id;
   std::string why;
-  std::int64_t bits = 0;  // width that is aimed at, as its authors say; 0: not said
-  std::string quantizes;  // what is quantized, in their words
-  Recipe recipe;
+  std::int64_t bits = 0;       // width that is aimed at, as its authors say; 0: not said
+  std::string quantizes;       // what is quantized, in their words
+  Recipe recipe;               // "given" where there is a path
+  std::filesystem::path path;  // a file that was quantized elsewhere; empty: the recipe makes one
   std::string calibrate_data;  // empty: the model's
   CalibrationSettings calibration;
   std::vector<std::string> models;  // empty: all

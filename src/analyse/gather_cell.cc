@@ -203,7 +203,9 @@ CellResult GatherCell(const Study& study, const Record& record) {
   const Json& memory = record.results["memory"];
   const MemoryUse baseline = MemoryUse::FromJson(memory["baseline"]);
   for (const Json& arm : memory["arms"].AsArray()) {
-    cell.memory.push_back(GatherArmMemory(arm, baseline));
+    // An arm of another engine has a baseline of its own.
+    cell.memory.push_back(GatherArmMemory(
+        arm, arm.Has("baseline") ? MemoryUse::FromJson(arm["baseline"]) : baseline));
   }
   for (const Json& arm : arms) {
     if (arm["arm"].AsString() != kControl) cell.arms.push_back(GatherArm(arm, original, cell));

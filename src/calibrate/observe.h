@@ -19,9 +19,4 @@ struct ValueRange {
 };
 [[nodiscard]] ValueRange RangeOf(std::span<const float> values);
 
-// Adds the values of a floating-point tensor, as those of one sample. Order and split of the
-// samples do not matter.
-[[nodiscard]] Status Observe(const TensorView& value, std::string_view sample, bool histogram,
-                             TensorStatistics* seen);
-
 }  // namespace quantbench

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include "quantbench/data.h"
+#include "quantbench/engine.h"
 #include "quantbench/report.h"
 #include "quantbench/run.h"
 
@@ -57,6 +58,7 @@ struct OutputFlag {
 
 struct WorkerFlags {
   std::string engine;
+  TorchSettings torch;
   std::int64_t timeout_s = 600;
   std::uint64_t memory_bytes = 0;
   void Add(CLI::App& app);
@@ -66,7 +68,7 @@ struct WorkerFlags {
 // How a model is fed: data, or values for synthetic input.
 struct InputFlags {
   std::vector<std::string> dims;       // "seq=32"
-  std::vector<std::string> constants;  // "sr=16000"
+  std::vector<std::string> constants;  // "sr=16000", "x=float32[batch,3,224,224]"
   std::int64_t vocabulary = 1000;
   void Add(CLI::App& app);
   // kInvalidArgument for a malformed pair, naming it.
@@ -74,6 +76,8 @@ struct InputFlags {
   // The same where a dimension may have several values: --dim seq=16,32,64.
   [[nodiscard]] Result<std::map<std::string, std::vector<std::int64_t>>> DimLists() const;
   [[nodiscard]] Result<std::map<std::string, double>> Constants() const;
+  // Those of --input that state a type and shape.
+  [[nodiscard]] Result<std::vector<InputSpec>> Stated() const;
 };
 
 // How ranges are observed.

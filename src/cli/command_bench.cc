@@ -44,6 +44,7 @@ Result<BenchOptions> OptionsOf(const BenchFlags& flags) {
     return Error(ErrorCode::kInvalidArgument, "--include data-loading needs --data");
   }
   QB_TRY(options.input.constants, flags.input.Constants());
+  QB_TRY(options.input.stated, flags.input.Stated());
   options.input.vocabulary = flags.input.vocabulary;
   options.latency.repetitions = flags.repetitions;
   options.latency.SetProcesses(flags.processes, flags.max_processes);
@@ -111,6 +112,10 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
     peaks.budget_ns = kPeaksBesideMeasuringNs;
     options.value().peaks = MeasurePeaks(peaks, terminal);
   }
+  const std::vector<std::filesystem::path> files(flags.models.begin(), flags.models.end());
+  for (const std::string& note : TorchNotes(files, options.value().peaks, flags.worker.Options())) {
+    terminal.Note(note);
+  }
   std::vector<Record> records;
   std::optional<Error> refused;
   BenchSweep(study, options.value(), flags.worker.Options(), terminal,
@@ -155,11 +160,13 @@ Action AddBench(CLI::App& app) {
       "Measures the forward pass of models that take the same inputs, all of them in turn in each\n"
       "process, so that a slow moment of the machine meets all alike. The first is the reference.",
       "  quantbench bench model.onnx model.int8.onnx --batch 1,2,4,8\n"
+      "  quantbench bench model.pt model.onnx model.int8.onnx\n"
+      "  quantbench bench traced.pt --input 'x=float32[batch,3,224,224]'\n"
       "  quantbench bench bert.onnx bert.int8.onnx --dim seq=64,128,256 --threads 1,2\n"
       "  quantbench bench cnn.onnx cnn.int8.onnx --data images.toml --include data-loading\n"
       "  quantbench bench cnn.onnx cnn.int8.onnx --scenario offline,server --p99 20ms\n"
       "  quantbench bench cnn.onnx cnn.int8.onnx --scenario energy --carbon 380");
-  app.add_option("models", flags->models, "models, .onnx files")->required();
+  app.add_option("models", flags->models, "models, .onnx or TorchScript .pt files")->required();
   app.add_option("--batch", flags->batch, "batch sizes (default: 1)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);

@@ -69,6 +69,9 @@ int Eval(const EvalFlags& flags, Terminal& terminal) {
   auto dims = flags.input.Dims();
   if (!dims.ok()) return terminal.Fail(dims.error(), format);
   options.input.dims = std::move(dims).value();
+  auto stated = flags.input.Stated();
+  if (!stated.ok()) return terminal.Fail(stated.error(), format);
+  options.input.stated = std::move(stated).value();
   options.evaluate.batch = flags.batch;
   options.evaluate.limit = flags.limit;
   options.threads = flags.threads;
@@ -109,7 +112,7 @@ Action AddEval(CLI::App& app) {
       "  quantbench eval model.onnx model.int8.onnx --data reviews.toml --metric f1 --margin 0.02\n"
       "  quantbench eval model.onnx model.int8.onnx --data images.toml --until-decided\n"
       "  quantbench eval model.onnx model.int8.onnx --data reviews.toml --natural 32");
-  app.add_option("models", flags->models, "models, .onnx files")->required();
+  app.add_option("models", flags->models, "models, .onnx or TorchScript .pt files")->required();
   app.add_option("--data", flags->data, "a .toml, an image folder, .npy, .npz or IDX")->required();
   app.add_option("--metric", flags->metric, "the score that comes first (default: the task's)")
       ->check(

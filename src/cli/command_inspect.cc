@@ -7,9 +7,11 @@
 #include "quantbench/calibrate.h"
 #include "quantbench/measure.h"
 #include "quantbench/model.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "cli/command.h"
+#include "cli/inspect_torchscript.h"
 
 namespace quantbench {
 namespace {
@@ -208,6 +210,9 @@ Result<std::vector<Table>> WorkTables(const Model& model, const InspectFlags& fl
 
 int Inspect(const InspectFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
+  if (IsTorchScript(flags.model) && !flags.flops) {
+    return InspectTorchScript(flags.model, flags.loaded, flags.worker, format, terminal);
+  }
   const auto model = LoadModel(flags.model);
   if (!model.ok()) return terminal.Fail(model.error(), format);
   if (const auto sound = CheckModel(model.value()); !sound.ok()) {
@@ -248,7 +253,7 @@ Action AddInspect(CLI::App& app) {
       "  quantbench inspect model.onnx\n  quantbench inspect model.int8.onnx --loaded\n"
       "  quantbench inspect bert.onnx --flops --batch 8 --dim seq=128\n"
       "  quantbench inspect model.onnx -o json");
-  app.add_option("model", flags->model, "the model, an .onnx file")->required();
+  app.add_option("model", flags->model, "the model, an .onnx or TorchScript .pt file")->required();
   app.add_flag("--loaded", flags->loaded,
                "load it with the engine, and show the kernels that really run");
   app.add_flag(

@@ -32,6 +32,7 @@ struct QuantizeFlags {
   CalibrationFlags calibration;
   int threads = 0;
   bool per_tensor = false;
+  bool per_channel = false;
   bool no_verify = false;
   bool force = false;
   InputFlags input;
@@ -90,7 +91,9 @@ Result<QuantizeOptions> OptionsOf(const QuantizeFlags& flags) {
   options.table = flags.table;
   QB_TRY(options.dims, flags.input.Dims());
   QB_TRY(options.constants, flags.input.Constants());
+  QB_TRY(options.stated, flags.input.Stated());
   options.vocabulary = flags.input.vocabulary;
+  options.per_channel_dynamic = flags.per_channel;
   options.verify = !flags.no_verify;
   options.force = flags.force;
   options.threads = flags.threads;
@@ -229,10 +232,12 @@ Action AddQuantize(CLI::App& app) {
            "  quantbench quantize model.onnx --keep-float '*classifier*' -o model.int8.onnx\n"
            "  quantbench quantize model.onnx --recipe weight-int4 --rule 'lm_head=dynamic-int8' -o "
            "small.onnx\n"
+           "  quantbench quantize traced.pt --recipe dynamic-int8 --input 'x=float32[batch,64]' -o "
+           "traced.int8.pt\n"
            "  quantbench quantize model.onnx --plan-only -o plan.json\n"
            "  quantbench quantize model.onnx --plan plan.json -o model.int8.onnx");
   app.footer(RecipeHelp());
-  app.add_option("model", flags->model, "the model, an .onnx file")->required();
+  app.add_option("model", flags->model, "the model, an .onnx or TorchScript .pt file")->required();
   app.add_option("-o,--output", flags->output,
                  "the quantized model; with --plan-only the plan, where - is stdout")
       ->required();
@@ -266,6 +271,8 @@ Action AddQuantize(CLI::App& app) {
   app.add_option("--plan", flags->plan, "do what this plan says (the recipe does not matter)");
   app.add_flag("--per-tensor", flags->per_tensor,
                "one scale a weight tensor instead of one a channel");
+  app.add_flag("--per-channel", flags->per_channel,
+               "dynamic-int8 of TorchScript: one scale a channel; PyTorch's own has one a tensor");
   app.add_flag("--no-verify", flags->no_verify,
                "do not load and compare; for devices too small for it");
   app.add_flag("--force", flags->force, "replace an existing output");

@@ -25,6 +25,22 @@ Result<std::pair<std::string, double>> ParsePair(const std::string& pair) {
   return Error(ErrorCode::kInvalidArgument, Format("\"{}\" is not name=number", Printable(pair)));
 }
 
+// The parser splits at commas: "x=int64[1,8]" comes as "x=int64[1" and "8]".
+std::vector<std::string> JoinBrackets(const std::vector<std::string>& words) {
+  std::vector<std::string> joined;
+  bool open = false;
+  for (const std::string& word : words) {
+    if (open) {
+      joined.back() += "," + word;
+    } else {
+      joined.push_back(word);
+    }
+    const std::string& whole = joined.back();
+    open = whole.find('[') != std::string::npos && whole.find(']') == std::string::npos;
+  }
+  return joined;
+}
+
 }  // namespace
 
 void OutputFlag::Add(CLI::App& app, const std::string& flags) {
@@ -42,6 +58,12 @@ OutputFormat OutputFlag::format() const {
 void WorkerFlags::Add(CLI::App& app) {
   app.add_option("--engine", engine,
                  "ONNX Runtime library (default: QUANTBENCH_ORT, the set-up copy, the system's)");
+  app.add_option("--device", torch.device, "where TorchScript models run: cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--quantized-engine", torch.quantized_engine,
+                 "libtorch's, of quantized TorchScript (default: the first it has of these)")
+      ->check(CLI::IsMember({"x86", "fbgemm", "onednn", "qnnpack"}));
+  app.add_flag("!--no-freeze", torch.freeze, "run TorchScript models as they are, not frozen");
   app.add_option("--timeout", timeout_s, "seconds after which a worker is ended")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -53,6 +75,7 @@ void WorkerFlags::Add(CLI::App& app) {
 WorkerOptions WorkerFlags::Options() const {
   WorkerOptions options;
   options.engine = engine;
+  options.torch = torch;
   options.timeout_s = timeout_s;
   options.memory_bytes = memory_bytes;
   return options;
@@ -60,7 +83,9 @@ WorkerOptions WorkerFlags::Options() const {
 
 void InputFlags::Add(CLI::App& app) {
   app.add_option("--dim", dims, "value of a free dimension, e.g. --dim seq=32")->delimiter(',');
-  app.add_option("--input", constants, "an input filled with one value, e.g. --input sr=16000")
+  app.add_option("--input", constants,
+                 "an input filled with one value (--input sr=16000), or what a TorchScript model "
+                 "takes (--input 'x=float32[batch,3,224,224]'), once for each")
       ->delimiter(',');
   app.add_option("--vocabulary", vocabulary, "synthetic token ids lie below this")
       ->check(CLI::PositiveNumber)
@@ -100,11 +125,22 @@ Result<DimValues> InputFlags::Dims() const {
 
 Result<std::map<std::string, double>> InputFlags::Constants() const {
   std::map<std::string, double> values;
-  for (const std::string& pair : constants) {
+  for (const std::string& pair : JoinBrackets(constants)) {
+    if (pair.ends_with(']')) continue;
     QB_TRY(const auto parsed, ParsePair(pair));
     values[parsed.first] = parsed.second;
   }
   return values;
+}
+
+Result<std::vector<InputSpec>> InputFlags::Stated() const {
+  std::vector<InputSpec> inputs;
+  for (const std::string& text : JoinBrackets(constants)) {
+    if (!text.ends_with(']')) continue;
+    QB_TRY(InputSpec input, ParseInputSpec(text));
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
 }
 
 void CalibrationFlags::Add(CLI::App& app, const std::string& data_flag) {

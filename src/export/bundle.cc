@@ -68,7 +68,11 @@ void AddModels(const Study& study, const fs::path& results, Contents* contents) 
       (*contents)[NameOfOriginal(beside, folder)] = beside;
     }
   }
-  AddFolder(results / "models", "results/models/", {".onnx", ".data"}, contents);
+  for (const StudyVariant& variant : study.variants) {
+    if (variant.path.empty()) continue;
+    (*contents)[NameOfOriginal(variant.path, study.file.parent_path())] = variant.path;
+  }
+  AddFolder(results / "models", "results/models/", {".onnx", ".data", ".pt"}, contents);
 }
 
 Contents ContentsOf(const Study& study, const fs::path& results, const BundleOptions& options) {
@@ -124,7 +128,7 @@ class Packer {
       shortened_ += cleaned == bytes ? 0U : 1U;
       bytes = cleaned;
     }
-    if (!HasEnding(name, {".onnx", ".data", ".png"})) {
+    if (!HasEnding(name, {".onnx", ".data", ".pt", ".png"})) {
       if (words_.HasPath(bytes)) with_paths_.push_back(name);
       if (words_.HasHost(bytes)) with_host_.push_back(name);
     }

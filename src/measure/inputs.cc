@@ -85,6 +85,22 @@ Status CheckDims(const std::vector<InputSpec>& inputs, const DimValues& dims) {
   return Ok();
 }
 
+void OrderLike(std::span<const NamedTensor> reference, std::vector<NamedTensor>* outputs) {
+  if (reference.size() != outputs->size()) return;
+  std::vector<std::size_t> order;
+  for (const NamedTensor& wanted : reference) {
+    const auto found =
+        std::find_if(outputs->begin(), outputs->end(),
+                     [&](const NamedTensor& output) { return output.name == wanted.name; });
+    if (found == outputs->end()) return;
+    order.push_back(static_cast<std::size_t>(found - outputs->begin()));
+  }
+  if (std::set<std::size_t>(order.begin(), order.end()).size() != order.size()) return;
+  std::vector<NamedTensor> sorted;
+  for (const std::size_t place : order) sorted.push_back(std::move((*outputs)[place]));
+  *outputs = std::move(sorted);
+}
+
 std::vector<NamedTensor> NameTensors(const std::vector<InputSpec>& inputs,
                                      std::vector<Tensor> tensors) {
   QB_CHECK(inputs.size() == tensors.size(), "one tensor an input");

@@ -40,6 +40,7 @@ class FedSession {
     return Ok();
   }
   [[nodiscard]] const std::vector<NamedTensor>& outputs() const { return outputs_; }
+  void Order(std::span<const NamedTensor> like) { OrderLike(like, &outputs_); }
 
  private:
   Session& session_;
@@ -78,6 +79,7 @@ class Evaluation {
       QB_OK(reference->Run(named, stream));
     }
     QB_OK(session->Run(std::move(named), stream));
+    if (reference != nullptr) session->Order(reference->outputs());
     batch.outputs = &session->outputs();
     QB_OK(reader_.Read(batch, &mine_));
     if (reference == nullptr) return Ok();

@@ -72,6 +72,13 @@ Result<ModelSize> ModelSize::FromJson(const Json& json) {
   return size;
 }
 
+ModelSize SizeOf(const TorchScript& model) {
+  ModelSize size;
+  size.file_bytes = model.file_bytes();
+  size.by_type["unknown"] = {model.tensors, 0, model.tensor_bytes};
+  return size;
+}
+
 ModelSize SizeOf(const Model& model) {
   ModelSize size;
   size.file_bytes = model.file_bytes;

@@ -40,7 +40,9 @@ TEST(Load, NamesWhatIsNoModel) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "not a model: the file is empty"},
       {std::string("PK\x03\x04\x14\x00", 6) + "archive/data.pkl",
-       "not a model: looks like a PyTorch checkpoint (zip); export it to ONNX first"},
+       "not a model: looks like TorchScript or a PyTorch checkpoint (zip); this needs ONNX: export "
+       "it "
+       "first"},
       {"\x1f\x8b\x08rest", "not a model: looks like a gzip file; unpack it first"},
       {"\x80\x02}q\x01",
        "not a model: looks like a PyTorch checkpoint (pickle); export it to ONNX first"},

@@ -71,6 +71,9 @@ std::string MethodText(const Analysis& analysis) {
   for (const Json& environment : analysis.environments) {
     engines.insert(Format("{} {}", environment["engine"].AsString(),
                           environment["engine_version"].AsString()));
+    if (environment.Has("torch_version")) {
+      engines.insert(Format("libtorch {} (TorchScript)", environment["torch_version"].AsString()));
+    }
   }
   std::string engine;
   for (const std::string& name : engines) engine += (engine.empty() ? "" : ", ") + name;

@@ -4,17 +4,30 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/quantize.h"
 
 #include "run/rebatch.h"
 
 namespace quantbench {
+namespace {
+
+Result<LoadedArm> LoadTorchArm(Engine& engine, const std::filesystem::path& path,
+                               const SessionOptions& options) {
+  const std::int64_t start = SystemClock().NowNs();
+  QB_TRY(const TorchScript model, LoadTorchScript(path));
+  auto session = engine.Load({model.file->bytes(), {}}, options);
+  if (!session.ok()) return session.error().Within(path.string());
+  return LoadedArm{std::move(session).value(), SystemClock().NowNs() - start};
+}
+
+}  // namespace
 
 Result<EngineEntries> EntriesOf(std::span<const std::filesystem::path> paths) {
   EngineEntries entries;
   for (const std::filesystem::path& path : paths) {
     const auto model = LoadModel(path);
-    if (!model.ok()) continue;  // loading it says what is wrong
+    if (!model.ok()) continue;  // TorchScript, or loading it says what is wrong
     for (const auto& [key, value] : EngineOptionsOf(model.value())) {
       const auto [entry, is_new] = entries.emplace(key, value);
       if (!is_new && entry->second != value) {
@@ -38,6 +51,7 @@ Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int
 
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
                           const SessionOptions& options, std::int64_t batch) {
+  if (IsTorchScript(path)) return LoadTorchArm(engine, path, options);
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Model model, LoadModel(path));
   EngineModel bytes;
@@ -56,11 +70,6 @@ Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
   auto session = engine.Load(bytes, options);
   if (!session.ok()) return session.error().Within(path.string());
   return LoadedArm{std::move(session).value(), SystemClock().NowNs() - start};
-}
-
-Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path) {
-  QB_TRY(const Model model, LoadModel(path));
-  return InputsOf(model);
 }
 
 Result<OpenedInput> OpenInput(const InputSource& input, const std::vector<InputSpec>& inputs) {
@@ -95,12 +104,16 @@ DimValues DimValuesFromJson(const Json& json) {
 Json ToJson(const InputSource& input) {
   Json constants = Json::MakeObject();
   for (const auto& [name, value] : input.constants) constants.Set(name, value);
-  return Json::MakeObject()
-      .Set("data", input.data ? input.data->ToJson() : Json())
+  Json json = Json::MakeObject();
+  json.Set("data", input.data ? input.data->ToJson() : Json())
       .Set("dims", ToJson(input.dims))
       .Set("constants", std::move(constants))
       .Set("vocabulary", input.vocabulary)
       .Set("seed", input.seed);
+  Json stated = Json::Array{};
+  for (const InputSpec& one : input.stated) stated.Append(ToString(one));
+  if (!input.stated.empty()) json.Set("inputs", std::move(stated));
+  return json;
 }
 
 Result<InputSource> InputSourceFromJson(const Json& json) {
@@ -108,6 +121,10 @@ Result<InputSource> InputSourceFromJson(const Json& json) {
   if (!json["data"].is_null()) {
     QB_TRY(DataSpec data, DataSpec::FromJson(json["data"]));
     input.data = std::move(data);
+  }
+  for (const Json& text : json["inputs"].AsArray()) {
+    QB_TRY(InputSpec stated, ParseInputSpec(text.AsString()));
+    input.stated.push_back(std::move(stated));
   }
   input.dims = DimValuesFromJson(json["dims"]);
   for (const auto& [name, value] : json["constants"].AsObject()) {

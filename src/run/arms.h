@@ -32,9 +32,6 @@ Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path,
 Result<LoadedArm> LoadArm(Engine& engine, const std::filesystem::path& path, int threads,
                           const EngineEntries& entries, std::int64_t batch = 0);
 
-// The model at `path` checked and taken apart only as far as its inputs are concerned.
-Result<std::vector<InputSpec>> ReadInputs(const std::filesystem::path& path);
-
 struct OpenedInput {
   std::unique_ptr<Dataset> dataset;
   std::string source;              // "data images" or "synthetic, seed 1"

@@ -6,9 +6,16 @@
 #include "quantbench/base/format.h"
 
 #include "run/arms.h"
+#include "run/model_inputs.h"
 #include "run/rebatch.h"
 
 namespace quantbench {
+
+std::vector<std::filesystem::path> PathsOf(const BenchOptions& options) {
+  std::vector<std::filesystem::path> paths;
+  for (const Arm& arm : options.arms) paths.push_back(arm.path);
+  return paths;
+}
 
 void MergeArms(const Json& reply, Json::Array* arms) {
   for (const Json& from : reply["arms"].AsArray()) {
@@ -62,7 +69,7 @@ std::optional<CaseOutcome> Impossible(const BenchOptions& options, const WorkerO
   const auto refused = [](Outcome outcome, const Error& error) {
     return CaseOutcome{outcome, error.message(), error.code(), {}};
   };
-  const auto inputs = ReadInputs(options.arms.front().path);
+  const auto inputs = ReadInputs(PathsOf(options), options.input, worker);
   if (!inputs.ok()) return refused(Outcome::kFailed, inputs.error());
   const auto batched =
       ResolveInputs(FreeBatch(inputs.value(), options.cell.batch), options.cell.batch, {});
@@ -77,7 +84,7 @@ std::optional<CaseOutcome> Impossible(const BenchOptions& options, const WorkerO
 }
 
 std::optional<std::string> RewrittenNote(const BenchOptions& options) {
-  const auto inputs = ReadInputs(options.arms.front().path);
+  const auto inputs = ReadInputs(PathsOf(options), options.input);
   if (!inputs.ok()) return std::nullopt;
   const std::int64_t fixed = FixedBatch(inputs.value());
   if (fixed == 0 || fixed == options.cell.batch) return std::nullopt;

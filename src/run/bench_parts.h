@@ -1,13 +1,16 @@
 // What measuring a cell and measuring a scenario share, the parent's side.
 #pragma once
 
+#include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "quantbench/base/json.h"
 #include "quantbench/run.h"
 
 namespace quantbench {
 
+[[nodiscard]] std::vector<std::filesystem::path> PathsOf(const BenchOptions& options);
 // The wanted arms, and with `control` the original once more under the control's name.
 Json ArmList(const BenchOptions& options, bool control);
 // The request of a worker that measures all arms together; the caller adds its plan.

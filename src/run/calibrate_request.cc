@@ -13,7 +13,7 @@ Result<CalibrateRequest> CalibrateRequest::Of(const Json& request) {
   QB_TRY(result.recipe, Recipe::FromJson(request["recipe"]));
   QB_TRY(result.settings, CalibrationSettings::FromJson(request["settings"]));
   const std::string path = request["path"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
+  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source));
   QB_TRY(result.opened, OpenInput(source, inputs));
   QB_TRY(Model model, LoadModel(path));
   QB_OK(CheckModel(model));

@@ -1,10 +1,13 @@
 // What a measuring worker feeds its models with.
 #include "run/cell_input.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "quantbench/calibrate.h"
+#include "quantbench/model/torchscript.h"
 
+#include "run/model_inputs.h"
 #include "run/rebatch.h"
 #include "run/tiny_model.h"
 
@@ -18,9 +21,9 @@ Result<std::vector<NamedTensor>> CellInput::Batch(std::int64_t first) const {
   return NameTensors(inputs, std::move(tensors));
 }
 
-Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
-                           const InputSource& source) {
-  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(original));
+Result<CellInput> OpenCell(std::span<const std::filesystem::path> paths, const Cell& cell,
+                           const InputSource& source, Engine& engine) {
+  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(paths, source, engine));
   return OpenCell(std::move(inputs), cell, source);
 }
 
@@ -42,7 +45,13 @@ Status BindFirst(Session& session, const CellInput& input) {
   return Ok();
 }
 
-Status StartEngine(Engine& engine) {
+Status StartEngines(Engine& engine, std::span<const std::filesystem::path> paths) {
+  const auto torch = std::find_if(paths.begin(), paths.end(), IsTorchScript);
+  if (torch != paths.end()) {
+    QB_TRY(const auto file, MappedFile::Open(*torch));
+    QB_OK(engine.Prepare(file->bytes()));
+  }
+  if (std::all_of(paths.begin(), paths.end(), IsTorchScript) && !paths.empty()) return Ok();
   QB_TRY(const std::vector<std::byte> bytes, EncodeToBytes(ProductChain(1, 1, 1)));
   auto session = engine.Load({bytes, {}}, {});
   if (!session.ok()) return session.error().Within("starting the engine");

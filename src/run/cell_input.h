@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "quantbench/base/status.h"
@@ -27,11 +28,13 @@ struct CellInput {
 // For a model's inputs in a cell.
 Result<CellInput> OpenCell(std::vector<InputSpec> inputs, const Cell& cell,
                            const InputSource& source);
-Result<CellInput> OpenCell(const std::filesystem::path& original, const Cell& cell,
-                           const InputSource& source);
+// In a worker: for what ReadInputs says of these models.
+Result<CellInput> OpenCell(std::span<const std::filesystem::path> paths, const Cell& cell,
+                           const InputSource& source, Engine& engine);
 // Binds the first batch, so that a failing arm is known before anything is timed.
 Status BindFirst(Session& session, const CellInput& input);
-// The first session of a process pays for the engine's start: no arm is to.
-Status StartEngine(Engine& engine);
+// The first session of a process pays for its engine's start: no arm is to. Starts those that the
+// models are for.
+Status StartEngines(Engine& engine, std::span<const std::filesystem::path> paths);
 
 }  // namespace quantbench

@@ -56,6 +56,29 @@ std::vector<DoctorItem> EngineItems(const WorkerOptions& worker) {
            "quantbench measures on the processor: CPUExecutionProvider"}};
 }
 
+// libtorch, where it is built in; and the speed of its float32 beside a peak, 0: not measured.
+DoctorItem TorchItem(const WorkerOptions& worker, double peak) {
+  const auto facts = DescribeTorchEngine(worker);
+  if (!facts.ok() && facts.error().code() == ErrorCode::kUnavailable) {
+    return {"torch engine", "not built in (only TorchScript models need it)", true,
+            "./dev setup --with-torch && ./dev build"};
+  }
+  if (!facts.ok()) return {"torch engine", facts.error().message(), false, ""};
+  const Json& json = facts.value();
+  std::string engines;
+  for (const Json& name : json["quantized_engines"].AsArray()) {
+    engines += (engines.empty() ? "" : ", ") + name.AsString();
+  }
+  const std::int64_t devices = json["cuda_devices"].AsInt();
+  const std::string text =
+      Format("libtorch {}; quantized engines {}; {}; float32 by {} ({}), {:.3g} GFLOP/s",
+             json["version"].AsString(), engines.empty() ? "none" : engines,
+             devices > 0 ? Format("{} CUDA devices", devices) : "no CUDA device",
+             json["blas"].AsString(), json["blas_file"].AsString(), json["blas_gflops"].AsDouble());
+  const std::string slow = WhySlowFloat(json, peak);
+  return {"torch engine", text, slow.empty(), slow};
+}
+
 DoctorItem EnergyItem() {
   const std::vector<EnergySensor> sensors = FindEnergySensors(*MachineAt("/"));
   std::string told;
@@ -81,8 +104,7 @@ DoctorItem FiguresItem() {
 }
 
 // "float32 98.8 (AVX2 FMA), 2 threads 198" and the like.
-std::vector<DoctorItem> PeakItems(Progress& progress) {
-  const DevicePeaks peaks = MeasurePeaks({}, progress);
+std::vector<DoctorItem> PeakItems(const DevicePeaks& peaks) {
   const auto line = [&](const Peak* peak, std::string_view unit) {
     if (peak == nullptr) return std::string("not measured");
     return Format("{:.3g} {} with {}; {} threads: {:.3g}", peak->one.per_s * 1e-9, unit, peak->name,
@@ -151,8 +173,14 @@ std::vector<DoctorItem> Examine(const DoctorOptions& options, const WorkerOption
   Append(LoadItems(root, before, SampleLoad(root)), &items);
   items.push_back(EnergyItem());
   items.push_back(FiguresItem());
-  if (options.quick) return items;
-  Append(PeakItems(progress), &items);
+  if (options.quick) {
+    items.push_back(TorchItem(worker, 0));
+    return items;
+  }
+  const DevicePeaks peaks = MeasurePeaks({}, progress);
+  Append(PeakItems(peaks), &items);
+  const Peak* peak = peaks.Fastest(PeakKind::kFloat32, 1);
+  items.push_back(TorchItem(worker, peak == nullptr ? 0 : peak->one.per_s));
   if (engine) items.push_back(ResolutionItem(worker, progress));
   return items;
 }

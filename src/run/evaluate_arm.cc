@@ -6,6 +6,7 @@
 #include "quantbench/run.h"
 
 #include "run/arms.h"
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -76,7 +77,7 @@ Result<Json> EvaluateInWorker(const Json& request, Engine& engine, Progress& pro
   std::vector<std::filesystem::path> paths = {request["path"].AsString()};
   const std::string& original = request["reference"].AsString();
   if (!original.empty()) paths.emplace_back(original);
-  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(paths.front()));
+  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(paths, source, engine));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   EvaluateOptions options = EvaluateOptionsOf(*source.data);
   options.batch = std::max<std::int64_t>(1, request["batch"].AsInt(16));

@@ -102,12 +102,12 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
   const fs::path folder = request["folder"].AsString();
   std::vector<fs::path> paths;
   for (const Json& path : request["paths"].AsArray()) paths.emplace_back(path.AsString());
-  QB_TRY(const CellInput input, OpenCell(paths.front(), cell, source));
+  QB_TRY(const CellInput input, OpenCell(paths, cell, source, engine));
   for (const std::string& note : input.opened.notes) progress.Note(note);
   SessionOptions plain;
   plain.threads = static_cast<int>(cell.threads);
   QB_TRY(plain.config, EntriesOf(paths));
-  QB_OK(StartEngine(engine));
+  QB_OK(StartEngines(engine, paths));
   const std::int64_t runs = RunsFor(paths);
   std::vector<std::vector<double>> unprofiled;
   double contention = 1;

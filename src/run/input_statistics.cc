@@ -141,7 +141,7 @@ Result<Json> GatherInWorker(const Json& request, Engine& engine, Progress& progr
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   QB_TRY(const Recipe recipe, Recipe::FromJson(request["recipe"]));
   const std::string path = request["path"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source.dims));
+  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(path, source));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   QB_TRY(Model model, LoadModel(path));
   QB_TRY(const Model prepared, PrepareFor(std::move(model), recipe, nullptr));

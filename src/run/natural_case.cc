@@ -6,6 +6,7 @@
 #include "quantbench/run.h"
 
 #include "run/arms.h"
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -46,7 +47,7 @@ Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& prog
   std::vector<std::filesystem::path> paths;
   for (const Json& path : request["paths"].AsArray()) paths.emplace_back(path.AsString());
   if (paths.empty()) return Error(ErrorCode::kInvalidArgument, "natural sizes need an arm");
-  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(paths.front()));
+  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(paths, source, engine));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   QB_TRY(const EngineEntries entries, EntriesOf(paths));
   std::vector<LoadedArm> loaded;

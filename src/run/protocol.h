@@ -36,5 +36,8 @@ Result<Json> NaturalInWorker(const Json& request, Engine& engine, Progress& prog
 Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> OptimizeInWorker(const Json& request, Engine& engine, Progress& progress);
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> DescribeTorchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> QuantizeTorchInWorker(const Json& request, Engine& engine, Progress& progress);
+Result<Json> InputNamesInWorker(const Json& request, Engine& engine, Progress& progress);
 
 }  // namespace quantbench

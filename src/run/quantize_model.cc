@@ -7,53 +7,19 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "run/calibrate_model.h"
+#include "run/quantize_torch.h"
 #include "run/recover_model.h"
+#include "run/replacement.h"
 #include "run/verify_model.h"
 
 namespace quantbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path DataFileOf(const fs::path& model) {
-  return fs::path(model.string() + ".data");
-}
-
-// An existing output steps aside while the new one is made, and comes back if that fails.
-class Replacement {
- public:
-  explicit Replacement(fs::path output) : output_(std::move(output)) {
-    std::error_code ignored;
-    for (const fs::path& file : {output_, DataFileOf(output_)}) {
-      if (fs::exists(file, ignored)) fs::rename(file, Aside(file), ignored);
-    }
-  }
-  Replacement(const Replacement&) = delete;
-  Replacement& operator=(const Replacement&) = delete;
-  Replacement(Replacement&&) = delete;
-  Replacement& operator=(Replacement&&) = delete;
-
-  ~Replacement() {
-    std::error_code ignored;
-    for (const fs::path& file : {output_, DataFileOf(output_)}) {
-      if (kept_) {
-        fs::remove(Aside(file), ignored);
-      } else {
-        fs::remove(file, ignored);
-        if (fs::exists(Aside(file), ignored)) fs::rename(Aside(file), file, ignored);
-      }
-    }
-  }
-  void Keep() { kept_ = true; }
-
- private:
-  static fs::path Aside(const fs::path& file) { return fs::path(file.string() + ".previous"); }
-  fs::path output_;
-  bool kept_ = false;
-};
 
 Status CheckPaths(const QuantizeOptions& options) {
   std::error_code error;
@@ -132,11 +98,33 @@ Status Reopen(const QuantizeOptions& options, QuantizeOutcome* outcome) {
   return Ok();
 }
 
+Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, QuantizeOutcome* outcome,
+              Progress& progress) {
+  outcome->sqnr_db = std::numeric_limits<double>::quiet_NaN();
+  if (!options.verify) return Ok();
+  QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
+  outcome->verified = true;
+  outcome->sqnr_db = verification.sqnr_db;
+  outcome->verify_source = verification.source;
+  QB_TRY(outcome->sha256, HashOfFile(options.output));
+  return Ok();
+}
+
+Result<QuantizeOutcome> QuantizeTorchScriptFile(const QuantizeOptions& options,
+                                                const WorkerOptions& worker, Progress& progress) {
+  Replacement replacement(options.output);
+  QB_TRY(QuantizeOutcome outcome, QuantizeByTorch(options, worker, progress));
+  QB_OK(Verify(options, worker, &outcome, progress));
+  replacement.Keep();
+  return outcome;
+}
+
 }  // namespace
 
 Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& asked, const WorkerOptions& worker,
                                       Progress& progress) {
   QB_OK(CheckPaths(asked));
+  if (IsTorchScript(asked.model)) return QuantizeTorchScriptFile(asked, worker, progress);
   QuantizeOutcome outcome;
   // Where steps rewrite the model first, all but the comparison starts from the rewritten one.
   QB_TRY(const EasedModel eased, EaseByWorker(asked, worker, &outcome, progress));
@@ -161,13 +149,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& asked, const Worker
     return Error(ErrorCode::kInternal,
                  "the written model is not sound: " + reopened.error().message());
   }
-  if (options.verify) {
-    QB_TRY(const Verification verification, VerifyByWorker(asked, worker, progress));
-    outcome.verified = true;
-    outcome.sqnr_db = verification.sqnr_db;
-    outcome.verify_source = verification.source;
-    QB_TRY(outcome.sha256, HashOfFile(options.output));
-  }
+  QB_OK(Verify(asked, worker, &outcome, progress));
   replacement.Keep();
   return outcome;
 }

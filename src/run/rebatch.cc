@@ -10,6 +10,7 @@
 
 #include "run/arms.h"
 #include "run/cell_input.h"
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -102,12 +103,12 @@ Result<Json> RebatchInWorker(const Json& request, Engine& engine, Progress& prog
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   const std::filesystem::path path = request["path"].AsString();
   QB_TRY(const Model model, LoadModel(path));
-  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(path));
+  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(path, source));
   Cell as_given = cell;
   as_given.batch = std::max<std::int64_t>(1, FixedBatch(inputs));
   QB_TRY(const EngineEntries entries, EntriesOf(std::span(&path, 1)));
-  QB_TRY(const CellInput one, OpenCell(path, as_given, source));
-  QB_TRY(const CellInput many, OpenCell(path, cell, source));
+  QB_TRY(const CellInput one, OpenCell(inputs, as_given, source));
+  QB_TRY(const CellInput many, OpenCell(inputs, cell, source));
   const std::int64_t total = one.batch * many.batch;
   std::vector<RowsOf> before;
   {
@@ -123,7 +124,7 @@ Result<Json> RebatchInWorker(const Json& request, Engine& engine, Progress& prog
 Status VerifyRebatched(const BenchOptions& options, std::int64_t batch, const WorkerOptions& worker,
                        Progress& progress) {
   for (const Arm& arm : options.arms) {
-    const auto inputs = ReadInputs(arm.path);
+    const auto inputs = ReadInputs(arm.path, options.input);
     if (!inputs.ok()) continue;  // measuring says what is wrong
     const std::int64_t fixed = FixedBatch(inputs.value());
     if (fixed == 0 || fixed == batch) continue;

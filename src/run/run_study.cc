@@ -6,6 +6,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "run/case_words.h"
@@ -25,8 +26,30 @@ bool IsFailure(Outcome outcome) {
   return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
 }
 
+// Of every model that is not made here.
+std::vector<fs::path> GivenPaths(const Study& study) {
+  std::vector<fs::path> paths;
+  for (const StudyModel& model : study.models) paths.push_back(model.path);
+  for (const StudyVariant& variant : study.variants) {
+    if (!variant.path.empty()) paths.push_back(variant.path);
+  }
+  return paths;
+}
+
+// What libtorch runs the study's TorchScript models, one fact a key.
+Status AddTorch(const Study& study, const WorkerOptions& worker, Json* environment) {
+  const std::vector<fs::path> paths = GivenPaths(study);
+  if (std::none_of(paths.begin(), paths.end(), IsTorchScript)) return Ok();
+  QB_TRY(const Json facts, DescribeTorchEngine(worker));
+  for (const char* key : {"version", "device", "quantized_engine", "freeze", "onednn",
+                          "cuda_devices", "blas", "blas_file", "blas_gflops"}) {
+    environment->Set(Format("torch_{}", key), facts[key]);
+  }
+  return Ok();
+}
+
 // The environment of this run, with the engine that the workers open.
-Result<Json> EnvironmentOf(const WorkerOptions& worker) {
+Result<Json> EnvironmentOf(const Study& study, const WorkerOptions& worker) {
   SilentProgress silent;
   const WorkerResult engine =
       RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
@@ -37,6 +60,7 @@ Result<Json> EnvironmentOf(const WorkerOptions& worker) {
   }
   Json environment = DescribeEnvironment();
   environment.Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
+  QB_OK(AddTorch(study, worker, &environment));
   return environment;
 }
 
@@ -91,9 +115,13 @@ Result<DevicePeaks> PeaksOf(const fs::path& results, const Json& environment, Pr
 
 std::map<std::string, std::string> HashModels(const Study& study) {
   std::map<std::string, std::string> hashes;
-  for (const StudyModel& model : study.models) {
-    auto file = MappedFile::Open(model.path);
-    hashes[model.id] = file.ok() ? Sha256(file.value()->text()) : "";
+  const auto add = [&](const std::string& key, const fs::path& path) {
+    auto file = MappedFile::Open(path);
+    hashes[key] = file.ok() ? Sha256(file.value()->text()) : "";
+  };
+  for (const StudyModel& model : study.models) add(model.id, model.path);
+  for (const StudyVariant& variant : study.variants) {
+    if (!variant.path.empty()) add(GivenKey(variant), variant.path);
   }
   return hashes;
 }
@@ -212,11 +240,14 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   context.options = &options;
   std::map<std::string, MemoryForecast> forecasts;
   context.forecasts = &forecasts;
-  QB_TRY(context.environment, EnvironmentOf(options.worker));
+  QB_TRY(context.environment, EnvironmentOf(study, options.worker));
   context.model_hashes = HashModels(study);
   QB_OK(Freeze(study, options.results));
   QB_TRY(context.peaks, PeaksOf(options.results, context.environment, progress));
   context.environment.Set("peaks", context.peaks->ToJson());
+  for (const std::string& note : TorchNotes(GivenPaths(study), context.peaks, options.worker)) {
+    progress.Note(note);
+  }
   QB_TRY(const auto finished, Finished(context, store, progress));
 
   std::vector<Case> cases = Expand(study);

@@ -4,6 +4,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/run.h"
 
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 #include "run/rebatch.h"
 #include "run/worker_arms.h"
@@ -36,8 +37,10 @@ Result<Json> TryBatches(Engine& engine, const std::filesystem::path& path, const
                         const EngineEntries& entries, Progress& progress) {
   QB_TRY(Cell cell, Cell::FromJson(request["cell"]));
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
-  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(path));
-  const bool fixed = FixedBatch(inputs) > 0;  // then every batch is a model of its own
+  std::vector<std::filesystem::path> originals;
+  for (const Json& each : request["arms"].AsArray()) originals.emplace_back(each["path"].AsString());
+  const auto inputs = ReadInputs(path, source);  // not known: of the originals, below
+  const bool fixed = inputs.ok() && FixedBatch(inputs.value()) > 0;  // then every batch is a model of its own
   LoadedArm arm;
   const bool all = request["all"].AsBool();
   Json tried = Json::Array{};
@@ -45,8 +48,7 @@ Result<Json> TryBatches(Engine& engine, const std::filesystem::path& path, const
   int unpaid = 0;
   for (const Json& batch : request["batches"].AsArray()) {
     cell.batch = batch.AsInt();
-    const std::string original = request["arms"].AsArray().front()["path"].AsString();
-    QB_TRY(const CellInput input, OpenCell(original, cell, source));
+    QB_TRY(const CellInput input, OpenCell(originals, cell, source, engine));
     if (arm.session == nullptr || fixed) {
       QB_TRY(arm, LoadArm(engine, path, static_cast<int>(cell.threads), entries, cell.batch));
     }
@@ -70,7 +72,7 @@ Result<Json> TryBatchesInWorker(const Json& request, Engine& engine, Progress& p
   std::vector<std::filesystem::path> paths;
   for (const Json& arm : wanted) paths.emplace_back(arm["path"].AsString());
   QB_TRY(const EngineEntries entries, EntriesOf(paths));
-  QB_OK(StartEngine(engine));
+  QB_OK(StartEngines(engine, paths));
   Json arms = Json::Array{};
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const std::string id = wanted[i]["arm"].AsString();

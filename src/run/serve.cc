@@ -37,6 +37,9 @@ constexpr auto kHandlers = std::to_array<HandlerEntry>({
     {"profile", ProfileInWorker},
     {"optimize", OptimizeInWorker},
     {"describe-engine", DescribeEngineInWorker},
+    {"describe-torch", DescribeTorchInWorker},
+    {"input-names", InputNamesInWorker},
+    {"quantize-torch", QuantizeTorchInWorker},
 });
 
 std::string ReadRequest() {
@@ -74,7 +77,9 @@ class ChannelProgress final : public Progress {
 Result<Json> Dispatch(const Json& request) {
   for (const HandlerEntry& entry : kHandlers) {
     if (entry.op != request["op"].AsString()) continue;
-    QB_TRY(const auto engine, OpenOnnxRuntime(request["engine"].AsString()));
+    const auto engine =
+        MakeRoutingEngine([&] { return OpenOnnxRuntime(request["engine"].AsString()); },
+                          [&] { return OpenTorch(TorchSettings::FromJson(request["torch"])); });
     ChannelProgress progress;
     return entry.handler(request, *engine, progress);
   }
@@ -121,6 +126,7 @@ int ServeWorker() {
 Result<Json> DescribeEngineInWorker(const Json& request, Engine& engine, Progress& progress) {
   (void)request;
   (void)progress;
+  QB_OK(engine.Prepare({}));
   return Json::MakeObject()
       .Set("name", engine.name())
       .Set("version", engine.version())

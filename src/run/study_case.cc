@@ -8,11 +8,14 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 
 #include "run/arms.h"
 #include "run/cell_journal.h"
+#include "run/model_inputs.h"
 #include "run/quantized_facts.h"
 #include "run/rebatch.h"
+#include "run/verify_model.h"
 
 namespace quantbench {
 namespace {
@@ -42,6 +45,7 @@ InputSource InputOf(const Study& study, const StudyModel& model) {
   if (const auto found = study.data.find(model.data); found != study.data.end()) {
     input.data = found->second;
   }
+  input.stated = model.inputs;
   input.dims = model.dims;
   input.constants = model.constants;
   input.vocabulary = model.vocabulary;
@@ -97,6 +101,7 @@ QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
   options.recipe = variant.recipe;
   options.calibrate = CalibrationData(*context.study, model, variant);
   options.calibration = variant.calibration;
+  options.stated = model.inputs;
   options.dims = model.dims;
   options.constants = model.constants;
   options.vocabulary = model.vocabulary;
@@ -126,11 +131,37 @@ WorkerOptions WorkerOf(const StudyContext& context) {
   return worker;
 }
 
+Result<ModelSize> SizeOfFile(const fs::path& path) {
+  if (IsTorchScript(path)) {
+    QB_TRY(const TorchScript model, LoadTorchScript(path));
+    return SizeOf(model);
+  }
+  QB_TRY(const Model model, LoadModel(path));
+  return SizeOf(model);
+}
+
+// A file that was made elsewhere: looked at and compared with the original, as if we had made it.
+Result<QuantizeOutcome> TakeGiven(const QuantizeOptions& options, const WorkerOptions& worker,
+                                  Progress& progress) {
+  QuantizeOutcome outcome;
+  outcome.plan.notes.emplace_back("not made here: given as a file");
+  QB_TRY(outcome.before, SizeOfFile(options.model));
+  QB_TRY(outcome.after, SizeOfFile(options.output));
+  QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
+  outcome.verified = true;
+  outcome.sqnr_db = verification.sqnr_db;
+  outcome.verify_source = verification.source;
+  QB_TRY(const auto file, MappedFile::Open(options.output));
+  outcome.sha256 = Sha256(file->text());
+  return outcome;
+}
+
 CaseOutcome Quantize(const StudyContext& context, const StudyModel& model, const Case& work,
                      Progress& progress) {
   const StudyVariant& variant = *context.study->FindVariant(work.arm);
   const QuantizeOptions options = OptionsOf(context, model, variant);
-  auto outcome = QuantizeModel(options, WorkerOf(context), progress);
+  auto outcome = variant.path.empty() ? QuantizeModel(options, WorkerOf(context), progress)
+                                      : TakeGiven(options, WorkerOf(context), progress);
   if (!outcome.ok()) {
     return {Outcome::kFailed, outcome.error().message(), outcome.error().code(), {}};
   }
@@ -162,7 +193,7 @@ std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
 // The cell without the swept dimensions that the model does not have, where they are at their first
 // value: the model is measured there, and BenchCell skips it at the others.
 Cell CellOf(const Study& study, const StudyModel& model, Cell cell) {
-  const auto inputs = ReadInputs(model.path);
+  const auto inputs = ReadInputs(model.path, InputOf(study, model));
   if (!inputs.ok()) return cell;
   const auto batched = ResolveInputs(FreeBatch(inputs.value(), cell.batch), cell.batch, {});
   if (!batched.ok()) return cell;
@@ -253,7 +284,7 @@ CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const 
       std::any_of(options.input.data->inputs.begin(), options.input.data->inputs.end(),
                   [](const auto& rule) { return !rule.second.feedback.empty(); });
   options.batch = work.cell.batch;
-  const auto inputs = ReadInputs(model.path);
+  const auto inputs = ReadInputs(model.path, options.input);
   const auto fits = inputs.ok() ? ResolveInputs(inputs.value(), options.batch, {})
                                 : Result<std::vector<InputSpec>>(inputs.error());
   if (!fits.ok()) return {Outcome::kSkipped, fits.error().message(), fits.error().code(), {}};
@@ -280,21 +311,34 @@ CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case&
 
 }  // namespace
 
+std::string GivenKey(const StudyVariant& variant) {
+  return variant.path.empty() ? "" : Format("sha256 of variant {}", variant.id);
+}
+
 fs::path StudyContext::ArmPath(const StudyModel& model, std::string_view arm) const {
   if (arm == kOriginal) return model.path;
-  return options->results / "models" / Format("{}.{}.onnx", model.id, arm);
+  const StudyVariant* variant = study->FindVariant(arm);
+  if (variant != nullptr && !variant->path.empty()) return variant->path;
+  const char* kind = IsTorchScript(model.path) ? "pt" : "onnx";
+  return options->results / "models" / Format("{}.{}.{}", model.id, arm, kind);
 }
 
 std::string KeyOf(const StudyContext& context, const Case& work) {
   const StudyModel& model = *context.study->FindModel(work.model);
-  const Json question = Json::MakeObject()
-                            .Set("schema", kRecordSchema)
-                            .Set("quantbench", QB_VERSION)
-                            .Set("kind", Name(work.kind))
-                            .Set("model", work.model)
-                            .Set("model_sha256", context.model_hashes.at(work.model))
-                            .Set("arm", work.arm)
-                            .Set("settings", SettingsOf(*context.study, model, work));
+  Json question = Json::MakeObject()
+                      .Set("schema", kRecordSchema)
+                      .Set("quantbench", QB_VERSION)
+                      .Set("kind", Name(work.kind))
+                      .Set("model", work.model)
+                      .Set("model_sha256", context.model_hashes.at(work.model))
+                      .Set("arm", work.arm)
+                      .Set("settings", SettingsOf(*context.study, model, work));
+  for (const StudyVariant& variant : context.study->variants) {
+    const auto hash = context.model_hashes.find(GivenKey(variant));
+    const bool takes_part =
+        AppliesTo(variant, model) && (work.arm.empty() || work.arm == variant.id);
+    if (hash != context.model_hashes.end() && takes_part) question.Set(hash->first, hash->second);
+  }
   return Sha256(question.Dump()).substr(0, 32);
 }
 

@@ -12,6 +12,9 @@
 
 namespace quantbench {
 
+// The key of the hash of a file that a variant gives, among model_hashes; "" where it gives none.
+std::string GivenKey(const StudyVariant& variant);
+
 // What all cases of a run share.
 struct StudyContext {
   const Study* study = nullptr;

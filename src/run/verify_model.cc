@@ -10,6 +10,7 @@
 #include "quantbench/measure.h"
 
 #include "run/arms.h"
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 
 namespace quantbench {
@@ -79,8 +80,9 @@ Result<Json> Judge(const std::vector<OutputValues>& outputs) {
 }  // namespace
 
 Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& path,
-                                                  const DimValues& dims) {
-  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(path));
+                                                  const InputSource& source) {
+  const DimValues& dims = source.dims;
+  QB_TRY(std::vector<InputSpec> inputs, ReadInputs(path, source));
   std::int64_t batch = 1;
   for (const InputSpec& input : inputs) {
     if (!input.batched || input.dims.empty()) continue;
@@ -95,7 +97,7 @@ Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& p
 Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progress) {
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   const std::string original = request["original"].AsString();
-  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(original, source.dims));
+  QB_TRY(const std::vector<InputSpec> inputs, SingleSampleInputs(original, source));
   QB_TRY(const OpenedInput opened, OpenInput(source, inputs));
   const std::filesystem::path output = request["quantized"].AsString();
   QB_TRY(const EngineEntries entries, EntriesOf(std::span(&output, 1)));
@@ -117,7 +119,8 @@ Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progr
     QB_OK(quantized.session->Bind(bound));
     QB_OK(quantized.session->Run());
     QB_TRY(const std::vector<NamedTensor> expected, reference.session->Fetch());
-    QB_TRY(const std::vector<NamedTensor> got, quantized.session->Fetch());
+    QB_TRY(std::vector<NamedTensor> got, quantized.session->Fetch());
+    OrderLike(expected, &got);
     QB_OK(Append(expected, got, &outputs));
     progress.Update("verifying", i + 1, batches);
   }
@@ -148,6 +151,7 @@ Result<Verification> VerifyByWorker(const QuantizeOptions& options, const Worker
 InputSource InputOf(const QuantizeOptions& options) {
   InputSource input;
   input.data = options.calibrate;
+  input.stated = options.stated;
   input.dims = options.dims;
   input.constants = options.constants;
   input.vocabulary = options.vocabulary;

@@ -22,7 +22,7 @@ Result<Verification> VerifyByWorker(const QuantizeOptions& options, const Worker
 // The inputs of the model at `path` for one sample at a time: free dimensions that data cannot know
 // are set; the batch is 1, or the model's own. kInvalidArgument for a dimension it does not have.
 Result<std::vector<InputSpec>> SingleSampleInputs(const std::filesystem::path& path,
-                                                  const DimValues& dims);
+                                                  const InputSource& source);
 
 // What calibrating and verifying feed the model with.
 InputSource InputOf(const QuantizeOptions& options);

@@ -242,7 +242,7 @@ WorkerResult Classify(const Heard& heard, int status, const WorkerOptions& optio
 
 WorkerResult RunWorker(const Json& request, const WorkerOptions& options, Progress& progress) {
   Json full = request;
-  full.Set("engine", options.engine);
+  full.Set("engine", options.engine).Set("torch", options.torch.ToJson());
   auto child = Start(options);
   if (!child.ok()) {
     WorkerResult result = Failure(Outcome::kFailed, child.error().message());

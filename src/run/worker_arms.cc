@@ -84,11 +84,11 @@ Result<WorkerArms> WorkerArms::Open(const Json& request, std::uint64_t seed, Eng
     Cell cell = open.cell;
     if (arm["batch"].AsInt() > 0) cell.batch = arm["batch"].AsInt();
     if (open.inputs.contains(cell.batch)) continue;
-    QB_TRY(CellInput input, OpenCell(paths.front(), cell, source));
+    QB_TRY(CellInput input, OpenCell(paths, cell, source, engine));
     open.inputs.emplace(cell.batch, std::move(input));
   }
   QB_TRY(open.entries, EntriesOf(paths));
-  QB_OK(StartEngine(engine));
+  QB_OK(StartEngines(engine, paths));
   open.arms = LoadArms(request, engine, open.cell, seed, open.entries);
   for (WorkerArm& arm : open.arms) {
     if (!arm.failure.empty()) continue;

@@ -5,6 +5,7 @@
 #include "quantbench/base/format.h"
 #include "quantbench/base/json.h"
 #include "quantbench/model.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/study.h"
 
 namespace quantbench {
@@ -22,6 +23,7 @@ struct Sketch {
   bool is_language_model = false;
   bool has_convolutions = false;
   bool has_free_batch = false;
+  bool is_torch = false;
   std::vector<std::string> inputs;    // one line each
   std::set<std::string> batch_names;  // of first dimensions
   std::map<std::string, std::int64_t> dims;
@@ -96,10 +98,19 @@ void SketchInput(const Model& model, const ValueInfo& input, Sketch* sketch) {
   }
 }
 
+// A TorchScript module as far as it is described: its inputs.
+Result<Model> OutsideOf(const fs::path& path) {
+  QB_TRY(const TorchScript module, LoadTorchScript(path));
+  Model model;
+  model.graph.inputs = module.inputs;
+  return model;
+}
+
 Result<Sketch> SketchOf(const fs::path& path, const fs::path& folder,
                         std::set<std::string>* taken) {
-  QB_TRY(const Model model, LoadModel(path));
+  QB_TRY(const Model model, IsTorchScript(path) ? OutsideOf(path) : LoadModel(path));
   Sketch sketch;
+  sketch.is_torch = IsTorchScript(path);
   sketch.id = IdOf(path, taken);
   std::error_code failed;
   const fs::path relative = fs::relative(path, folder, failed);
@@ -131,6 +142,9 @@ std::string ModelText(const Sketch& sketch) {
   std::string text =
       Format("[[model]]\nid = {}\npath = {}\nwhy = \"\"  # fill in: why this model\n",
              Quoted(sketch.id), Quoted(sketch.path));
+  if (sketch.is_torch && sketch.inputs.empty()) {
+    text += "inputs = []  # fill in, in order: \"x=float32[batch,3,224,224]\"\n";
+  }
   for (const std::string& input : sketch.inputs) text += Format("# input {}\n", input);
   text += Format("# data = \"{}\"  # once [data.{}] below is filled in\n", DataIdOf(sketch),
                  DataIdOf(sketch));
@@ -160,12 +174,15 @@ std::string VariantsText(const std::vector<Sketch>& sketches) {
   if (any([](const Sketch& sketch) { return sketch.has_convolutions; })) {
     text += VariantText("static-int8", "integer arithmetic from end to end; calibrated");
   }
-  if (any([](const Sketch& sketch) { return sketch.looks != Looks::kImage; })) {
+  const bool all_torch = std::all_of(sketches.begin(), sketches.end(),
+                                     [](const Sketch& sketch) { return sketch.is_torch; });
+  if (all_torch || any([](const Sketch& sketch) { return sketch.looks != Looks::kImage; })) {
     text += VariantText("dynamic-int8", "integer products, activations measured while running");
   }
   if (any([](const Sketch& sketch) { return sketch.is_language_model; })) {
     text += VariantText("weight-int4", "4-bit weights in blocks: smallest");
   }
+  if (all_torch) return text;
   return text + VariantText("float16", "half the bytes, float arithmetic");
 }
 

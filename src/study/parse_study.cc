@@ -154,6 +154,7 @@ class Parser {
     reader.String("calibrate", &model.calibrate);
     reader.String("metric", &model.metric);
     reader.Int("vocabulary", &model.vocabulary, 1);
+    ReadStatedInputs(&reader, &model);
     reader.FreeTable("dims", [&](const std::string& name, const toml::node& node) {
       const auto size = node.value_exact<std::int64_t>();
       if (!size || *size < 1) {
@@ -187,6 +188,35 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
+  // A file that somebody else made in place of a recipe.
+  void ReadGiven(Reader* reader, StudyVariant* variant) {
+    std::string path;
+    reader->String("path", &path);
+    if (path.empty()) return;
+    variant->path = Resolve(folder_, path);
+    variant->recipe.name = "given";
+    std::error_code ignored;
+    if (!fs::exists(variant->path, ignored)) {
+      reader->Mistake("path", Format("{} does not exist", variant->path.string()));
+    }
+    if (reader->Find("recipe") != nullptr) {
+      reader->Mistake("recipe", "a variant has either a recipe or a path");
+    }
+    const std::size_t models =
+        variant->models.empty() ? study_.models.size() : variant->models.size();
+    if (models > 1) reader->Mistake("path", "a file is of one model: say which with \"models\"");
+  }
+
+  static void ReadStatedInputs(Reader* reader, StudyModel* model) {
+    std::vector<std::string> texts;
+    reader->Strings("inputs", &texts);
+    for (const std::string& text : texts) {
+      auto input = ParseInputSpec(text);
+      if (!input.ok()) return reader->Mistake("inputs", input.error().message());
+      model->inputs.push_back(std::move(input).value());
+    }
+  }
+
   void ReadVariant(const toml::table& table) {
     Reader reader(table, "[[variant]]", diagnostics_);
     StudyVariant variant;
@@ -194,8 +224,9 @@ class Parser {
     reader.String("why", &variant.why);
     reader.Int("bits", &variant.bits, 1, 64);
     reader.String("quantizes", &variant.quantizes);
-    ReadRecipe(&reader, &variant.recipe);
     reader.Strings("models", &variant.models);
+    ReadGiven(&reader, &variant);
+    if (variant.path.empty()) ReadRecipe(&reader, &variant.recipe);
     for (const std::string& model : variant.models) {
       CheckKnown(&reader, "models", model, ModelIds(), "model");
     }

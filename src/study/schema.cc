@@ -166,7 +166,11 @@ class SchemaMaker {
     if (path == "the study.hypothesis") return ListOf(Object("[[hypothesis]]"));
     if (path == "the study.variant") {
       Json variant = Object("[[variant]]");
-      variant.Set("required", Json::Array{"id", "recipe"});
+      const auto needs = [](const char* key) {
+        return Json::MakeObject().Set("required", Json::Array{key});
+      };
+      variant.Set("required", Json::Array{"id"})
+          .Set("anyOf", Json::Array{needs("recipe"), needs("path")});
       return ListOf(std::move(variant));
     }
     if (path == "the study.data") return Data();

@@ -94,7 +94,7 @@ TEST_F(CommandLine, BadModelsAreRefusedInOneLine) {
   Put("empty.onnx", "");
   ExpectRefusal(Run("inspect empty.onnx"), 5, "empty");
   Put("zip.onnx", std::string("PK\x03\x04", 4) + std::string(100, 'x'));
-  ExpectRefusal(Run("inspect zip.onnx"), 5, "PyTorch checkpoint");
+  ExpectRefusal(Run("inspect zip.onnx"), 5, "not a zip archive, or truncated");
   const std::string good = Read(kCnn);
   for (const std::size_t size : {std::size_t{10}, good.size() / 3, good.size() - 1}) {
     Put("cut.onnx", good.substr(0, size));

@@ -12,6 +12,8 @@ test_packages="libgtest-dev libgmock-dev libonnx-dev libprotobuf-dev libexpat1-d
   libcmark-gfm-dev libcmark-gfm-extensions-dev strace python3-torch python3-numpy"
 # Figures.
 figure_packages="gnuplot-nox fonts-dejavu-core"
+# The torch engine; only ./dev setup --with-torch and ./dev test need it.
+torch_packages="libtorch-dev"
 # Benchmarks; only ./dev bench needs them.
 bench_packages="libbenchmark-dev"
 # The sanitizers; only ./dev asan needs them.

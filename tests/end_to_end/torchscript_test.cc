@@ -1,0 +1,211 @@
+// TorchScript beside ONNX, by the real program: with libtorch where it is built in, and what is
+// said where it is not.
+#include "quantbench/base/json.h"
+
+#include "end_to_end/program.h"
+
+namespace quantbench::testing {
+namespace {
+
+constexpr char kTorchNetworks[] = R"(
+import torch
+from torch import nn
+
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 24)
+        self.encoder = nn.LSTM(24, 32, batch_first=True)
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, input_ids, attention_mask):
+        states, _ = self.encoder(self.table(input_ids))
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        return {"logits": self.head((states * mask).sum(1) / mask.sum(1))}
+
+def text():
+    ones = torch.ones(2, 16, dtype=torch.int64)
+    return Text(), {"input_ids": ones, "attention_mask": ones}
+
+def mlp():
+    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5)), torch.zeros(2, 16)
+
+def image():
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(8, 5)), torch.zeros(2, 3, 12, 12)
+
+if __name__ == "__main__":
+    module, example = mlp()
+    torch.jit.trace(module, example).save("bare.pt")
+    torch.save(module.state_dict(), "weights.pt")
+)";
+
+constexpr char kShort[] = " --processes 1 --repetitions 2 --budget 0.1 -o json";
+
+class TorchScriptFiles : public ProgramTest {
+ protected:
+  Ran Python(const std::string& arguments) const {
+    Put("networks.py", kTorchNetworks);
+    const std::string command = "cd '" + folder_.string() + "' && /usr/bin/python3 " + arguments +
+                                " >stdout.txt 2>stderr.txt </dev/null";
+    const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read(folder_ / "stdout.txt"),
+            Read(folder_ / "stderr.txt")};
+  }
+  void Export(const std::string& arguments) const {
+    const Ran ran =
+        Python("'" QB_SOURCE_DIR "/examples/pytorch/export.py' --samples 16 " + arguments);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  void MakeBare() const { ASSERT_EQ(Python("networks.py").code, 0); }
+  // The rows of one table that the program printed.
+  static Json::Array Rows(const Ran& ran, const std::string& table) {
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    const auto tables = Json::Parse(ran.out);
+    EXPECT_TRUE(tables.ok()) << ran.out;
+    return tables.ok() ? tables.value()[table].AsArray() : Json::Array{};
+  }
+};
+
+// What holds without libtorch, too.
+TEST_F(TorchScriptFiles, WithoutAnEngineTheRemedyIsSaid) {
+  MakeBare();
+  const Ran ran =
+      Run("bench bare.pt --input 'x=float32[batch,16]'", "QUANTBENCH_TORCH=/nowhere/module.so");
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_NE(ran.err.find("/nowhere/module.so"), std::string::npos) << ran.err;
+  EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+}
+
+TEST_F(TorchScriptFiles, OtherArchivesAreRefused) {
+  MakeBare();
+  for (const char* command : {"inspect weights.pt", "bench weights.pt"}) {
+    const Ran ran = Run(command);
+    EXPECT_EQ(ran.code, 5) << command;
+    EXPECT_NE(ran.err.find("weights.pt: not a TorchScript model: a checkpoint without code"),
+              std::string::npos)
+        << ran.err;
+    EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+  }
+  const Ran onnx_only = Run("explain bare.pt bare.pt");
+  EXPECT_NE(onnx_only.code, 0);
+  EXPECT_NE(onnx_only.err.find("this needs ONNX"), std::string::npos) << onnx_only.err;
+}
+
+TEST_F(TorchScriptFiles, InspectTellsSizesAndPorts) {
+  Export("networks.py:mlp --out net --torchscript");
+  const Json::Array rows = Rows(Run("inspect net/model.pt -o json"), "Model");
+  std::string tensors;
+  for (const Json& row : rows) {
+    if (row["what"].AsString() == "bytes of tensors") tensors = row["value"].AsString();
+  }
+  EXPECT_EQ(tensors, std::to_string(4 * (16 * 32 + 32 + 32 * 5 + 5)));
+  EXPECT_NE(Run("inspect net/model.pt").out.find("[batch, 16]"), std::string::npos);
+}
+
+// With libtorch.
+class WithLibtorch : public TorchScriptFiles {
+ protected:
+  void SetUp() override {
+    if (std::string(QB_TORCH_MODULE).empty()) {
+      GTEST_SKIP() << "built without the torch engine (QB_TORCH)";
+    }
+  }
+  // The arms that were measured.
+  void ExpectMeasured(const Ran& ran, std::size_t arms) const {
+    EXPECT_EQ(Rows(ran, "Latency").size(), arms) << ran.out << ran.err;
+  }
+};
+
+TEST_F(WithLibtorch, MeasuresBothEnginesInOneCell) {
+  Export("networks.py:mlp --out net --torch-quantized dynamic --torch-quantized static");
+  ExpectMeasured(Run("bench net/model.onnx net/model.pt net/model.dynamic.pt net/model.static.pt" +
+                     std::string(kShort)),
+                 4);
+  const Ran first =
+      Run("bench net/model.pt net/model.onnx --batch 3 --memory" + std::string(kShort));
+  ExpectMeasured(first, 2);
+  EXPECT_EQ(Rows(first, "Memory").size(), 2U);
+  EXPECT_NE(first.err.find("model.pt: run by libtorch"), std::string::npos) << first.err;
+}
+
+TEST_F(WithLibtorch, ConvolutionsAndLongShortTermMemoryRunAsPyTorchQuantizedThem) {
+  Export("networks.py:image --out image --torch-quantized static");
+  ExpectMeasured(Run("bench image/model.pt image/model.static.pt" + std::string(kShort)), 2);
+  Export(
+      "networks.py:text --out text --torch-quantized dynamic --input "
+      "'input_ids=int64[batch,sequence]<50' --input 'attention_mask=int64[batch,sequence]'");
+  ExpectMeasured(Run("bench text/model.pt text/model.onnx text/model.dynamic.pt --dim sequence=12 "
+                     "--vocabulary 50" +
+                     std::string(kShort)),
+                 3);
+}
+
+TEST_F(WithLibtorch, InputsAreStatedOrTakenFromABesideOrAskedFor) {
+  MakeBare();
+  const Ran unknown = Run("bench bare.pt");
+  EXPECT_EQ(unknown.code, 2) << unknown.err;
+  EXPECT_NE(unknown.err.find("--input 'input=float32["), std::string::npos) << unknown.err;
+  EXPECT_EQ(CountLines(unknown.err), 1) << unknown.err;
+  ExpectMeasured(Run("bench bare.pt --input 'anything=float32[batch,16]'" + std::string(kShort)),
+                 1);
+  Export("networks.py:mlp --out net");
+  ExpectMeasured(Run("bench bare.pt net/model.onnx" + std::string(kShort)), 2);
+  const Ran onnx = Run("bench net/model.onnx --input 'x=float32[batch,16]'");
+  EXPECT_EQ(onnx.code, 2) << onnx.err;
+}
+
+TEST_F(WithLibtorch, AStudyMixesThem) {
+  Export("networks.py:mlp --out net --torch-quantized dynamic");
+  Put("net/mixed.toml", R"(
+[study]
+title = "Who is faster?"
+repetitions = 2
+budget_s = 0.2
+
+[[model]]
+id = "net"
+path = "model.onnx"
+data = "samples"
+
+[[variant]]
+id = "torchscript"
+path = "model.pt"
+
+[[variant]]
+id = "torch-dynamic"
+path = "model.dynamic.pt"
+
+[data.samples]
+kind = "npz"
+path = "samples.npz"
+inputs = { input = "input" }
+labels = "samples.npz"
+)");
+  const Json::Array rows = Rows(Run("run net/mixed.toml --results results -o json"), "Summary");
+  ASSERT_EQ(rows.size(), 3U);
+  std::string environment;
+  for (const auto& entry : fs::directory_iterator(folder_ / "results/records")) {
+    environment = Read(entry.path());
+  }
+  EXPECT_NE(environment.find("\"torch_version\""), std::string::npos);
+  for (const Json& row : rows) {
+    // The labels are PyTorch's own answers.
+    if (row["arm"].AsString() != "torch-dynamic") {
+      EXPECT_EQ(row["value"].AsDouble(), 100) << row.Dump();
+    }
+  }
+}
+
+TEST_F(WithLibtorch, EvaluatesATorchScriptOriginal) {
+  Export("networks.py:mlp --out net --torch-quantized dynamic");
+  Put("data.toml",
+      "kind = \"npz\"\npath = \"net/samples.npz\"\ninputs = { input = \"input\" }\n"
+      "labels = \"net/samples.npz\"\n");
+  const Ran ran = Run("eval net/model.pt net/model.onnx --data data.toml");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("100"), std::string::npos) << ran.out;
+}
+
+}  // namespace
+}  // namespace quantbench::testing
