@@ -9,6 +9,7 @@
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/base/json.h"
 
 namespace quantbench {
 namespace {
@@ -40,7 +41,9 @@ OutputFile::~OutputFile() {
 int OutputFile::Print(Terminal& terminal) const {
   const auto text = ReadFile(path_, kLargestPrinted);
   if (!text.ok()) return terminal.Fail(text.error());
-  return terminal.Print(text.value()) ? kExitDone : kExitMachine;
+  const auto json = Json::Parse(text.value());
+  if (!json.ok()) return terminal.Fail(json.error());
+  return terminal.Print(json.value().Show(2) + "\n") ? kExitDone : kExitMachine;
 }
 
 Status RefuseStdout(const std::string& asked, std::string_view what) {

@@ -10,7 +10,7 @@
 
 namespace quantbench {
 
-// Where a command writes text that may also go to stdout: a file in a folder of its own stands in
+// Where a command writes JSON that may also go to stdout: a file in a folder of its own stands in
 // for "-" until Print. Removed with the object.
 class OutputFile {
  public:
@@ -24,7 +24,7 @@ class OutputFile {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] bool is_stdout() const { return !folder_.empty(); }
-  // What was written, to stdout; the exit code.
+  // What was written, to stdout, as a terminal may have it; the exit code.
   [[nodiscard]] int Print(Terminal& terminal) const;
 
  private:

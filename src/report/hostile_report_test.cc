@@ -306,16 +306,21 @@ TEST_F(HostileFigures, AreWellFormedAndShowTheNamesOfArms) {
     const auto first = names.begin() + static_cast<std::ptrdiff_t>(begin);
     const std::vector<std::string> some(
         first, first + static_cast<std::ptrdiff_t>(std::min(kInAKey, names.size() - begin)));
-    const std::vector<Outline> found = Draw(MakeFigures(ArmsNamed(some)));
-    ASSERT_EQ(found.size(), expected.size());
+    // Every figure of the first names; of the others the one whose key is the most room.
+    std::vector<Figure> figures = MakeFigures(ArmsNamed(some));
+    ASSERT_EQ(figures.size(), expected.size());
+    if (begin > 0) figures = {figures[1]};
+    const std::vector<Outline> found = Draw(figures);
+    ASSERT_EQ(found.size(), figures.size());
+    const std::size_t latency = begin > 0 ? 0 : 1;
     for (std::size_t i = 0; i < found.size(); ++i) {
-      complaints.Add(some.front(), Difference(found[i], expected[i], true));
+      complaints.Add(some.front(), Difference(found[i], expected[begin > 0 ? 1 : i], true));
     }
     for (const std::string& name : some) {
       std::string shown = Trimmed(Printable(name));
       std::replace(shown.begin(), shown.end(), '`', '\'');
       const bool fits = std::all_of(some.begin(), some.end(), is_short);
-      complaints.Add(name, !fits || Holds(found.at(1), shown) ? "" : "not in the key");
+      complaints.Add(name, !fits || Holds(found.at(latency), shown) ? "" : "not in the key");
     }
   }
   EXPECT_EQ(complaints.text(), "");

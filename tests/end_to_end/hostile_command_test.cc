@@ -167,6 +167,7 @@ TEST_F(HostileCommand, ModelsThatAreRefused) {
     const std::string input = builder.Input("x", {1, 4});
     builder.Add("MatMul", name, {input, name + " that is nowhere"});
     builder.Output(name + "_out");
+    fs::remove(folder_ / "m.onnx");
     ASSERT_TRUE(SaveModel(builder.Build(), folder_ / "m.onnx", {}).ok());
     const Ran ran = Exec({"inspect", "m.onnx"});
     if (ran.code == 5 && Obeyed(ran).empty() && CountLines(ran.err) == 1) continue;
