@@ -281,13 +281,13 @@ std::string ScopeOf(Node& node) {
   std::string scope = node.scope() && !node.scope()->isBlank() ? node.scopeName() : "";
   scope = scope.substr(scope.rfind('/') + 1);
   constexpr std::string_view kPrefix = "__module.";
-  return scope.starts_with(kPrefix) ? scope.substr(kPrefix.size()) : "";
+  return scope.rfind(kPrefix, 0) == 0 ? scope.substr(kPrefix.size()) : "";
 }
 
 // The weights' name says most ("encoder.0.self_attn.in_proj_weight"), but constants of equal
 // content share one: the scope, where there is one, knows better whose layer this is.
 std::string LayerName(Node& node, std::string weight) {
-  if (weight.starts_with("self.")) weight = weight.substr(5);
+  if (weight.rfind("self.", 0) == 0) weight = weight.substr(5);
   if (const std::size_t at = weight.find("_fused_bn"); at != std::string::npos) weight.resize(at);
   const std::string scope = ScopeOf(node);
   const std::size_t dot = weight.rfind('.');
