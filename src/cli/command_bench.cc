@@ -95,6 +95,13 @@ Result<Study> StudyOf(const BenchFlags& flags, BenchOptions* options) {
   return study;
 }
 
+void TellOfTorch(const BenchFlags& flags, const BenchOptions& options, Terminal& terminal) {
+  const std::vector<std::filesystem::path> files(flags.models.begin(), flags.models.end());
+  for (const std::string& note : TorchNotes(files, options.peaks, flags.worker.Options())) {
+    terminal.Note(note);
+  }
+}
+
 int Bench(const BenchFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   auto options = OptionsOf(flags);
@@ -112,10 +119,6 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
     peaks.budget_ns = kPeaksBesideMeasuringNs;
     options.value().peaks = MeasurePeaks(peaks, terminal);
   }
-  const std::vector<std::filesystem::path> files(flags.models.begin(), flags.models.end());
-  for (const std::string& note : TorchNotes(files, options.value().peaks, flags.worker.Options())) {
-    terminal.Note(note);
-  }
   std::vector<Record> records;
   std::optional<Error> refused;
   BenchSweep(study, options.value(), flags.worker.Options(), terminal,
@@ -131,6 +134,7 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
                return true;
              });
   if (refused) return terminal.Fail(*refused, format);
+  TellOfTorch(flags, options.value(), terminal);
   Analysis analysis = Analyse(study, records, nullptr);
   NameArmsByFile(flags.models, &analysis);
   std::vector<Table> tables = {LatencyTable(analysis), MeasuringTable(analysis),

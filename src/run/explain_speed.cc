@@ -5,6 +5,7 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "run/arms.h"
@@ -143,6 +144,12 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
 
 Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
                                       const WorkerOptions& worker, Progress& progress) {
+  for (const fs::path& path : {options.original, options.quantized}) {
+    if (!IsTorchScript(path)) continue;
+    return Error(
+        ErrorCode::kUnsupported,
+        Format("{}: TorchScript shows no layers: this needs ONNX, export it first", path.string()));
+  }
   QB_TRY(const ScratchFolder scratch, ScratchFolder::Make());
   const Json request =
       Json::MakeObject()

@@ -155,7 +155,7 @@ TEST_F(WithLibtorch, InputsAreStatedOrTakenFromABesideOrAskedFor) {
   EXPECT_EQ(onnx.code, 2) << onnx.err;
 }
 
-TEST_F(WithLibtorch, AStudyMixesThem) {
+TEST_F(WithLibtorch, AStudyMixesThemAndTheyAnswerAlike) {
   Export("networks.py:mlp --out net --torch-quantized dynamic");
   Put("net/mixed.toml", R"(
 [study]
@@ -179,7 +179,7 @@ path = "model.dynamic.pt"
 [data.samples]
 kind = "npz"
 path = "samples.npz"
-inputs = { input = "input" }
+inputs = { input_0 = "input_0" }
 labels = "samples.npz"
 )");
   const Json::Array rows = Rows(Run("run net/mixed.toml --results results -o json"), "Summary");
@@ -195,12 +195,8 @@ labels = "samples.npz"
       EXPECT_EQ(row["value"].AsDouble(), 100) << row.Dump();
     }
   }
-}
-
-TEST_F(WithLibtorch, EvaluatesATorchScriptOriginal) {
-  Export("networks.py:mlp --out net --torch-quantized dynamic");
   Put("data.toml",
-      "kind = \"npz\"\npath = \"net/samples.npz\"\ninputs = { input = \"input\" }\n"
+      "kind = \"npz\"\npath = \"net/samples.npz\"\ninputs = { input_0 = \"input_0\" }\n"
       "labels = \"net/samples.npz\"\n");
   const Ran ran = Run("eval net/model.pt net/model.onnx --data data.toml");
   EXPECT_EQ(ran.code, 0) << ran.err;
