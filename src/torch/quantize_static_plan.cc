@@ -72,7 +72,7 @@ class StaticPlanner {
       return "recurrent layers have no static form in PyTorch; dynamic-int8 quantizes them";
     }
     if (layer.nested) return "it stands in a branch or a loop";
-    if (aliases_.hasWriters(layer.input) || aliases_.hasWriters(layer.output)) {
+    if (aliases_.hasWriters(layer.input()) || aliases_.hasWriters(layer.output)) {
       return "its values are changed in place";
     }
     return "";
@@ -110,8 +110,8 @@ class StaticPlanner {
     step.kind = StaticKind::kLayer;
     step.node = layer.node;
     step.layer = &layer;
-    step.inputs = {layer.input};
-    if (codes_.count(layer.input) == 0) Observe(layer.input, layer.name + ".input");
+    step.inputs = {layer.input()};
+    if (codes_.count(layer.input()) == 0) Observe(layer.input(), layer.name + ".input");
     done_.insert(layer.output->node());  // the addition of its bias
     Finish(std::move(step), layer.output, layer.name);
   }
