@@ -93,10 +93,10 @@ function(qb_room_tests)
   endforeach()
 endfunction()
 
-# Those of the module (cmake/Torch.cmake): they open it as the program does.
+# Those of the module (cmake/Torch.cmake): they open it as the program does, and make models with libtorch.
 function(qb_module_tests)
   get_property(tests GLOBAL PROPERTY QB_TESTS_OF_MODULE)
   foreach(test IN LISTS tests)
-    qb_test(${test} quantbench::run)
+    qb_test(${test} quantbench::run qb_libtorch)
   endforeach()
 endfunction()

@@ -133,6 +133,15 @@ std::string FloatShare(const ModelSize& size) {
                 100 * static_cast<double>(found->second.bytes) / total);
 }
 
+// Of layers that were left alone.
+std::string FloatWeights(const Plan& plan) {
+  std::uint64_t bytes = 0;
+  for (const LayerPlan& layer : plan.layers) {
+    if (layer.scheme == Scheme::kKeepFloat) bytes += layer.weight_bytes_after;
+  }
+  return Format("{} of weights of layers, and biases and normalizations", FormatBytes(bytes));
+}
+
 // "74 dynamic-int8, 3 stored, 121 float"
 std::string LayersByScheme(const Plan& plan) {
   std::map<Scheme, std::int64_t> counts;
@@ -171,6 +180,10 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
                       outcome.calibrate_seconds)},
       {"peak memory", PeakMemory(outcome)}};
+  if (outcome.after.by_type.count("unknown") != 0) {  // TorchScript: types are in its program
+    table.rows[2] = {"bytes of tensors", BytesByType(outcome.after)};
+    table.rows[3] = {"stayed float32", FloatWeights(outcome.plan)};
+  }
   if (!outcome.calibrated.empty()) table.rows.push_back({"ranges", outcome.calibrated});
   for (const std::string& note : outcome.plan.notes) table.rows.push_back({"note", note});
   return table;

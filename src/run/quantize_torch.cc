@@ -6,10 +6,12 @@
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/calibrate.h"
+#include "quantbench/measure.h"
 #include "quantbench/model/torchscript.h"
 
 #include "run/arms.h"
 #include "run/calibrate_model.h"
+#include "run/model_inputs.h"
 #include "run/protocol.h"
 #include "run/verify_model.h"
 
@@ -62,8 +64,8 @@ Status CheckTorchOptions(const QuantizeOptions& options) {
 
 // What libtorch's module is asked, but for ranges.
 Result<Json> TorchOptionsOf(const QuantizeOptions& options) {
-  QB_OK(CheckTorchOptions(options));
   QB_TRY(std::string recipe, TorchRecipeOf(options));
+  QB_OK(CheckTorchOptions(options));
   const bool is_static = recipe == "static-int8";
   const bool per_channel =
       is_static ? options.recipe.choices.front().per_channel : options.per_channel_dynamic;
@@ -157,6 +159,7 @@ LayerPlan TorchLayerOf(const Json& entry) {
   if (scheme == "dynamic-int8") layer.scheme = Scheme::kDynamicInt8;
   if (scheme == "static-int8") layer.scheme = Scheme::kStaticInt8;
   if (layer.scheme == Scheme::kKeepFloat) return layer;
+  layer.weight = layer.layer;  // constants have no name of their own
   layer.weight_type = DataType::kInt8;
   layer.weight_axis = entry["per_channel"].AsBool() ? 0 : -1;
   return layer;
@@ -169,15 +172,19 @@ Plan TorchPlanOf(const QuantizeOptions& options, const Json& report) {
   plan.target = options.recipe.target;
   for (const Json& entry : report["layers"].AsArray()) plan.layers.push_back(TorchLayerOf(entry));
   plan.notes.push_back(Format(
-      "made by libtorch {}, quantized engine {}; the file holds the int8 weights unpacked: "
-      "whoever loads it packs them for its own engine, whose sums may differ in the last "
-      "bits",
+      "made by libtorch {} with the quantized engine {}; whoever loads the file packs its int8 "
+      "weights for an engine of its own",
       Printable(report["libtorch"].AsString()), Printable(report["quantized_engine"].AsString())));
   if (!plan.calibrated || ReducesRange(options.recipe)) {
     plan.notes.emplace_back(
-        "activations get codes of 7 bits, as PyTorch's own recipes do, so that no sum saturates "
-        "on processors without VNNI (qnnpack: 8 bits in dynamic layers)");
+        "activations have codes of 7 bits, as PyTorch's own recipes choose, so that sums do not "
+        "saturate without VNNI");
   }
+  std::string between;
+  for (const auto& [op, count] : report["between"].AsObject()) {
+    between += Format("{}{} {}", between.empty() ? "" : ", ", count.AsInt(), Printable(op));
+  }
+  if (!between.empty()) plan.notes.push_back("computed on codes, too: " + between);
   if (plan.calibrated && !options.recipe.recovery.steps.empty()) {
     plan.notes.emplace_back("steps that win accuracy back are for ONNX models: none was done");
   }
@@ -217,6 +224,10 @@ Result<Json> QuantizeTorchInWorker(const Json& request, Engine& engine, Progress
 Result<QuantizeOutcome> QuantizeByTorch(const QuantizeOptions& options, const WorkerOptions& worker,
                                         Progress& progress) {
   QB_TRY(Json asked, TorchOptionsOf(options));
+  if (options.verify || asked["recipe"].AsString() == "static-int8") {
+    QB_TRY(const auto known, ReadInputs(std::span(&options.model, 1), InputOf(options), worker));
+    QB_OK(CheckDims(known, options.dims));
+  }
   QuantizeOutcome outcome;
   QB_TRY(outcome.before, SizeOfTorch(options.model));
   const Json request = Json::MakeObject()

@@ -103,9 +103,20 @@ Plan ReportStatic(const StaticWork& work, const TorchQuantizeOptions& options,
   return plan;
 }
 
-Plan QuantizeStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter) {
+// Operators between layers that are computed on codes.
+std::map<std::string, int> CountBetween(const StaticPlan& plan) {
+  std::map<std::string, int> counts;
+  for (const StaticStep& step : plan.steps) {
+    if (step.kind != StaticKind::kLayer) ++counts[step.node->kind().toQualString()];
+  }
+  return counts;
+}
+
+Plan QuantizeStatically(const TorchQuantizeOptions& options, TorchRewriter* rewriter,
+                        std::map<std::string, int>* between) {
   const StaticWork work = PlanStatically(options, rewriter);
   CheckAnyQuantized(ReportStatic(work, options, {}));
+  *between = CountBetween(work.plan);  // applying takes the nodes away
   const int levels = options.reduce_range ? 128 : 256;
   return ReportStatic(
       work, options,
@@ -199,8 +210,10 @@ nlohmann::ordered_json Quantized(const QbTorchQuantizeRequest& request) {
   Freeze(&module);
   TorchRewriter rewriter(&module);
   if (options.observe) return ObserveStatically(options, request, &module, &rewriter);
-  const Plan plan = options.recipe == "static-int8" ? QuantizeStatically(options, &rewriter)
-                                                    : QuantizeDynamically(options, &rewriter);
+  std::map<std::string, int> between;
+  const Plan plan = options.recipe == "static-int8"
+                        ? QuantizeStatically(options, &rewriter, &between)
+                        : QuantizeDynamically(options, &rewriter);
   CheckAnyQuantized(plan);
   rewriter.Tidy();
   const auto write = [&](const void* bytes, std::size_t size) {
@@ -212,6 +225,7 @@ nlohmann::ordered_json Quantized(const QbTorchQuantizeRequest& request) {
   return {{"recipe", options.recipe},
           {"libtorch", TORCH_VERSION},
           {"quantized_engine", engine},
+          {"between", between},
           {"layers", ToReport(plan)}};
 }
 

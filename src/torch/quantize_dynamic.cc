@@ -24,7 +24,7 @@ std::string MakeDynamicLinear(const TorchLayer& layer, bool per_channel, TorchRe
   }
   const torch::jit::WithInsertPoint here(layer.output->node());
   Replace(layer.output,
-          rewriter->Insert("quantized::linear_dynamic", {layer.input, packed, kReduceRange}));
+          rewriter->Insert("quantized::linear_dynamic", {layer.input(), packed, kReduceRange}));
   return "quantized::linear_dynamic";
 }
 

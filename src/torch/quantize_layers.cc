@@ -105,7 +105,6 @@ void TakeAddedBias(TorchLayer* layer) {
 
 void ReadLinear(TorchLayer* layer, std::string* name) {
   Node* node = layer->node;
-  layer->input = node->input(0);
   const ConstantTensor weight = ConstantOf(node->input(1));
   *name = weight.name;
   if (!weight.tensor.defined()) {
@@ -124,7 +123,6 @@ void ReadLinear(TorchLayer* layer, std::string* name) {
 }
 
 void ReadMatmul(TorchLayer* layer, std::string* name) {
-  layer->input = layer->node->input(0);
   if (TakeRightMatrix(layer->node->input(1), layer, name)) {
     layer->kind = TorchKind::kLinear;
     TakeAddedBias(layer);
@@ -139,7 +137,7 @@ void ReadMatmul(TorchLayer* layer, std::string* name) {
 
 void ReadAddmm(TorchLayer* layer, std::string* name) {
   const Node* node = layer->node;
-  layer->input = node->input(1);
+  layer->input_place = 1;
   if (!TakeRightMatrix(node->input(2), layer, name)) {
     layer->why_float = "its weights are computed while the model runs";
     return;
@@ -160,7 +158,6 @@ bool ReadInts(const Value* value, std::vector<std::int64_t>* list) {
 // conv1d and conv2d by their names, and what tracing writes for both.
 void ReadConv(TorchLayer* layer, std::string* name) {
   const Node* node = layer->node;
-  layer->input = node->input(0);
   const ConstantTensor weight = ConstantOf(node->input(1));
   *name = weight.name;
   layer->weight = weight.tensor;
@@ -208,7 +205,6 @@ std::vector<ConstantTensor> ConstantList(const Value* value) {
 // biases.
 void ReadRecurrent(TorchLayer* layer, std::string* name) {
   Node* node = layer->node;
-  layer->input = node->input(0);
   layer->output = node->output(0);
   const bool packed =
       node->inputs().size() == 9 && node->input(3)->type()->kind() == c10::TypeKind::ListType;
@@ -241,7 +237,7 @@ void ReadEmbedding(TorchLayer* layer, std::string* name) {
   const ConstantTensor table = ConstantOf(layer->node->input(0));
   *name = table.name;
   layer->weight = table.tensor;
-  layer->why_float = "a table of embeddings: libtorch's recipes leave it float";
+  layer->why_float = "a table of embeddings: PyTorch's dynamic recipe leaves it float";
 }
 
 void ReadFused(TorchLayer* layer, std::string* name) {
@@ -281,13 +277,28 @@ std::string ScopeOf(Node& node) {
   std::string scope = node.scope() && !node.scope()->isBlank() ? node.scopeName() : "";
   scope = scope.substr(scope.rfind('/') + 1);
   constexpr std::string_view kPrefix = "__module.";
-  return scope.starts_with(kPrefix) ? scope.substr(kPrefix.size()) : "";
+  return scope.rfind(kPrefix, 0) == 0 ? scope.substr(kPrefix.size()) : "";
+}
+
+// "encoder", of a node that stood in a method of a module's member; "" where it stood in the
+// model's own.
+std::string MemberOf(const Node& node) {
+  if (!node.callstack()) return "";
+  std::string path;
+  for (const auto& call : (*node.callstack())->vec()) {
+    const auto& instance = std::get<2>(call);
+    if (!instance) continue;
+    const std::string name = instance->instance_name();
+    if (name.empty() || name == "SELF" || name == "INSTANCE_NAME_UNKNOWN") continue;
+    path += (path.empty() ? "" : ".") + name;
+  }
+  return path;
 }
 
 // The weights' name says most ("encoder.0.self_attn.in_proj_weight"), but constants of equal
 // content share one: the scope, where there is one, knows better whose layer this is.
 std::string LayerName(Node& node, std::string weight) {
-  if (weight.starts_with("self.")) weight = weight.substr(5);
+  if (weight.rfind("self.", 0) == 0) weight = weight.substr(5);
   if (const std::size_t at = weight.find("_fused_bn"); at != std::string::npos) weight.resize(at);
   const std::string scope = ScopeOf(node);
   const std::size_t dot = weight.rfind('.');
@@ -296,7 +307,10 @@ std::string LayerName(Node& node, std::string weight) {
   const bool plain = last == "weight" || last == "_flat_weights" || last == "in_proj_weight";
   const bool numbered = !last.empty() && last.find_first_not_of("0123456789") == std::string::npos;
   if (!scope.empty() && (owner.empty() || owner.size() <= scope.size())) return scope;
-  if (owner.empty() && (numbered || last.empty())) return std::string(node.kind().toUnqualString());
+  if (owner.empty() && (numbered || last.empty())) {
+    const std::string member = numbered ? MemberOf(node) : "";
+    return member.empty() ? std::string(node.kind().toUnqualString()) : member;
+  }
   return plain || numbered ? (last == "in_proj_weight" ? owner + ".in_proj" : owner) : weight;
 }
 

@@ -25,7 +25,7 @@ struct TorchLayer {
   TorchKind kind = TorchKind::kOther;
   std::string why_float;  // not empty: must stay float
   torch::jit::Node* node = nullptr;
-  torch::jit::Value* input = nullptr;
+  std::size_t input_place = 0;          // among the node's inputs
   torch::jit::Value* output = nullptr;  // the layer's result, an addition of its bias included
   at::Tensor weight;  // linear: [outputs, inputs]; conv: [outputs, inputs / groups, ...]
   at::Tensor bias;    // may be undefined
@@ -37,6 +37,8 @@ struct TorchLayer {
   std::int64_t groups = 1;
   bool nested = false;  // stands in a branch or a loop
 
+  // What it reads now: rewriting earlier layers changes it.
+  [[nodiscard]] torch::jit::Value* input() const { return node->input(input_place); }
   [[nodiscard]] std::uint64_t weight_bytes() const;
 };
 

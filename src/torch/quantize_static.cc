@@ -102,8 +102,7 @@ class StaticRewriter {
   void DoneActivated(const StaticStep& step, torch::jit::Value* codes) {
     const std::string name =
         step.activation == nullptr ? "" : step.activation->kind().toQualString();
-    if (name.empty() || name.starts_with("aten::relu_") || name == "aten::relu")
-      return Done(step, codes);
+    if (name.empty() || name == "aten::relu_" || name == "aten::relu") return Done(step, codes);
     Done(step, CloneOnto(step.activation, codes));
   }
 

@@ -58,7 +58,7 @@ class StaticPlanner {
     for (torch::jit::Node* node : graph_->block()->nodes()) {
       if (const auto layer = layers_.find(node); layer != layers_.end()) {
         TakeLayer(*layer->second);
-      } else if (!done_.contains(node) && !(*kept_op_)(NameOf(node))) {
+      } else if (done_.count(node) == 0 && !(*kept_op_)(NameOf(node))) {
         TakeOther(node);
       }
     }
@@ -72,7 +72,7 @@ class StaticPlanner {
       return "recurrent layers have no static form in PyTorch; dynamic-int8 quantizes them";
     }
     if (layer.nested) return "it stands in a branch or a loop";
-    if (aliases_.hasWriters(layer.input) || aliases_.hasWriters(layer.output)) {
+    if (aliases_.hasWriters(layer.input()) || aliases_.hasWriters(layer.output)) {
       return "its values are changed in place";
     }
     return "";
@@ -110,8 +110,8 @@ class StaticPlanner {
     step.kind = StaticKind::kLayer;
     step.node = layer.node;
     step.layer = &layer;
-    step.inputs = {layer.input};
-    if (!codes_.contains(layer.input)) Observe(layer.input, layer.name + ".input");
+    step.inputs = {layer.input()};
+    if (codes_.count(layer.input()) == 0) Observe(layer.input(), layer.name + ".input");
     done_.insert(layer.output->node());  // the addition of its bias
     Finish(std::move(step), layer.output, layer.name);
   }
@@ -121,7 +121,7 @@ class StaticPlanner {
 
   bool AreCodes(at::ArrayRef<torch::jit::Value*> values) const {
     return std::all_of(values.begin(), values.end(),
-                       [&](torch::jit::Value* value) { return codes_.contains(value); });
+                       [&](torch::jit::Value* value) { return codes_.count(value) != 0; });
   }
 
   void TakeOther(torch::jit::Node* node) {
@@ -149,7 +149,7 @@ class StaticPlanner {
   void TakePassing(StaticStep step, const std::string& name) {
     torch::jit::Node* node = step.node;
     if (std::find(kPassing.begin(), kPassing.end(), name) == kPassing.end()) return;
-    if (node->inputs().empty() || !codes_.contains(node->input(0))) return;
+    if (node->inputs().empty() || codes_.count(node->input(0)) == 0) return;
     if (name == "aten::mean" && node->inputs().size() != 4) return;  // of everything
     step.inputs = {node->input(0)};
     step.output = node->output();
