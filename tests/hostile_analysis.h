@@ -104,7 +104,7 @@ inline Study StudyNamed(const std::string& name) {
   Hypothesis hypothesis;
   hypothesis.id = hypothesis.text = hypothesis.why = hypothesis.model = name;
   hypothesis.arms = {name, std::string(kOriginal)};
-  hypothesis.expect = {0, 1, name};
+  hypothesis.expect = {Claim::kRegion, 0, 1, name};
   study.hypotheses = {hypothesis};
   return study;
 }

@@ -52,7 +52,6 @@ int Run(const RunFlags& flags, Terminal& terminal) {
   options.retry_failed = flags.retry_failed;
   std::signal(SIGINT, EndInterrupted);
   std::signal(SIGTERM, EndInterrupted);
-  terminal.Note(ExpectedEffort(study.value()));
   const auto outcome = RunStudy(study.value(), options, terminal);
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);

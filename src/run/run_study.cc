@@ -234,6 +234,7 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
                               Progress& progress) {
   QB_OK(MakeFolders(options.results / "models"));
   QB_OK(MakeFolders(options.results / kUnfinished));
+  progress.Note(ExpectedEffort(study));
   QB_TRY(Store store, Store::Open(options.results));
   StudyContext context;
   context.study = &study;

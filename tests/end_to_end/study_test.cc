@@ -173,7 +173,7 @@ TEST_F(StudyRun, DoesAgainWhatFailedAndWhatWasLeftOutForIt) {
   const Ran third = Run("run study.toml --results out --retry-failed");
   EXPECT_EQ(third.code, 0) << third.err;
   EXPECT_NE(third.err.find("5 done now"), std::string::npos) << third.err;
-  EXPECT_NE(third.err.find("] evaluate mlp dyn\n"), std::string::npos) << third.err;
+  EXPECT_NE(third.err.find("] evaluate mlp dyn: "), std::string::npos) << third.err;
 }
 
 // A library that is an engine by name only and dies when it is opened.
