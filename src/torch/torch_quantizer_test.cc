@@ -265,6 +265,21 @@ TEST_F(QuantizeTorch, ChainsStayCodesFromTheFirstLayerToTheLast) {
   EXPECT_GT(Decibels(quantized, watched.samples.front()), 20);
 }
 
+TEST_F(QuantizeTorch, PaddingInWordsAndOneDimension) {
+  Weights("c", {8, 4, 3});
+  Weights("d", {8, 8, 2});
+  Define(
+      "  y = torch.conv1d(x, self.c, None, [1], 'same')\n"
+      "  return torch.conv1d(y, self.d, None, [1], 'same')\n");
+  Watched watched;
+  watched.samples.push_back(torch::randn({2, 4, 20}));
+  const Quantized quantized = Static(&watched);
+  ASSERT_EQ(quantized.error, "");
+  EXPECT_EQ(quantized.Layer("c")["form"].AsString(), "quantized::conv1d");
+  EXPECT_THAT(quantized.Layer("d")["reason"].AsString(), HasSubstr("side to side"));
+  EXPECT_GT(Decibels(quantized, watched.samples[0]), 20);
+}
+
 TEST_F(QuantizeTorch, Relu6LimitsCodes) {
   Weights("w", {8, 16});
   Define("  return torch.relu6(torch.linear(x, self.w))\n");
