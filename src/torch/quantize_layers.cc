@@ -155,6 +155,21 @@ bool ReadInts(const Value* value, std::vector<std::int64_t>* list) {
   return true;
 }
 
+// Padding in words, where it is the same on both sides.
+bool ReadPaddingWord(const Value* value, TorchLayer* layer) {
+  const auto constant = torch::jit::toIValue(value);
+  if (!constant || !constant->isString()) return false;
+  const bool same = constant->toStringRef() == "same";
+  if (!same && constant->toStringRef() != "valid") return false;
+  for (std::size_t i = 0; i < layer->dilation.size(); ++i) {
+    const std::int64_t reach =
+        layer->dilation[i] * (layer->weight.size(static_cast<std::int64_t>(i) + 2) - 1);
+    if (same && reach % 2 != 0) return false;
+    layer->padding.push_back(same ? reach / 2 : 0);
+  }
+  return true;
+}
+
 // conv1d and conv2d by their names, and what tracing writes for both.
 void ReadConv(TorchLayer* layer, std::string* name) {
   const Node* node = layer->node;
@@ -174,15 +189,20 @@ void ReadConv(TorchLayer* layer, std::string* name) {
                            : "only convolutions in one or two dimensions have an integer form here";
     return;
   }
-  if (!ReadInts(node->input(3), &layer->stride) || !ReadInts(node->input(4), &layer->padding) ||
-      !ReadInts(node->input(5), &layer->dilation) || !TakeBias(node->input(2), layer)) {
-    layer->why_float = "its strides, padding or bias are no plain constants";
+  if (!ReadInts(node->input(3), &layer->stride) || !ReadInts(node->input(5), &layer->dilation) ||
+      !TakeBias(node->input(2), layer)) {
+    layer->why_float = "its strides or bias are no plain constants";
     return;
   }
   const auto dims = static_cast<std::size_t>(weight.tensor.dim() - 2);
-  for (std::vector<std::int64_t>* list : {&layer->stride, &layer->padding, &layer->dilation}) {
+  for (std::vector<std::int64_t>* list : {&layer->stride, &layer->dilation}) {
     if (list->size() == 1) list->resize(dims, list->front());
   }
+  if (!ReadInts(node->input(4), &layer->padding) && !ReadPaddingWord(node->input(4), layer)) {
+    layer->why_float = "its padding differs from side to side";
+    return;
+  }
+  if (layer->padding.size() == 1) layer->padding.resize(dims, layer->padding.front());
   layer->groups = IntOf(node->input(general ? 8 : 6), 1);
   layer->kind = TorchKind::kConv;
 }

@@ -9,9 +9,8 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <torch/script.h>
-
-#include "quantbench/base/json.h"
 
 #include "torch/module_abi.h"
 
@@ -19,6 +18,7 @@ namespace quantbench {
 namespace {
 
 using ::testing::HasSubstr;
+using Json = nlohmann::json;
 
 const QbTorchApi& Api() {
   static const QbTorchApi* const api = [] {
@@ -42,13 +42,12 @@ struct Quantized {
   [[nodiscard]] std::string Graph() const {
     return Load().get_method("forward").graph()->toString();
   }
-  [[nodiscard]] const Json& Layer(const std::string& name) const {
-    static const Json kNone;
-    for (const Json& layer : report["layers"].AsArray()) {
-      if (layer["layer"].AsString() == name) return layer;
+  [[nodiscard]] Json Layer(const std::string& name) const {
+    for (const Json& layer : report.value("layers", Json::array())) {
+      if (layer["layer"] == name) return layer;
     }
-    ADD_FAILURE() << "no layer " << name << " in " << report.Dump();
-    return kNone;
+    ADD_FAILURE() << "no layer " << name << " in " << report.dump();
+    return Json::object();
   }
 };
 
@@ -121,8 +120,8 @@ class QuantizeTorch : public ::testing::Test {
       Api().free_text(error);
       return result;
     }
-    result.report = std::move(Json::Parse(text)).value();
-    result.error = result.report["refused"].AsString();
+    result.report = Json::parse(text);
+    result.error = result.report.value("refused", "");
     Api().free_text(text);
     return result;
   }
@@ -131,11 +130,11 @@ class QuantizeTorch : public ::testing::Test {
     const Quantized seen =
         Quantize(R"({"recipe": "static-int8", "observe": true)" + more + "}", watched);
     if (!seen.error.empty()) return seen;
-    Json ranges = Json::MakeObject();
+    Json ranges = Json::object();
     for (const auto& [name, range] : watched->ranges) {
-      ranges.Set(name, Json::Array{range.first, range.second});
+      ranges[name] = {range.first, range.second};
     }
-    return Quantize(R"({"recipe": "static-int8", "ranges": )" + ranges.Dump() + more + "}");
+    return Quantize(R"({"recipe": "static-int8", "ranges": )" + ranges.dump() + more + "}");
   }
   double Decibels(const Quantized& quantized, const at::Tensor& x) {
     const at::Tensor wanted = module_.forward({x}).toTensor();
@@ -153,7 +152,7 @@ TEST_F(QuantizeTorch, LinearWeightsAreThoseOfTheMinMaxObserver) {
   Define("  return torch.linear(x, self.w, self.b)\n");
   const Quantized quantized = Quantize("{}");
   ASSERT_EQ(quantized.error, "");
-  EXPECT_EQ(quantized.Layer("w")["form"].AsString(), "quantized::linear_dynamic");
+  EXPECT_EQ(quantized.Layer("w")["form"].get<std::string>(), "quantized::linear_dynamic");
   EXPECT_THAT(quantized.Graph(), HasSubstr("quantized::linear_dynamic"));
   torch::jit::Stack stack = {quantized.Load().attr("packed_0")};
   c10::Dispatcher::singleton().findSchemaOrThrow("quantized::linear_unpack", "").callBoxed(&stack);
@@ -183,7 +182,7 @@ TEST_F(QuantizeTorch, ProductsWithConstantsAreLinearLayers) {
       "  return torch.addmm(torch.zeros(4), y, self.v.t())\n");
   const Quantized quantized = Quantize("{}");
   ASSERT_EQ(quantized.error, "");
-  EXPECT_EQ(quantized.Layer("w")["scheme"].AsString(), "dynamic-int8");
+  EXPECT_EQ(quantized.Layer("w")["scheme"].get<std::string>(), "dynamic-int8");
   EXPECT_EQ(quantized.Graph().find("aten::matmul"), std::string::npos);
   EXPECT_EQ(quantized.Graph().find("aten::add"), std::string::npos) << quantized.Graph();
   EXPECT_GT(Decibels(quantized, torch::randn({4, 16})), 30);
@@ -205,7 +204,7 @@ TEST_F(QuantizeTorch, SharedWeightsArePackedOnceAndBytesRepeat) {
   EXPECT_TRUE(quantized.Load().hasattr("packed_0"));
   EXPECT_FALSE(quantized.Load().hasattr("packed_1"));
   EXPECT_EQ(quantized.bytes, Quantize("{}").bytes);
-  EXPECT_EQ(quantized.report["layers"].AsArray().size(), 2U);
+  EXPECT_EQ(quantized.report["layers"].size(), 2U);
 }
 
 TEST_F(QuantizeTorch, KeepFloatTakesNamesOperatorsAndPatterns) {
@@ -214,15 +213,15 @@ TEST_F(QuantizeTorch, KeepFloatTakesNamesOperatorsAndPatterns) {
   Define("  return torch.linear(torch.relu(torch.linear(x, self.first)), self.second)\n");
   for (const char* pattern : {"second", "sec*", "?econd"}) {
     const Quantized kept = Quantize(R"({"keep_float": [")" + std::string(pattern) + "\"]}");
-    EXPECT_EQ(kept.Layer("second")["reason"].AsString(),
+    EXPECT_EQ(kept.Layer("second")["reason"].get<std::string>(),
               "kept by keep_float \"" + std::string(pattern) + "\"");
-    EXPECT_EQ(kept.Layer("first")["scheme"].AsString(), "dynamic-int8");
+    EXPECT_EQ(kept.Layer("first")["scheme"].get<std::string>(), "dynamic-int8");
   }
   EXPECT_THAT(Quantize(R"({"keep_float": ["linear"]})").error,
               HasSubstr("no layer can be quantized"));
   const Quantized unknown = Quantize(R"({"keep_float": ["third"]})");
   EXPECT_THAT(unknown.error, HasSubstr("\"third\" matches no layer"));
-  EXPECT_EQ(unknown.report["code"].AsString(), "invalid-argument");
+  EXPECT_EQ(unknown.report["code"].get<std::string>(), "invalid-argument");
 }
 
 TEST_F(QuantizeTorch, WhatCannotBeDoneIsOneLine) {
@@ -248,8 +247,8 @@ TEST_F(QuantizeTorch, ChainsStayCodesFromTheFirstLayerToTheLast) {
   const Quantized quantized = Static(&watched);
   ASSERT_EQ(quantized.error, "");
   EXPECT_THAT(watched.ranges, ::testing::Contains(::testing::Key("aten::add#1.output")));
-  EXPECT_EQ(quantized.Layer("c")["form"].AsString(), "quantized::conv2d_relu");
-  EXPECT_EQ(quantized.report["between"]["aten::add"].AsInt(), 1);
+  EXPECT_EQ(quantized.Layer("c")["form"].get<std::string>(), "quantized::conv2d_relu");
+  EXPECT_EQ(quantized.report["between"]["aten::add"].get<int>(), 1);
   const std::string graph = quantized.Graph();
   const auto count = [&](const std::string& text) {
     std::size_t found = 0;
@@ -263,6 +262,21 @@ TEST_F(QuantizeTorch, ChainsStayCodesFromTheFirstLayerToTheLast) {
   EXPECT_EQ(count("aten::dequantize"), 1U) << graph;
   EXPECT_EQ(count("quantized::add_relu"), 1U) << graph;
   EXPECT_GT(Decibels(quantized, watched.samples.front()), 20);
+}
+
+TEST_F(QuantizeTorch, PaddingInWordsAndOneDimension) {
+  Weights("c", {8, 4, 3});
+  Weights("d", {8, 8, 2});
+  Define(
+      "  y = torch.conv1d(x, self.c, None, [1], 'same')\n"
+      "  return torch.conv1d(y, self.d, None, [1], 'same')\n");
+  Watched watched;
+  watched.samples.push_back(torch::randn({2, 4, 20}));
+  const Quantized quantized = Static(&watched);
+  ASSERT_EQ(quantized.error, "");
+  EXPECT_EQ(quantized.Layer("c")["form"].get<std::string>(), "quantized::conv1d");
+  EXPECT_THAT(quantized.Layer("d")["reason"].get<std::string>(), HasSubstr("side to side"));
+  EXPECT_GT(Decibels(quantized, watched.samples[0]), 20);
 }
 
 TEST_F(QuantizeTorch, Relu6LimitsCodes) {
@@ -293,13 +307,13 @@ TEST_F(QuantizeTorch, BranchesStayFloatInStaticAndNotInDynamic) {
       "  if bool(x.sum() > 0):\n"
       "    y = torch.linear(y, self.v)\n"
       "  return y\n");
-  EXPECT_EQ(Quantize("{}").Layer("v")["scheme"].AsString(), "dynamic-int8");
+  EXPECT_EQ(Quantize("{}").Layer("v")["scheme"].get<std::string>(), "dynamic-int8");
   Watched watched;
   watched.samples.push_back(torch::ones({2, 16}));
   const Quantized quantized = Static(&watched);
   ASSERT_EQ(quantized.error, "");
-  EXPECT_THAT(quantized.Layer("v")["reason"].AsString(), HasSubstr("branch"));
-  EXPECT_EQ(quantized.Layer("w")["scheme"].AsString(), "static-int8");
+  EXPECT_THAT(quantized.Layer("v")["reason"].get<std::string>(), HasSubstr("branch"));
+  EXPECT_EQ(quantized.Layer("w")["scheme"].get<std::string>(), "static-int8");
 }
 
 TEST_F(QuantizeTorch, ValuesChangedInPlaceStayFloat) {
@@ -313,7 +327,7 @@ TEST_F(QuantizeTorch, ValuesChangedInPlaceStayFloat) {
   watched.samples.push_back(torch::randn({4, 16}));
   const Quantized quantized = Static(&watched);
   ASSERT_EQ(quantized.error, "");
-  EXPECT_THAT(quantized.Layer("w")["reason"].AsString(), HasSubstr("in place"));
+  EXPECT_THAT(quantized.Layer("w")["reason"].get<std::string>(), HasSubstr("in place"));
   EXPECT_GT(Decibels(quantized, watched.samples[0]), 20);
 }
 
