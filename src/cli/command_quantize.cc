@@ -230,6 +230,13 @@ std::string RecipeHelp() {
          StepHelp();
 }
 
+void AddScaleFlags(QuantizeFlags* flags, CLI::App& app) {
+  app.add_flag("--per-tensor", flags->per_tensor,
+               "one scale a weight tensor instead of one a channel");
+  app.add_flag("--per-channel", flags->per_channel,
+               "dynamic-int8 of TorchScript: one scale a channel; PyTorch's own has one a tensor");
+}
+
 }  // namespace
 
 Action AddQuantize(CLI::App& app) {
@@ -282,10 +289,7 @@ Action AddQuantize(CLI::App& app) {
   app.add_flag("--plan-only", flags->plan_only,
                "write what would be done, as JSON that can be edited, and stop");
   app.add_option("--plan", flags->plan, "do what this plan says (the recipe does not matter)");
-  app.add_flag("--per-tensor", flags->per_tensor,
-               "one scale a weight tensor instead of one a channel");
-  app.add_flag("--per-channel", flags->per_channel,
-               "dynamic-int8 of TorchScript: one scale a channel; PyTorch's own has one a tensor");
+  AddScaleFlags(flags.get(), app);
   app.add_flag("--no-verify", flags->no_verify,
                "do not load and compare; for devices too small for it");
   app.add_flag("--force", flags->force, "replace an existing output");
