@@ -139,7 +139,7 @@ void DecideDirection(Claim claim, std::span<const ClaimStep> steps, Verdict* ver
     verdict->explanation = "there are fewer than two places to compare";
     return;
   }
-  const ClaimStep* weakest = nullptr;
+  const ClaimStep* weakest = &steps.front();
   double least = INFINITY;
   bool all = true;
   double worst_p = 0;

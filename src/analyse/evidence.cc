@@ -152,8 +152,8 @@ Evidence BetterIn(const Analysis& analysis, const std::string& model, Scenario s
 
 Evidence ScenarioRatio(const Analysis& analysis, const std::string& model, Scenario scenario,
                        const std::string& over, const std::string& under) {
-  const Evidence top = BetterIn(analysis, model, scenario, over);
-  const Evidence bottom = BetterIn(analysis, model, scenario, under);
+  Evidence top = BetterIn(analysis, model, scenario, over);
+  Evidence bottom = BetterIn(analysis, model, scenario, under);
   if (std::isnan(top.value.estimate)) return top;
   if (std::isnan(bottom.value.estimate)) return bottom;
   Evidence evidence = over == kOriginal ? bottom : top;

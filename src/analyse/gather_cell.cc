@@ -158,6 +158,28 @@ ArmMemory GatherArmMemory(const Json& arm, const MemoryUse& baseline) {
   return row;
 }
 
+void GatherMemory(const Json& memory, CellResult* cell) {
+  const MemoryUse baseline = MemoryUse::FromJson(memory["baseline"]);
+  for (const Json& arm : memory["arms"].AsArray()) {
+    // An arm of another engine has a baseline of its own.
+    cell->memory.push_back(GatherArmMemory(
+        arm, arm.Has("baseline") ? MemoryUse::FromJson(arm["baseline"]) : baseline));
+  }
+}
+
+void GatherWork(const Json& works, CellResult* cell) {
+  for (const Json& work : works.AsArray()) {
+    for (ArmLatency& arm : cell->arms) {
+      if (arm.arm != work["arm"].AsString()) continue;
+      arm.work = ModelWork::FromJson(work);
+      const double least_ns = work["roofline"]["least_ns"].AsDouble();
+      if (!std::isfinite(least_ns) || least_ns <= 0) continue;
+      arm.least_ms = least_ns * 1e-6;
+      arm.roof = work["roofline"]["roof"].AsString();
+    }
+  }
+}
+
 }  // namespace
 
 Interval Discounted(const Interval& ratio, const CellResult& cell) {
@@ -200,26 +222,11 @@ CellResult GatherCell(const Study& study, const Record& record) {
     if (arm["arm"].AsString() == kOriginal) original = ProcessesOf(arm);
   }
   GatherTrust(arms, original, &cell);
-  const Json& memory = record.results["memory"];
-  const MemoryUse baseline = MemoryUse::FromJson(memory["baseline"]);
-  for (const Json& arm : memory["arms"].AsArray()) {
-    // An arm of another engine has a baseline of its own.
-    cell.memory.push_back(GatherArmMemory(
-        arm, arm.Has("baseline") ? MemoryUse::FromJson(arm["baseline"]) : baseline));
-  }
+  GatherMemory(record.results["memory"], &cell);
   for (const Json& arm : arms) {
     if (arm["arm"].AsString() != kControl) cell.arms.push_back(GatherArm(arm, original, cell));
   }
-  for (const Json& work : record.results["work"].AsArray()) {
-    for (ArmLatency& arm : cell.arms) {
-      if (arm.arm != work["arm"].AsString()) continue;
-      arm.work = ModelWork::FromJson(work);
-      const double least_ns = work["roofline"]["least_ns"].AsDouble();
-      if (!std::isfinite(least_ns) || least_ns <= 0) continue;
-      arm.least_ms = least_ns * 1e-6;
-      arm.roof = work["roofline"]["roof"].AsString();
-    }
-  }
+  GatherWork(record.results["work"], &cell);
   std::stable_sort(cell.arms.begin(), cell.arms.end(),
                    [&](const ArmLatency& a, const ArmLatency& b) {
                      return OrderOf(study, a.arm) < OrderOf(study, b.arm);

@@ -66,23 +66,28 @@ double SamplesASecond(const ScalingPoint& point) {
   return static_cast<double>(point.batch) / point.ms * 1e3;
 }
 
+// By how much throughput falls from one batch to the next, where it rises again beyond; else 0.
+double FallBeforeRise(const Scaling& scaling, std::int64_t from, std::int64_t to) {
+  const auto at = [&](std::int64_t batch) {
+    return std::find_if(scaling.points.begin(), scaling.points.end(),
+                        [&](const ScalingPoint& point) { return point.batch == batch; });
+  };
+  const auto before = at(from);
+  const auto after = at(to);
+  const bool rises = std::any_of(after, scaling.points.end(), [&](const ScalingPoint& point) {
+    return SamplesASecond(point) > SamplesASecond(*before);
+  });
+  return rises ? 1 - SamplesASecond(*after) / SamplesASecond(*before) : 0;
+}
+
 // The deepest dip of a sweep that rises again: falls for good are told as a peak.
 void Dips(const Analysis& analysis, std::vector<Finding>* findings) {
   for (const Scaling& scaling : ScalingsOf(analysis)) {
     double deepest = 0;
     std::string text;
     for (const auto& [from, to] : scaling.dips) {
-      const auto at = [&](std::int64_t batch) {
-        return std::find_if(scaling.points.begin(), scaling.points.end(),
-                            [&](const ScalingPoint& point) { return point.batch == batch; });
-      };
-      const auto before = at(from);
-      const auto after = at(to);
-      const bool rises = std::any_of(after, scaling.points.end(), [&](const ScalingPoint& point) {
-        return SamplesASecond(point) > SamplesASecond(*before);
-      });
-      const double fall = 1 - SamplesASecond(*after) / SamplesASecond(*before);
-      if (!rises || fall <= deepest) continue;
+      const double fall = FallBeforeRise(scaling, from, to);
+      if (fall <= deepest) continue;
       deepest = fall;
       text = Format(
           "{} {} ({}): throughput falls by {:.0f} % from batch {} to {} and rises again "

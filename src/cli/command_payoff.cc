@@ -34,6 +34,7 @@ std::string Spread(const PayoffClass::Outcome& outcome) {
 
 Table ClassesOfPayoffs(const std::vector<Payoff>& rows) {
   std::vector<std::string> recipes;
+  recipes.reserve(rows.size());
   for (const Payoff& row : rows) recipes.push_back(row.recipe);
   std::sort(recipes.begin(), recipes.end());
   recipes.erase(std::unique(recipes.begin(), recipes.end()), recipes.end());

@@ -230,7 +230,13 @@ std::string RecipeHelp() {
          StepHelp();
 }
 
-void AddScaleFlags(QuantizeFlags* flags, CLI::App& app) {
+void AddFormFlags(QuantizeFlags* flags, CLI::App& app) {
+  app.add_option("--target", flags->target,
+                 "the processor it is made for: x64, x64-vnni, arm, portable (default: this one)");
+  app.add_option("--format", flags->format, "engine, qdq or qoperator");
+  app.add_option("--block", flags->block, "numbers that share a scale, of weight-int4 and -int8")
+      ->check(CLI::IsMember({16, 32, 64, 128, 256}));
+  app.add_flag("--asymmetric", flags->asymmetric, "weights in blocks with zero points");
   app.add_flag("--per-tensor", flags->per_tensor,
                "one scale a weight tensor instead of one a channel");
   app.add_flag("--per-channel", flags->per_channel,
@@ -280,16 +286,10 @@ Action AddQuantize(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--act-order", flags->act_order, "gptq: inputs with large values first");
   app.add_option("--embeddings", flags->embeddings, "what tables of embeddings become");
-  app.add_option("--target", flags->target,
-                 "the processor it is made for: x64, x64-vnni, arm, portable (default: this one)");
-  app.add_option("--format", flags->format, "engine, qdq or qoperator");
-  app.add_option("--block", flags->block, "numbers that share a scale, of weight-int4 and -int8")
-      ->check(CLI::IsMember({16, 32, 64, 128, 256}));
-  app.add_flag("--asymmetric", flags->asymmetric, "weights in blocks with zero points");
   app.add_flag("--plan-only", flags->plan_only,
                "write what would be done, as JSON that can be edited, and stop");
   app.add_option("--plan", flags->plan, "do what this plan says (the recipe does not matter)");
-  AddScaleFlags(flags.get(), app);
+  AddFormFlags(flags.get(), app);
   app.add_flag("--no-verify", flags->no_verify,
                "do not load and compare; for devices too small for it");
   app.add_flag("--force", flags->force, "replace an existing output");

@@ -97,6 +97,7 @@ void OrderLike(std::span<const NamedTensor> reference, std::vector<NamedTensor>*
   }
   if (std::set<std::size_t>(order.begin(), order.end()).size() != order.size()) return;
   std::vector<NamedTensor> sorted;
+  sorted.reserve(order.size());
   for (const std::size_t place : order) sorted.push_back(std::move((*outputs)[place]));
   *outputs = std::move(sorted);
 }

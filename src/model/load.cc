@@ -20,7 +20,8 @@ struct Magic {
 };
 // Files that people hand us instead of a model, by their first bytes.
 constexpr auto kMagics = std::to_array<Magic>({
-    {"PK\x03\x04", 0, "TorchScript or a PyTorch checkpoint (zip); this needs ONNX: export it first"},
+    {"PK\x03\x04", 0,
+     "TorchScript or a PyTorch checkpoint (zip); this needs ONNX: export it first"},
     {"\x1f\x8b", 0, "a gzip file; unpack it first"},
     {"BZh", 0, "a bzip2 file; unpack it first"},
     {"\xfd"

@@ -1,9 +1,9 @@
 // TorchScript archives, sound and hostile, made in memory.
-#include "quantbench/model/torchscript.h"
-
 #include <fstream>
 
 #include <gtest/gtest.h>
+
+#include "quantbench/model/torchscript.h"
 
 namespace quantbench {
 namespace {

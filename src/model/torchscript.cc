@@ -31,7 +31,8 @@ Result<ValueInfo> ReadDescribedInput(const Json& json) {
   input.name = json["name"].AsString();
   if (input.name.empty()) return NotTorchScript("an input in its description has no name");
   const auto wrong = [&](std::string_view what) {
-    return NotTorchScript(Format("input \"{}\" in its description: {}", Printable(input.name), what));
+    return NotTorchScript(
+        Format("input \"{}\" in its description: {}", Printable(input.name), what));
   };
   const auto type = ParseDataType(json["type"].AsString());
   if (!type.ok()) return wrong(type.error().message());
@@ -75,8 +76,8 @@ Status ReadArchive(TorchScript* model) {
     if (name == "data.pkl") has_data = true;
     if (name == Format("extra/{}", kTorchDescription)) description = member;
     if (name.starts_with("code/")) model->code_bytes += member.compressed;
-    const bool tensor = name.starts_with("data/") ||
-                        (name.starts_with("constants/") && name.find('.') == std::string_view::npos);
+    const bool tensor = name.starts_with("data/") || (name.starts_with("constants/") &&
+                                                      name.find('.') == std::string_view::npos);
     if (!tensor) continue;
     if (member.compressed > zip.size()) return NotTorchScript("a tensor lies outside the file");
     model->tensor_bytes += member.compressed;

@@ -53,13 +53,15 @@ Status EmitBody(const Graph& original, bool repeats, Graph* body, Emitter* outer
 // The layers inside the bodies of a node as the plan has them.
 Status EmitBodies(const Node& original, Node* node, Emitter* emitter) {
   const bool repeats = original.Is("Loop") || original.Is("Scan");
+  std::vector<std::pair<const Graph*, Graph*>> changed;
   for (std::size_t a = 0; a < original.attributes.size(); ++a) {
     const std::vector<Graph>& bodies = original.attributes[a].graphs;
     for (std::size_t b = 0; b < bodies.size(); ++b) {
       if (!emitter->Changes(bodies[b])) continue;
-      QB_OK(EmitBody(bodies[b], repeats, &node->attributes[a].graphs[b], emitter));
+      changed.emplace_back(&bodies[b], &node->attributes[a].graphs[b]);
     }
   }
+  for (const auto& [body, result] : changed) QB_OK(EmitBody(*body, repeats, result, emitter));
   return Ok();
 }
 

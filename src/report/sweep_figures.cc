@@ -73,7 +73,7 @@ std::string Circumstances(const Cell& cell, const Axis& axis) {
 
 // "latency-<model>", with "@threads" or "@dim-<name>" for the other axes: "@" stands in no name.
 std::string SweepName(const std::string& model, const Axis& axis) {
-  const std::string name = FigureName("latency", model);
+  std::string name = FigureName("latency", model);
   if (axis.kind == Axis::Kind::kThreads) return name + "@threads";
   if (axis.kind == Axis::Kind::kBatch) return name;
   // The two together are no longer than a file's name may be.

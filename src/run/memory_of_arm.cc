@@ -60,7 +60,8 @@ Result<Json> MemoryInWorker(const Json& request, Engine& engine, Progress& progr
   (void)progress;
   const std::filesystem::path path = request["path"].AsString();
   QB_OK(StartEngines(engine, std::span(&path, 1)));
-  if (request["baseline"].AsBool()) return Json::MakeObject().Set("baseline", ReadMemory().ToJson());
+  if (request["baseline"].AsBool())
+    return Json::MakeObject().Set("baseline", ReadMemory().ToJson());
   QB_TRY(const Cell cell, Cell::FromJson(request["cell"]));
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   const std::array<std::filesystem::path, 2> models = {request["original"].AsString(), path};
@@ -99,8 +100,7 @@ Json MeasureMemory(const BenchOptions& options, const WorkerOptions& worker, Pro
         .Set("outcome", Name(Outcome::kOk))
         .Set("warm_load_ns", warm.reply["load_ns"])
         .Set("cold_load_ns", cold.reply["load_ns"]);
-    const bool other_engine =
-        IsTorchScript(arm.path) != IsTorchScript(options.arms.front().path);
+    const bool other_engine = IsTorchScript(arm.path) != IsTorchScript(options.arms.front().path);
     if (other_engine) one.Set("baseline", Baseline(options, arm, worker, progress));
     arms.Append(std::move(one));
   }

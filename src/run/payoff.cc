@@ -54,6 +54,11 @@ Result<std::vector<Payoff>> MeasureOne(const PayoffOptions& options, const fs::p
   return PayoffsOf(told.speed, model.filename(), recipe, options.cell.threads);
 }
 
+std::string Told(const Result<std::vector<Payoff>>& rows) {
+  if (!rows.ok()) return rows.error().message();
+  return Format("{} layer{}", rows.value().size(), rows.value().size() == 1 ? "" : "s");
+}
+
 }  // namespace
 
 Result<fs::path> PayoffTablePath() {
@@ -92,12 +97,8 @@ Result<std::vector<Payoff>> MeasurePayoffs(const PayoffOptions& options,
   for (const fs::path& model : options.models) {
     for (const std::string& recipe : options.recipes) {
       auto rows = MeasureOne(options, model, recipe, worker, progress);
-      if (!rows.ok()) {
-        progress.Note(Format("{}, {}: {}", model.string(), recipe, rows.error().message()));
-        continue;
-      }
-      progress.Note(Format("{}, {}: {} layer{}", model.string(), recipe, rows.value().size(),
-                           rows.value().size() == 1 ? "" : "s"));
+      progress.Note(Format("{}, {}: {}", model.string(), recipe, Told(rows)));
+      if (!rows.ok()) continue;
       MergePayoffs(std::move(rows).value(), &known);
       QB_OK(WritePayoffs(known, table));  // what is measured is kept, whatever comes next
     }

@@ -31,7 +31,8 @@ Result<std::vector<std::int64_t>> BatchesFor(const ScenarioOptions& options,
   for (std::int64_t batch = 1; options.plan.batch.empty() && batch <= kMostBatch; batch *= 2) {
     batches.push_back(batch);
   }
-  QB_TRY(const std::vector<InputSpec> inputs, ReadInputs(PathsOf(options.bench), options.bench.input));
+  QB_TRY(const std::vector<InputSpec> inputs,
+         ReadInputs(PathsOf(options.bench), options.bench.input));
   const std::int64_t largest = *std::max_element(batches.begin(), batches.end());
   const auto rewritten = VerifyRebatched(options.bench, largest, worker, progress);
   if (rewritten.ok()) return batches;

@@ -38,9 +38,11 @@ Result<Json> TryBatches(Engine& engine, const std::filesystem::path& path, const
   QB_TRY(Cell cell, Cell::FromJson(request["cell"]));
   QB_TRY(const InputSource source, InputSourceFromJson(request["input"]));
   std::vector<std::filesystem::path> originals;
-  for (const Json& each : request["arms"].AsArray()) originals.emplace_back(each["path"].AsString());
+  for (const Json& each : request["arms"].AsArray())
+    originals.emplace_back(each["path"].AsString());
   const auto inputs = ReadInputs(path, source);  // not known: of the originals, below
-  const bool fixed = inputs.ok() && FixedBatch(inputs.value()) > 0;  // then every batch is a model of its own
+  const bool fixed =
+      inputs.ok() && FixedBatch(inputs.value()) > 0;  // then every batch is a model of its own
   LoadedArm arm;
   const bool all = request["all"].AsBool();
   Json tried = Json::Array{};

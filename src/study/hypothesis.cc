@@ -140,6 +140,7 @@ std::string_view Name(Metric metric) {
 
 Result<Metric> ParseMetric(std::string_view name) {
   std::vector<std::string_view> names;
+  names.reserve(kMetrics.size());
   for (const MetricFacts& facts : kMetrics) names.push_back(facts.name);
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return static_cast<Metric>(found - names.begin());

@@ -13,7 +13,7 @@ namespace quantbench {
 
 // One file in a zip archive, as the central directory describes it.
 struct ZipMember {
-  std::string_view name;  // views the archive; as written, any bytes
+  std::string_view name;         // views the archive; as written, any bytes
   std::uint64_t method = 0;      // 0: stored, 8: deflated
   std::uint64_t compressed = 0;  // bytes in the archive
   std::uint64_t size = 0;        // bytes once inflated
