@@ -98,10 +98,9 @@ Result<std::vector<Payoff>> MeasurePayoffs(const PayoffOptions& options,
     for (const std::string& recipe : options.recipes) {
       auto rows = MeasureOne(options, model, recipe, worker, progress);
       progress.Note(Format("{}, {}: {}", model.string(), recipe, Told(rows)));
-      if (!rows.ok()) continue;
-      MergePayoffs(std::move(rows).value(), &known);
-      QB_OK(WritePayoffs(known, table));  // what is measured is kept, whatever comes next
+      if (rows.ok()) MergePayoffs(std::move(rows).value(), &known);
     }
+    QB_OK(WritePayoffs(known, table));  // what is measured is kept, whatever comes next
   }
   return known;
 }
