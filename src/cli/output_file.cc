@@ -1,12 +1,6 @@
 // The file that -o names; "-" is stdout.
 #include "cli/output_file.h"
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
-
-#include <stdlib.h>
-
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 #include "quantbench/base/json.h"
@@ -19,23 +13,11 @@ constexpr std::uint64_t kLargestPrinted = 1U << 30U;
 }  // namespace
 
 Result<OutputFile> OutputFile::For(const std::string& asked) {
-  if (asked != "-") return OutputFile(asked, {});
-  std::error_code ignored;
-  std::string folder = std::filesystem::temp_directory_path(ignored) / "quantbench.XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) {
-    return Error(ErrorCode::kIo, Format("{}: {}", folder, std::strerror(errno)));
-  }
-  return OutputFile(std::filesystem::path(folder) / "output", folder);
-}
-
-OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), folder_(std::move(other.folder_)) {
-  other.folder_.clear();
-}
-
-OutputFile::~OutputFile() {
-  std::error_code ignored;
-  if (is_stdout()) std::filesystem::remove_all(folder_, ignored);
+  if (asked != "-") return OutputFile(asked);
+  QB_TRY(ScratchFolder folder, ScratchFolder::Make());
+  OutputFile output(folder.path() / "output");
+  output.folder_.emplace(std::move(folder));
+  return output;
 }
 
 int OutputFile::Print(Terminal& terminal) const {

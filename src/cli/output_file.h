@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
+#include "quantbench/base/scratch_folder.h"
 #include "quantbench/base/status.h"
 
 #include "cli/terminal.h"
@@ -16,22 +18,15 @@ class OutputFile {
  public:
   // kIo when there is no place for it.
   [[nodiscard]] static Result<OutputFile> For(const std::string& asked);
-  OutputFile(OutputFile&& other) noexcept;
-  OutputFile& operator=(OutputFile&&) = delete;
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile();
-
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] bool is_stdout() const { return !folder_.empty(); }
+  [[nodiscard]] bool is_stdout() const { return folder_.has_value(); }
   // What was written, to stdout, as a terminal may have it; the exit code.
   [[nodiscard]] int Print(Terminal& terminal) const;
 
  private:
-  OutputFile(std::filesystem::path path, std::filesystem::path folder)
-      : path_(std::move(path)), folder_(std::move(folder)) {}
+  explicit OutputFile(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
-  std::filesystem::path folder_;  // empty: a file of the user's
+  std::optional<ScratchFolder> folder_;  // none: a file of the user's
 };
 
 // kInvalidArgument where `asked` is "-": what is written is no text.

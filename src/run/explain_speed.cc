@@ -5,13 +5,13 @@
 #include "quantbench/base/clock.h"
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/base/scratch_folder.h"
 #include "quantbench/model/torchscript.h"
 #include "quantbench/run.h"
 
 #include "run/arms.h"
 #include "run/cell_input.h"
 #include "run/protocol.h"
-#include "run/scratch_folder.h"
 
 namespace quantbench {
 namespace {

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/scratch_folder.h"
 
 #include "run/arms.h"
 #include "run/protocol.h"
-#include "run/scratch_folder.h"
 #include "run/verify_model.h"
 
 namespace quantbench {

@@ -2,11 +2,11 @@
 #include <vector>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/scratch_folder.h"
 #include "quantbench/run.h"
 
 #include "run/arms.h"
 #include "run/protocol.h"
-#include "run/scratch_folder.h"
 
 namespace quantbench {
 namespace fs = std::filesystem;

@@ -3,9 +3,8 @@
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
+#include "quantbench/base/scratch_folder.h"
 #include "quantbench/run.h"
-
-#include "run/scratch_folder.h"
 
 namespace quantbench {
 namespace {

@@ -124,7 +124,10 @@ std::string WrongAlong(const Hypothesis& hypothesis) {
     return fits ? "" : "\"size.ratio\" is for a slope of \"latency.ratio\"";
   }
   if (along == kAlongArms) {
-    return claim == Claim::kSlope ? "\"arms\" have an order, but no slope" : "";
+    if (claim == Claim::kSlope) return "\"arms\" have an order, but no slope";
+    return hypothesis.metric == Metric::kAgreement
+               ? "\"agreement\" is of two arms already; order them by \"accuracy\" or \"sqnr\""
+               : "";
   }
   return FactsOf(hypothesis.metric).of_cells
              ? ""

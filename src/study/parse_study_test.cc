@@ -159,6 +159,8 @@ TEST_F(StudyTest, RefusesEachKindOfMistake) {
       {kHead + Claimed("accuracy", "[\"original\"]", "increases", "arms"), "two arms or more"},
       {kHead + Claimed("accuracy", "[\"original\"]", "slope > 1", "size.ratio"),
        "for a slope of \"latency.ratio\""},
+      {kHead + Claimed("agreement", "[\"original\", \"original\"]", "increases", "arms"),
+       "is of two arms already"},
       {kHead + Claimed("accuracy", "[\"original\"]", "> 0.5", "") + "confidence = 70\n",
        "between 0 and 1"},
       {kHead + "[model]\nid = \"x\"\n", "s.toml:6"},

@@ -2,30 +2,12 @@
 #include "quantbench/base/json.h"
 
 #include "end_to_end/program.h"
+#include "end_to_end/text_network.h"
 
 namespace quantbench::testing {
 namespace {
 
-constexpr char kNetworks[] = R"(
-import torch
-from torch import nn
-
-class Text(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.table = nn.Embedding(50, 24)
-        self.encoder = nn.LSTM(24, 32, batch_first=True)
-        self.head = nn.Linear(32, 4)
-
-    def forward(self, input_ids, attention_mask):
-        states, _ = self.encoder(self.table(input_ids))
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        return {"logits": self.head((states * mask).sum(1) / mask.sum(1))}
-
-def text():
-    ones = torch.ones(2, 16, dtype=torch.int64)
-    return Text(), {"input_ids": ones, "attention_mask": ones}
-
+const std::string kNetworks = R"(
 def sentences():
     generator = torch.Generator().manual_seed(5)
     for _ in range(40):
@@ -45,7 +27,7 @@ class FromPyTorch : public ProgramTest {
  protected:
   // export.py <arguments>, in the folder of the test.
   Ran Export(const std::string& arguments) const {
-    Put("networks.py", kNetworks);
+    Put("networks.py", kTextNetwork + kNetworks);
     const std::string command = "cd '" + folder_.string() +
                                 "' && /usr/bin/python3 '" QB_SOURCE_DIR
                                 "/examples/pytorch/export.py' " +

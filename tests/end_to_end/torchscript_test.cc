@@ -3,30 +3,12 @@
 #include "quantbench/base/json.h"
 
 #include "end_to_end/program.h"
+#include "end_to_end/text_network.h"
 
 namespace quantbench::testing {
 namespace {
 
-constexpr char kTorchNetworks[] = R"(
-import torch
-from torch import nn
-
-class Text(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.table = nn.Embedding(50, 24)
-        self.encoder = nn.LSTM(24, 32, batch_first=True)
-        self.head = nn.Linear(32, 4)
-
-    def forward(self, input_ids, attention_mask):
-        states, _ = self.encoder(self.table(input_ids))
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        return {"logits": self.head((states * mask).sum(1) / mask.sum(1))}
-
-def text():
-    ones = torch.ones(2, 16, dtype=torch.int64)
-    return Text(), {"input_ids": ones, "attention_mask": ones}
-
+const std::string kTorchNetworks = R"(
 def mlp():
     return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5)), torch.zeros(2, 16)
 
@@ -45,7 +27,7 @@ constexpr char kShort[] = " --processes 1 --repetitions 2 --budget 0.1 -o json";
 class TorchScriptFiles : public ProgramTest {
  protected:
   Ran Python(const std::string& arguments) const {
-    Put("networks.py", kTorchNetworks);
+    Put("networks.py", kTextNetwork + kTorchNetworks);
     const std::string command = "cd '" + folder_.string() + "' && /usr/bin/python3 " + arguments +
                                 " >stdout.txt 2>stderr.txt </dev/null";
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): a test of a program

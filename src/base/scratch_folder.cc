@@ -1,5 +1,5 @@
 // Folders that only the running command needs.
-#include "run/scratch_folder.h"
+#include "quantbench/base/scratch_folder.h"
 
 #include <cerrno>
 #include <string>
