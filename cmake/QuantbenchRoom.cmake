@@ -1,8 +1,8 @@
-# qb_room(<name> [USES <room>...] [LINKS <target>...] [TEST_LINKS <target>...])
-# Declares src/<name>/ as one static library; its *_test.cc files become its tests (one executable
-# a file, named after its stem). USES are the rooms whose doors it may walk through, LINKS its guests.
+# qb_room(<name> [USES <room>...] [LINKS <target>...] [TEST_LINKS <target>...] [LONE_TESTS <stem>...])
+# Declares src/<name>/ as one static library; its *_test.cc files become its test, <name>_tests. USES are
+# the rooms whose doors it may walk through, LINKS its guests. LONE_TESTS need a process of their own.
 function(qb_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "USES;LINKS;TEST_LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "USES;LINKS;TEST_LINKS;LONE_TESTS")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -28,6 +28,7 @@ function(qb_room name)
   set_property(GLOBAL APPEND PROPERTY QB_ROOMS ${name})
   set_property(GLOBAL PROPERTY QB_TESTS_OF_${name} ${tests})
   set_property(GLOBAL PROPERTY QB_TEST_LINKS_OF_${name} ${room_TEST_LINKS})
+  set_property(GLOBAL PROPERTY QB_LONE_TESTS_OF_${name} ${room_LONE_TESTS})
 endfunction()
 
 # The warnings and the sanitizers every target of ours is built with.
@@ -51,10 +52,17 @@ function(qb_warnings target)
   endif()
 endfunction()
 
-# qb_test(<source> [<target>...])  One GoogleTest executable from one source file.
+# qb_test(<source> [<target>...])  One GoogleTest executable from one source file, named after its stem.
 function(qb_test source)
   cmake_path(GET source STEM name)
-  add_executable(${name} ${source})
+  qb_tests(${name} SOURCES ${source} LINKS ${ARGN})
+endfunction()
+
+# qb_tests(<name> SOURCES <source>... LINKS <target>...)  One GoogleTest executable, which is one test of ctest.
+function(qb_tests name)
+  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;LINKS")
+  add_executable(${name} ${test_SOURCES})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD_BATCH_SIZE 9)  # where joined: so many at once, both cores work
   qb_warnings(${name})
   # What is tested is optimized and has lines in reports; the test itself is quickly compiled.
   target_compile_options(${name} PRIVATE -O0 -g0)
@@ -72,7 +80,7 @@ function(qb_test source)
                                              QB_ENGINE_DEFAULT="${QB_ENGINE_DEFAULT}"
                                              QB_BINARY="$<TARGET_FILE:quantbench>"
                                              QB_TORCH_MODULE="$<$<BOOL:${QB_TORCH}>:${PROJECT_BINARY_DIR}/libquantbench_torch.so>")
-  target_link_libraries(${name} PRIVATE ${ARGN} quantbench::base GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${test_LINKS} quantbench::base GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_dependencies(${name} quantbench)  # some tests run the program
   add_test(NAME ${name} COMMAND ${name})
@@ -87,9 +95,14 @@ function(qb_room_tests)
   foreach(room IN LISTS rooms)
     get_property(tests GLOBAL PROPERTY QB_TESTS_OF_${room})
     get_property(links GLOBAL PROPERTY QB_TEST_LINKS_OF_${room})
-    foreach(test IN LISTS tests)
-      qb_test(${test} quantbench::${room} ${links})
+    get_property(lone_stems GLOBAL PROPERTY QB_LONE_TESTS_OF_${room})
+    foreach(stem IN LISTS lone_stems)
+      qb_test(${PROJECT_SOURCE_DIR}/src/${room}/${stem}.cc quantbench::${room} ${links})
+      list(REMOVE_ITEM tests ${PROJECT_SOURCE_DIR}/src/${room}/${stem}.cc)
     endforeach()
+    if(tests)
+      qb_tests(${room}_tests SOURCES ${tests} LINKS quantbench::${room} ${links})
+    endif()
   endforeach()
 endfunction()
 

@@ -345,7 +345,7 @@ using InputStatisticsSink = std::function<Status(InputStatistics)>;
 
 // The inputs of a model as a data set must fill them (initializers listed as inputs left out).
 // Batched are those with a free first dimension; where no input has one, those that agree with the
-// first.
+// first. Rows are those of the tables that a Gather looks up, quantized ones too.
 [[nodiscard]] std::vector<InputSpec> InputsOf(const Model& model);
 
 }  // namespace quantbench

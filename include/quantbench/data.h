@@ -172,6 +172,7 @@ struct InputSpec {
   std::vector<std::int64_t> dims;      // -1 where free
   std::vector<std::string> dim_names;  // same length; "" where fixed or anonymous
   bool batched = true;                 // the first dimension is the batch; never so for rank 0
+  std::int64_t rows = 0;  // of the smallest table that its values look up; 0: none is known
 };
 
 // "x=float32[batch,3,224,224]": words are free dimensions. kInvalidArgument quotes the text.
@@ -239,7 +240,8 @@ class Dataset {
                                                            const std::vector<InputSpec>& inputs);
 
 // Seeded samples without files: floats standard normal; integers that look like token ids (an
-// int64/int32 input of rank 2 whose name has "id" or "token") uniform in [0, vocabulary); masks
+// int64/int32 input that looks up a table, or of rank 2 whose name has "id" or "token") uniform in
+// [0, vocabulary), always below the table's rows; masks
 // (name has "mask") ones; "type" or "segment" ids zeros; other integers zeros; bool true. Free
 // dimensions take `dims`, else 32 for sequence-like names, else 1 for the batch axis, else 16;
 // every choice made is listed in `notes`.

@@ -332,6 +332,7 @@ struct ExplainSpeedOptions {
   std::filesystem::path quantized;  // of the same inputs, whoever made it
   Cell cell;
   InputSource input;
+  int processes = 3;  // at least 1; they share the time that one would take
 };
 struct ExplainedSpeed {
   SpeedExplanation speed;
@@ -339,8 +340,9 @@ struct ExplainedSpeed {
   double contention =
       1;  // wall over CPU time of runs with one thread; with several it is not known
 };
-// What the engine's profiles of both models say, taken in one worker, in turn. kEngine when one
-// does not load or run.
+// What the engine's profiles of both models say, taken in turn in each of some fresh workers: that
+// of the worker whose speed-up is the median one; what a cure promises ranges over all of them.
+// kEngine when a model does not load or run.
 [[nodiscard]] Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
                                                     const WorkerOptions& worker,
                                                     Progress& progress);

@@ -8,7 +8,7 @@
 #include "quantbench/base/file.h"
 
 namespace quantbench {
-namespace {
+namespace analyse_test {
 
 Study TwoArms() {
   Study study;
@@ -378,5 +378,5 @@ TEST(Analyse, KnowsWhetherAHypothesisWasThereBefore) {
       Analyse(study, {}, frozen("x", "2026-01-01T00:00:00Z")).hypotheses[0].written_before);
 }
 
-}  // namespace
+}  // namespace analyse_test
 }  // namespace quantbench

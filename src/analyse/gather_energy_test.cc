@@ -6,7 +6,7 @@
 #include "quantbench/analyse.h"
 
 namespace quantbench {
-namespace {
+namespace gather_energy_test {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
@@ -162,5 +162,5 @@ TEST(Energy, ARecordThatCannotBeReadSaysSo) {
   EXPECT_NE(result.arms[1].reason.find("measure again"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace gather_energy_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace judge_test {
 
 using ::testing::HasSubstr;
 
@@ -271,5 +271,5 @@ TEST(ScoreOfConfidence, IsTheMeanSquaredDistance) {
   EXPECT_NEAR(score.mean_confidence, 0.8, 1e-12);
 }
 
-}  // namespace
+}  // namespace judge_test
 }  // namespace quantbench

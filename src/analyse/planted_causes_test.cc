@@ -8,7 +8,7 @@
 #include "quantbench/base/random.h"
 
 namespace quantbench {
-namespace {
+namespace planted_causes_test {
 
 constexpr double kMs = 1e6;
 
@@ -257,5 +257,5 @@ TEST(PlantedCauses, DifferentDevices) {
   EXPECT_TRUE(Told(FindingsOf({PlantedCell(), newer}), "its times come from 2 engines"));
 }
 
-}  // namespace
+}  // namespace planted_causes_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "quantbench/base/random.h"
 
 namespace quantbench {
-namespace {
+namespace ratio_test {
 
 class SimulatedClock final : public Clock {
  public:
@@ -329,5 +329,5 @@ TEST(SummariseTrials, CountsMissesAndWrongVerdicts) {
   EXPECT_EQ(summaries[2].missed, 3);
 }
 
-}  // namespace
+}  // namespace ratio_test
 }  // namespace quantbench

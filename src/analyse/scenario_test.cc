@@ -10,7 +10,7 @@
 #include "quantbench/base/random.h"
 
 namespace quantbench {
-namespace {
+namespace scenario_test {
 
 constexpr std::int64_t kMs = 1'000'000;
 
@@ -289,5 +289,5 @@ TEST(Offline, ComparesSamplesASecond) {
   EXPECT_NEAR(arms[1].better.estimate, 2, 1e-9);
 }
 
-}  // namespace
+}  // namespace scenario_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "quantbench/base/random.h"
 
 namespace quantbench {
-namespace {
+namespace scores_test {
 
 Predictions Classified(const std::vector<std::int32_t>& classes,
                        const std::vector<std::int32_t>& labels) {
@@ -352,5 +352,5 @@ TEST(Natural, ComparesContentsByBucketOverProcesses) {
   EXPECT_EQ(analysis.natural[5].real_to_synthetic.low, analysis.natural[5].real_to_synthetic.high);
 }
 
-}  // namespace
+}  // namespace scores_test
 }  // namespace quantbench

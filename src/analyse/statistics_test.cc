@@ -7,7 +7,7 @@
 #include "quantbench/analyse.h"
 
 namespace quantbench {
-namespace {
+namespace statistics_test {
 
 TEST(Summarise, GivesTheUsualFigures) {
   const Summary summary = Summarise(std::vector<double>{4, 1, 3, 2});
@@ -117,5 +117,5 @@ TEST(RatioFromLogs, CoversTheTruthAsOftenAsItSays) {
   EXPECT_LE(covered, 1930);
 }
 
-}  // namespace
+}  // namespace statistics_test
 }  // namespace quantbench

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace surprises_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -133,5 +133,5 @@ TEST(Surprises, ClocksThatDisagree) {
                                                     "0.55 by CPU time")));
 }
 
-}  // namespace
+}  // namespace surprises_test
 }  // namespace quantbench

@@ -14,7 +14,7 @@
 #include "base/open_beneath.h"
 
 namespace quantbench {
-namespace {
+namespace file_test {
 
 namespace fs = std::filesystem;
 
@@ -222,5 +222,5 @@ TEST(Sha256, AgreesWithPublishedVectors) {
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-}  // namespace
+}  // namespace file_test
 }  // namespace quantbench

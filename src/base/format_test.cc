@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace format_test {
 
 TEST(FormatBytes, ShowsThreeDigits) {
   EXPECT_EQ(FormatBytes(0), "0 B");
@@ -53,5 +53,5 @@ TEST(Nearest, FindsTheIntendedWordOrNothing) {
   EXPECT_EQ(Nearest("zzz", kWords), "");
 }
 
-}  // namespace
+}  // namespace format_test
 }  // namespace quantbench

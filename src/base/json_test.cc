@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace json_test {
 
 TEST(Json, ReadsBackWhatItWrote) {
   Json json = Json::MakeObject()
@@ -76,5 +76,5 @@ TEST(Json, ReturnsFallbacksForAbsentAndMistypedValues) {
             "here: \"text\" is missing or not a whole number");
 }
 
-}  // namespace
+}  // namespace json_test
 }  // namespace quantbench

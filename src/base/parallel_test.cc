@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace parallel_test {
 
 TEST(ParallelFor, VisitsEveryIndexExactlyOnce) {
   for (const std::int64_t count : {0, 1, 2, 7, 64, 1000}) {
@@ -46,5 +46,5 @@ TEST(UsableCores, IsAtLeastOne) {
   EXPECT_GE(UsableCores(), 1);
 }
 
-}  // namespace
+}  // namespace parallel_test
 }  // namespace quantbench

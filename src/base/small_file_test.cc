@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 namespace quantbench {
-namespace {
+namespace small_file_test {
 
 namespace fs = std::filesystem;
 
@@ -54,5 +54,5 @@ TEST_F(SmallFile, EntriesAreSortedByName) {
   EXPECT_TRUE(EntriesIn(folder_ / "missing", "").empty());
 }
 
-}  // namespace
+}  // namespace small_file_test
 }  // namespace quantbench

@@ -11,7 +11,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace calibrate_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -282,5 +282,22 @@ TEST(InputsOf, LeavesOutInitializersListedAsInputs) {
   EXPECT_THAT(inputs[0].dims, ElementsAre(1, 8));
 }
 
-}  // namespace
+TEST(InputsOf, CountsTheRowsThatIdsChooseFrom) {
+  ModelBuilder builder;
+  builder.Input("ids", {-1, -1}, DataType::kInt64);
+  builder.Input("x", {-1, 8});
+  builder.Weight("words", {500, 8});
+  builder.Weight("places", {40, 8});
+  const std::string narrow = builder.Add("Cast", "narrow", {"ids"}, {Attribute::Int("to", 6)});
+  builder.Add("Gather", "word", {"words", "ids"});
+  builder.Add("Gather", "place", {"places", narrow});
+  builder.Weight("short", {3, 8});
+  builder.Add("Gather", "column", {"short", narrow}, {Attribute::Int("axis", 1)});
+  const std::vector<InputSpec> inputs = InputsOf(builder.Build());
+  ASSERT_EQ(inputs.size(), 2U);
+  EXPECT_EQ(inputs[0].rows, 40);
+  EXPECT_EQ(inputs[1].rows, 0);
+}
+
+}  // namespace calibrate_test
 }  // namespace quantbench

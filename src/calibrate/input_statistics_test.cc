@@ -13,7 +13,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace input_statistics_test {
 
 using ::testing::HasSubstr;
 using testing::ModelBuilder;
@@ -266,5 +266,5 @@ TEST(InputStatistics, RefuseWhatCannotBeRead) {
   EXPECT_THAT(status.error().message(), HasSubstr("no tensor \"nothing\""));
 }
 
-}  // namespace
+}  // namespace input_statistics_test
 }  // namespace quantbench

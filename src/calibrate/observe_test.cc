@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace observe_test {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -91,5 +91,5 @@ TEST(Observe, ReadsOtherFloatTypesAndSkipsEmptyTensors) {
   EXPECT_EQ(half.type, DataType::kFloat16);
 }
 
-}  // namespace
+}  // namespace observe_test
 }  // namespace quantbench

@@ -14,7 +14,7 @@
 #include "calibrate/observe.h"
 
 namespace quantbench {
-namespace {
+namespace observers_test {
 
 using ::testing::HasSubstr;
 
@@ -285,5 +285,5 @@ TEST(Observers, HaveNames) {
   EXPECT_THAT(ParseObserver("entropie").error().message(), HasSubstr("did you mean \"entropy\""));
 }
 
-}  // namespace
+}  // namespace observers_test
 }  // namespace quantbench

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <set>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include "quantbench/data.h"
 
 namespace quantbench {
-namespace {
+namespace dataset_test {
 
 namespace fs = std::filesystem;
 
@@ -193,5 +194,23 @@ TEST(Synthetic, GuessesFromNamesAndTypes) {
             ToDoubles(dataset.value()->Get(1).value().inputs[3]).value());
 }
 
-}  // namespace
+TEST(Synthetic, DrawsIdsThatTheTableHas) {
+  InputSpec words{"words", DataType::kInt32, {-1, 400}, {"batch", ""}, true};
+  words.rows = 30;
+  InputSpec types{"token_type_ids", DataType::kInt64, {-1, 400}, {"batch", ""}, true};
+  types.rows = 2;
+  SyntheticSpec spec;
+  std::vector<std::string> notes;
+  const auto drawn = [&](std::size_t input) {
+    const auto dataset = MakeSynthetic(spec, {words, types}, &notes);
+    return ToDoubles(dataset.value()->Get(0).value().inputs[input]).value();
+  };
+  EXPECT_THAT(drawn(0), ::testing::Each(::testing::AllOf(::testing::Ge(0), ::testing::Lt(30))));
+  EXPECT_THAT(drawn(0), ::testing::Contains(29));  // 400 of 30
+  EXPECT_THAT(drawn(1), ::testing::Each(0));
+  spec.vocabulary = 10;
+  EXPECT_THAT(drawn(0), ::testing::Each(::testing::Lt(10)));
+}
+
+}  // namespace dataset_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "quantbench/data.h"
 
 namespace quantbench {
-namespace {
+namespace hostile_test {
 
 namespace fs = std::filesystem;
 
@@ -542,5 +542,5 @@ TEST_F(HostileData, FilesThatAreNotThereOrNotFiles) {
   }
 }
 
-}  // namespace
+}  // namespace hostile_test
 }  // namespace quantbench

@@ -4,7 +4,7 @@
 #include "quantbench/data.h"
 
 namespace quantbench {
-namespace {
+namespace input_spec_test {
 
 TEST(InputSpecText, ReadsAndWritesTheSame) {
   for (const char* text : {"x=float32[batch,3,224,224]", "input_ids=int64[batch,sequence]",
@@ -28,5 +28,5 @@ TEST(InputSpecText, MistakesQuoteTheText) {
   }
 }
 
-}  // namespace
+}  // namespace input_spec_test
 }  // namespace quantbench

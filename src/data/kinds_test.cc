@@ -12,7 +12,7 @@
 #include "quantbench/data.h"
 
 namespace quantbench {
-namespace {
+namespace kinds_test {
 
 namespace fs = std::filesystem;
 
@@ -336,5 +336,5 @@ TEST(Loader, EndsAtTheFirstBadSampleUnlessToldToSkip) {
   EXPECT_EQ(samples.error().message(), "bad 2");
 }
 
-}  // namespace
+}  // namespace kinds_test
 }  // namespace quantbench

@@ -13,7 +13,7 @@
 #include "data/inflate.h"
 
 namespace quantbench {
-namespace {
+namespace npy_test {
 
 namespace fs = std::filesystem;
 
@@ -157,5 +157,5 @@ TEST(Gunzip, StopsAtTheLimit) {
   EXPECT_FALSE(Gunzip(packed.substr(0, packed.size() / 2), 2'000'000).ok());
 }
 
-}  // namespace
+}  // namespace npy_test
 }  // namespace quantbench

@@ -15,7 +15,7 @@
 #include "data/resize.h"
 
 namespace quantbench {
-namespace {
+namespace preprocess_test {
 
 const std::string kFolder = std::string(QB_SOURCE_DIR) + "/tests/data/preprocess/";
 
@@ -131,18 +131,18 @@ TEST(ResizeAndCrop, RefusesWhatALongNarrowImageWouldBecome) {
   Preprocess preprocess;
   preprocess.resize = 256;  // 256 x 5,120,000
   EXPECT_THAT(ResizeAndCrop(image, preprocess).error().message(),
-              testing::HasSubstr("20000 x 1 pixels resized to 5120000 x 256"));
+              ::testing::HasSubstr("20000 x 1 pixels resized to 5120000 x 256"));
   preprocess.crop = 300;
   EXPECT_FALSE(ResizeAndCrop(image, preprocess).ok());
   preprocess.crop = 2;  // needs little of it
-  EXPECT_THAT(ResizeAndCrop(image, preprocess).value().pixels, testing::Each(5));
+  EXPECT_THAT(ResizeAndCrop(image, preprocess).value().pixels, ::testing::Each(5));
 }
 
 TEST(CropWindow, IsZeroOutsideTheImage) {
   const Image image{2, 1, 1, {7, 9}};
   EXPECT_THAT(CropWindow(image, {-1, -1, 4, 3}).pixels,
-              testing::ElementsAre(0, 0, 0, 0, 0, 7, 9, 0, 0, 0, 0, 0));
-  EXPECT_THAT(CropWindow(image, {3, 0, 2, 1}).pixels, testing::ElementsAre(0, 0));
+              ::testing::ElementsAre(0, 0, 0, 0, 0, 7, 9, 0, 0, 0, 0, 0));
+  EXPECT_THAT(CropWindow(image, {3, 0, 2, 1}).pixels, ::testing::ElementsAre(0, 0));
 }
 
 TEST(Normalize, FollowsTorchvision) {
@@ -196,5 +196,5 @@ TEST(DecodeImage, NamesEveryKindOfDamage) {
   EXPECT_FALSE(DecodeImage("GIF89a", "x.gif", 3).ok());
 }
 
-}  // namespace
+}  // namespace preprocess_test
 }  // namespace quantbench

@@ -33,6 +33,7 @@ Fill FillOf(const InputSpec& input) {
   if (input.type == DataType::kBool || Mentions(input.name, {"mask"})) return Fill::kOnes;
   if (Mentions(input.name, {"type", "segment", "position"})) return Fill::kZeros;
   const bool wide = input.type == DataType::kInt64 || input.type == DataType::kInt32;
+  if (wide && input.rows > 0) return Fill::kTokens;
   if (wide && input.dims.size() >= 2 && Mentions(input.name, {"id", "token"})) return Fill::kTokens;
   return Fill::kZeros;
 }
@@ -94,12 +95,17 @@ class SyntheticDataset final : public Dataset {
     if (constant != spec_.constants.end()) return constant->second;
     switch (FillOf(input)) {
       case Fill::kNormal: return random->Normal();
-      case Fill::kTokens:
-        return static_cast<double>(random->Below(static_cast<std::uint64_t>(spec_.vocabulary)));
+      case Fill::kTokens: return static_cast<double>(random->Below(TokensOf(input)));
       case Fill::kOnes: return 1;
       case Fill::kZeros: return 0;
     }
     return 0;
+  }
+
+  // An id that its table lacks would end the pass.
+  [[nodiscard]] std::uint64_t TokensOf(const InputSpec& input) const {
+    const std::int64_t rows = input.rows > 0 ? input.rows : spec_.vocabulary;
+    return static_cast<std::uint64_t>(std::min(rows, spec_.vocabulary));
   }
 
   SyntheticSpec spec_;

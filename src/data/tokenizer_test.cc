@@ -10,7 +10,7 @@
 #include "quantbench/data.h"
 
 namespace quantbench {
-namespace {
+namespace tokenizer_test {
 
 const std::string kFolder = std::string(QB_SOURCE_DIR) + "/tests/data/tokenizers/";
 
@@ -128,5 +128,5 @@ TEST_F(TokenizerFile, StaysFastOnOneHugeWord) {
   EXPECT_GT(tokenizer.value()->Ids(word).value().size(), 1000U);
 }
 
-}  // namespace
+}  // namespace tokenizer_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "quantbench/base/format.h"
 
 namespace quantbench {
-namespace {
+namespace device_test {
 
 namespace fs = std::filesystem;
 using ::testing::DoubleNear;
@@ -262,5 +262,5 @@ TEST(Roofline, WithoutPeaksNothingIsPlaced) {
   EXPECT_TRUE(placed.operators.empty());
 }
 
-}  // namespace
+}  // namespace device_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace loops_test {
 
 // Operands whose elements all differ: `a` counts from 1, `b` goes up and down around zero.
 template <typename A, typename B>
@@ -96,5 +96,5 @@ TEST(ReadLoops, ReadEveryByte) {
   }
 }
 
-}  // namespace
+}  // namespace loops_test
 }  // namespace quantbench

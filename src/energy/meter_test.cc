@@ -8,7 +8,7 @@
 #include "fake_machine.h"
 
 namespace quantbench::testing {
-namespace {
+namespace meter_test {
 
 using ::testing::HasSubstr;
 
@@ -146,5 +146,5 @@ TEST_F(Powered, AThreadReadsToo) {
   EXPECT_EQ(meter.Joules().value(), 0);  // no time passed
 }
 
-}  // namespace
+}  // namespace meter_test
 }  // namespace quantbench::testing

@@ -6,7 +6,7 @@
 #include "quantbench/energy.h"
 
 namespace quantbench {
-namespace {
+namespace power_log_test {
 
 using ::testing::HasSubstr;
 
@@ -113,5 +113,5 @@ TEST(ParseZone, TakesWhatTimesEndIn) {
   }
 }
 
-}  // namespace
+}  // namespace power_log_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "fake_machine.h"
 
 namespace quantbench::testing {
-namespace {
+namespace sensors_test {
 
 using ::testing::HasSubstr;
 
@@ -246,5 +246,5 @@ TEST(Machine, RunsProgramsOfItsOwnRootOnly) {
   EXPECT_TRUE(MachineAt("/nowhere")->Gpus().empty());
 }
 
-}  // namespace
+}  // namespace sensors_test
 }  // namespace quantbench::testing

@@ -12,7 +12,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace onnxruntime_test {
 
 using testing::ModelBuilder;
 
@@ -188,5 +188,5 @@ TEST(OnnxRuntime, RefusesAWatchedModelWithoutAWatcher) {
   EXPECT_FALSE(TheEngine().Load({bytes, {}}, {}).ok());
 }
 
-}  // namespace
+}  // namespace onnxruntime_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include "quantbench/engine.h"
 
 namespace quantbench {
-namespace {
+namespace routing_test {
 
 std::vector<std::byte> BytesOf(std::string_view text) {
   const auto* begin = reinterpret_cast<const std::byte*>(text.data());
@@ -73,7 +73,7 @@ TEST(Torch, SettingsCrossTheBorder) {
 }
 
 // With the real module.
-class TorchModule : public testing::Test {
+class TorchModule : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::string_view(QB_TORCH_MODULE).empty()) {
@@ -112,5 +112,5 @@ TEST_F(TorchModule, RefusesInOneLine) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace routing_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace explain_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -332,5 +332,5 @@ TEST(Forecasts, WithoutAReasonThereIsNothingToCure) {
   EXPECT_FALSE(told.cured_run_us);
 }
 
-}  // namespace
+}  // namespace explain_test
 }  // namespace quantbench

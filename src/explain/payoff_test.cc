@@ -4,7 +4,7 @@
 #include "quantbench/explain.h"
 
 namespace quantbench {
-namespace {
+namespace payoff_test {
 
 LayerTime Layer(const std::string& name, std::int64_t terms, double original, double quantized) {
   LayerTime layer;
@@ -73,5 +73,5 @@ TEST(Payoffs, FallIntoClassesOfPowersOfFour) {
   EXPECT_EQ(classes[2].terms_from, 1024);
 }
 
-}  // namespace
+}  // namespace payoff_test
 }  // namespace quantbench

@@ -14,7 +14,7 @@
 #include "export/private_words.h"
 
 namespace quantbench {
-namespace {
+namespace bundle_test {
 
 namespace fs = std::filesystem;
 
@@ -212,5 +212,5 @@ TEST(PrivateWords, ShortensFoldersAndFindsTheHostAsAWord) {
   EXPECT_FALSE(words.HasPath("/work/other"));
 }
 
-}  // namespace
+}  // namespace bundle_test
 }  // namespace quantbench

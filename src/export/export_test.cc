@@ -13,7 +13,7 @@
 #include "quantbench/base/file.h"
 
 namespace quantbench {
-namespace {
+namespace export_test {
 
 namespace fs = std::filesystem;
 
@@ -262,5 +262,5 @@ TEST_F(ExportTest, TheManualNamesEveryColumn) {
   }
 }
 
-}  // namespace
+}  // namespace export_test
 }  // namespace quantbench

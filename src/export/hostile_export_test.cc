@@ -18,7 +18,7 @@
 #include "hostile_names.h"
 
 namespace quantbench {
-namespace {
+namespace hostile_export_test {
 
 namespace fs = std::filesystem;
 using testing::AnalysisNamed;
@@ -209,5 +209,5 @@ TEST_F(HostileExport, SqliteKeepsEveryTextAndIsSound) {
             std::multiset<std::string>{std::to_string(ExportTables().size())});
 }
 
-}  // namespace
+}  // namespace hostile_export_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace flops_test {
 
 using testing::ModelBuilder;
 
@@ -274,5 +274,5 @@ TEST(Flops, TotalsSurviveARecord) {
   EXPECT_EQ(ModelWork::FromJson(Json::Parse(R"({"total":{"macs":-5}})").value()).total.macs, 0);
 }
 
-}  // namespace
+}  // namespace flops_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace bodies_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -146,5 +146,5 @@ TEST(PrepareBodies, LeavesWhatDependsOnAnActivation) {
   EXPECT_TRUE(OperatorsIn(prepared).contains("Transpose"));
 }
 
-}  // namespace
+}  // namespace bodies_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace fold_batchnorm_test {
 
 using testing::CountOf;
 using testing::ExpectSameOutputs;
@@ -126,5 +126,5 @@ TEST(FoldBatchNormsForward, LeavesAConvThatPadsAndNormalizationsThatOthersRead) 
   EXPECT_EQ(CountOf(Folded(builder.Build()).graph, "BatchNormalization"), 3);
 }
 
-}  // namespace
+}  // namespace fold_batchnorm_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace fold_weights_test {
 
 using testing::CountOf;
 using ::testing::ElementsAre;
@@ -174,5 +174,5 @@ TEST_F(FoldWeightsTest, LeavesActivationsAndOutputs) {
   EXPECT_THAT(notes_, IsEmpty());
 }
 
-}  // namespace
+}  // namespace fold_weights_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace gemm_factors_test {
 
 using testing::ExpectSameOutputs;
 using ::testing::IsEmpty;
@@ -59,5 +59,5 @@ TEST(FoldGemmFactors, LeavesActivationsLargeSharedWeightsAndGemmsThatNeedNothing
   EXPECT_EQ(folded.graph.initializers.size(), 2U);
 }
 
-}  // namespace
+}  // namespace gemm_factors_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace gemm_to_matmul_test {
 
 using testing::CountOf;
 using ::testing::ElementsAre;
@@ -117,5 +117,5 @@ TEST_F(GemmToMatMulTest, LeavesAGemmThatOthersRead) {
   EXPECT_EQ(CountOf(Rewritten(builder_.Build()).graph, "Gemm"), 1);
 }
 
-}  // namespace
+}  // namespace gemm_to_matmul_test
 }  // namespace quantbench

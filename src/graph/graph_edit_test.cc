@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace graph_edit_test {
 
 using ::testing::ElementsAre;
 using testing::ModelBuilder;
@@ -122,5 +122,5 @@ TEST(InferElementTypes, FollowsCastsShapesAndComparisons) {
   EXPECT_FALSE(types.contains(chosen));
 }
 
-}  // namespace
+}  // namespace graph_edit_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace interleave_shuffle_test {
 
 using testing::CountOf;
 using testing::ExpectSameOutputs;
@@ -119,5 +119,5 @@ TEST(InterleaveShuffles, LeavesSizesThatAreFree) {
   EXPECT_EQ(InterleaveShuffles(&model), 0);
 }
 
-}  // namespace
+}  // namespace interleave_shuffle_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace lower_for_integers_test {
 
 using testing::ModelBuilder;
 using testing::Must;
@@ -67,5 +67,5 @@ TEST(LowerForIntegers, SharesConstants) {
   ExpectSameFunction(builder.Build(), lowered);
 }
 
-}  // namespace
+}  // namespace lower_for_integers_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace opset_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -76,5 +76,5 @@ TEST(RaiseOpset, KeepsTheSpellingOfTheDomain) {
   EXPECT_EQ(model.opsets, (std::vector<Opset>{{"ai.onnx", 13}}));
 }
 
-}  // namespace
+}  // namespace opset_test
 }  // namespace quantbench

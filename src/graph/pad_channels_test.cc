@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace pad_channels_test {
 
 using testing::ExpectSameOutputs;
 using testing::kUpToRounding;
@@ -198,5 +198,5 @@ TEST(PadDepthwiseChannels, LeavesWhatASubgraphReads) {
   ExpectUntouched(builder.Build());
 }
 
-}  // namespace
+}  // namespace pad_channels_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "engine_runner.h"
 
 namespace quantbench {
-namespace {
+namespace permute_test {
 
 using testing::Must;
 
@@ -84,5 +84,5 @@ TEST(Permuted, ReadsNumbersAtOddAddresses) {
             Must(ReadTensor(Must(Permuted(Initializer::Of("w", tensor), order, "p")))).bytes);
 }
 
-}  // namespace
+}  // namespace permute_test
 }  // namespace quantbench

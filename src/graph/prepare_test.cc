@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace prepare_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -272,5 +272,5 @@ TEST(Prepare, LeavesAModelWithNothingToSimplifyAsItIs) {
   EXPECT_THAT(notes, IsEmpty());
 }
 
-}  // namespace
+}  // namespace prepare_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace recompose_test {
 
 using testing::CountOf;
 using ::testing::ElementsAre;
@@ -197,5 +197,5 @@ TEST(RecomposeGelus, LeavesConstantsThatAddAxes) {
   EXPECT_EQ(CountOf(Recomposed(builder.Build()).graph, "Gelu"), 0);
 }
 
-}  // namespace
+}  // namespace recompose_test
 }  // namespace quantbench

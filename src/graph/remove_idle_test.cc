@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace remove_idle_test {
 
 using testing::CountOf;
 using ::testing::ElementsAre;
@@ -107,5 +107,5 @@ TEST(RemoveIdle, KeepsOutputsByTheirNames) {
   EXPECT_EQ(CountOf(WithoutIdle(builder.Build()).graph, "Identity"), 1);
 }
 
-}  // namespace
+}  // namespace remove_idle_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace remove_nodes_test {
 
 using ::testing::ElementsAre;
 using testing::ModelBuilder;
@@ -63,5 +63,5 @@ TEST(RemoveDeadNodes, LeavesAGraphWithoutDeadNodesAndSurvivesCycles) {
   EXPECT_EQ(graph.nodes.size(), 2U);
 }
 
-}  // namespace
+}  // namespace remove_nodes_test
 }  // namespace quantbench

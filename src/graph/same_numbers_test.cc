@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace same_numbers_test {
 
 using ::testing::ElementsAre;
 using testing::ExpectSameOutputs;
@@ -111,5 +111,5 @@ TEST(IsTranspose, IsFalseForOtherTypesAndRanks) {
   EXPECT_TRUE(Must(IsTranspose(empty, empty)));
 }
 
-}  // namespace
+}  // namespace same_numbers_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace shape_values_test {
 
 using testing::ModelBuilder;
 using testing::Must;
@@ -430,5 +430,5 @@ TEST(ShapeValues, NothingIsKnownOfUnknownOperatorsAndMalformedNodes) {
   }
 }
 
-}  // namespace
+}  // namespace shape_values_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace simplify_shapes_test {
 
 using ::testing::Contains;
 using testing::CountOf;
@@ -221,5 +221,5 @@ TEST_F(SimplifyShapesTest, ServesSubgraphsThatReadWhatBecameConstant) {
                     kBitByBit);
 }
 
-}  // namespace
+}  // namespace simplify_shapes_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace symbolic_test {
 
 using ::testing::Eq;
 using ::testing::Optional;
@@ -118,5 +118,5 @@ TEST_F(AlgebraTest, ComparesWhatIsProven) {
   EXPECT_EQ(algebra_.Less(n_, m_).constant(), std::nullopt);
 }
 
-}  // namespace
+}  // namespace symbolic_test
 }  // namespace quantbench

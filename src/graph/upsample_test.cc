@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace upsample_test {
 
 using testing::CountOf;
 using testing::ExpectSameOutputs;
@@ -73,5 +73,5 @@ TEST(WriteUpsamplingAsConv, LeavesFreeSizes) {
   EXPECT_EQ(Rewritten(Enlarging({}, true, {3, 5, 2, 2}, {1, 3, 4, -1})), 0);
 }
 
-}  // namespace
+}  // namespace upsample_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace widen_stem_test {
 
 using testing::CountOf;
 using testing::ExpectSameOutputs;
@@ -81,5 +81,5 @@ TEST(WidenStem, LeavesALaterConvolution) {
   EXPECT_EQ(Must(WidenStem(&model)), 0);
 }
 
-}  // namespace
+}  // namespace widen_stem_test
 }  // namespace quantbench

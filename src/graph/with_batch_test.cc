@@ -8,7 +8,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace with_batch_test {
 
 using testing::LoadSession;
 using testing::ModelBuilder;
@@ -77,5 +77,5 @@ TEST(WithBatch, LeavesToTheEngineWhatItDoesNotKnow) {
   EXPECT_TRUE(refused);
 }
 
-}  // namespace
+}  // namespace with_batch_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include "quantbench/measure.h"
 
 namespace quantbench {
-namespace {
+namespace accuracy_test {
 
 class TwoSamples final : public Dataset {
  public:
@@ -272,5 +272,5 @@ TEST(ResolveInputs, SaysWhenTheModelFixesItsBatch) {
   EXPECT_NE(refused.error().message().find("fixed to 1"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace accuracy_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace census_test {
 
 using testing::ModelBuilder;
 
@@ -96,5 +96,5 @@ TEST(Census, LooksIntoSubgraphsAndSkipsIndexTables) {
   EXPECT_EQ(Only(builder).layer, "inside");
 }
 
-}  // namespace
+}  // namespace census_test
 }  // namespace quantbench

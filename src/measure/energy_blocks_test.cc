@@ -9,7 +9,7 @@
 #include "fake_machine.h"
 
 namespace quantbench::testing {
-namespace {
+namespace energy_blocks_test {
 
 using ::testing::HasSubstr;
 
@@ -193,5 +193,5 @@ TEST(IdleAround, IsTheMeanOfItsNeighbours) {
   EXPECT_TRUE(std::isnan(IdleAround({0, kSecond, 1, 1}, {})));
 }
 
-}  // namespace
+}  // namespace energy_blocks_test
 }  // namespace quantbench::testing

@@ -10,7 +10,7 @@
 #include "measure/warm_up.h"
 
 namespace quantbench {
-namespace {
+namespace latency_test {
 
 class FakeClock final : public Clock {
  public:
@@ -258,5 +258,5 @@ TEST(SystemSensors, CountOnlyUpwards) {
   EXPECT_EQ(Conditions::FromJson(now.ToJson()).ToJson(), now.ToJson());
 }
 
-}  // namespace
+}  // namespace latency_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include "model/everything_model.h"
 
 namespace quantbench {
-namespace {
+namespace check_test {
 
 std::string ErrorOf(const onnx::ModelProto& oracle) {
   const auto model = ParseText(oracle.SerializeAsString());
@@ -136,5 +136,5 @@ TEST(Check, JudgesAHundredThousandNodesInAChain) {
   EXPECT_EQ(ErrorOf(model), "");
 }
 
-}  // namespace
+}  // namespace check_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model/everything_model.h"
 
 namespace quantbench {
-namespace {
+namespace data_file_test {
 
 namespace fs = std::filesystem;
 
@@ -207,5 +207,5 @@ TEST(DataFile, RefusesToEncodeMoreThanProtobufHolds) {
   EXPECT_NE(encoded.error().message().find("external data"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace data_file_test
 }  // namespace quantbench

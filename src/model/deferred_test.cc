@@ -9,7 +9,7 @@
 #include "model/process_limits.h"
 
 namespace quantbench {
-namespace {
+namespace deferred_test {
 
 namespace fs = std::filesystem;
 
@@ -289,5 +289,5 @@ TEST(DeferTogether, FailsAsAWhole) {
             "bytes made");
 }
 
-}  // namespace
+}  // namespace deferred_test
 }  // namespace quantbench

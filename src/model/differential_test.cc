@@ -5,7 +5,7 @@
 #include "model/shuffled.h"
 
 namespace quantbench {
-namespace {
+namespace differential_test {
 
 // Whether we can read everything in it: the messages, and the numbers of every tensor we show.
 bool Accepts(const std::string& text) {
@@ -107,5 +107,5 @@ TEST(Differential, AcceptsWhatItWroteAfterAnEditAsTheOracleDoes) {
   EXPECT_GT(edited, 100);
 }
 
-}  // namespace
+}  // namespace differential_test
 }  // namespace quantbench

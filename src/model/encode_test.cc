@@ -10,7 +10,7 @@
 #include "model/shuffled.h"
 
 namespace quantbench {
-namespace {
+namespace encode_test {
 
 using google::protobuf::util::MessageDifferencer;
 
@@ -252,5 +252,5 @@ TEST(Encode, CarriesElementsFromOneModelIntoAnother) {
             EverythingModel().graph().node(1).SerializeAsString());
 }
 
-}  // namespace
+}  // namespace encode_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model/everything_model.h"
 
 namespace quantbench {
-namespace {
+namespace external_data_test {
 
 namespace fs = std::filesystem;
 
@@ -66,7 +66,7 @@ std::vector<Carrier> Carriers() {
   };
 }
 
-class EveryCarrier : public testing::TestWithParam<Carrier> {
+class EveryCarrier : public ::testing::TestWithParam<Carrier> {
  protected:
   EveryCarrier() {
     fs::create_directories(root.path() / "model" / "sub");
@@ -168,7 +168,7 @@ TEST_P(EveryCarrier, IsRefusedForAModelInMemory) {
   EXPECT_TRUE(ParseModel(BytesCopy(model.SerializeAsString()), root.path() / "model").ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(ExternalData, EveryCarrier, testing::ValuesIn(Carriers()),
+INSTANTIATE_TEST_SUITE_P(ExternalData, EveryCarrier, ::testing::ValuesIn(Carriers()),
                          [](const auto& test) { return std::string(test.param.name); });
 
 onnx::ModelProto ModelAt(const Entries& entries) {
@@ -254,5 +254,5 @@ TEST(ExternalData, LiesBeyondFourGigabytes) {
   EXPECT_EQ(wire::Text(PayloadOf(model.value().graph.initializers[1]).value().view), kNumbers);
 }
 
-}  // namespace
+}  // namespace external_data_test
 }  // namespace quantbench

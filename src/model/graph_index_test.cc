@@ -5,10 +5,10 @@
 #include "model/everything_model.h"
 
 namespace quantbench {
-namespace {
+namespace graph_index_test {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 Graph Parsed(const onnx::ModelProto& oracle) {
   auto model = ParseText(oracle.SerializeAsString());
@@ -70,5 +70,5 @@ TEST(GraphIndex, KnowsBordersAndInitializers) {
   EXPECT_EQ(graph.FindInitializer("local"), nullptr);
 }
 
-}  // namespace
+}  // namespace graph_index_test
 }  // namespace quantbench

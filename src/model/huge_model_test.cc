@@ -12,7 +12,7 @@
 #include "sanitized.h"
 
 namespace quantbench {
-namespace {
+namespace huge_model_test {
 
 namespace fs = std::filesystem;
 
@@ -250,5 +250,5 @@ TEST(HugeModel, BeyondTwoGigabytesBringsAFileOfDataAlong) {
   }
 }
 
-}  // namespace
+}  // namespace huge_model_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model/everything_model.h"
 
 namespace quantbench {
-namespace {
+namespace load_test {
 
 namespace fs = std::filesystem;
 
@@ -161,5 +161,5 @@ TEST(Load, RefusesFilesThatProtobufCannotHold) {
   EXPECT_NE(model.error().message().find("more than the 2 GB"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace load_test
 }  // namespace quantbench

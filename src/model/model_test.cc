@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace model_test {
 
 TEST(Model, RaisesOperatorSetsAndNeverLowersThem) {
   Model model;
@@ -50,5 +50,5 @@ TEST(Model, OwnsBuffersItTakesOver) {
   EXPECT_EQ(Initializer::Of("w", Tensor::OfFloats({2}, {1, 2})).stored_bytes(), 8U);
 }
 
-}  // namespace
+}  // namespace model_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "model/shuffled.h"
 
 namespace quantbench {
-namespace {
+namespace payload_test {
 
 Initializer Parsed(const onnx::TensorProto& tensor) {
   onnx::ModelProto model = AddModel();
@@ -127,7 +127,7 @@ std::vector<Form> Forms() {
   return forms;
 }
 
-class EveryType : public testing::TestWithParam<Form> {};
+class EveryType : public ::testing::TestWithParam<Form> {};
 
 void ExpectPayload(const Initializer& tensor, const Form& form) {
   const auto payload = PayloadOf(tensor);
@@ -215,7 +215,7 @@ TEST_P(EveryType, RoundTripsThroughOf) {
   ExpectPayload(Initializer::Of("made", tensor), GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Payload, EveryType, testing::ValuesIn(Forms()),
+INSTANTIATE_TEST_SUITE_P(Payload, EveryType, ::testing::ValuesIn(Forms()),
                          [](const auto& test) { return Name(test.param.type); });
 
 TEST(Payload, CoversEveryTypeButStrings) {
@@ -283,5 +283,5 @@ TEST(Payload, CountsStrings) {
   EXPECT_EQ(PayloadOf(Parsed(strings)).error().code(), ErrorCode::kUnsupported);
 }
 
-}  // namespace
+}  // namespace payload_test
 }  // namespace quantbench

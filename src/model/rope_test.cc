@@ -8,7 +8,7 @@
 #include "model/wire.h"
 
 namespace quantbench::wire {
-namespace {
+namespace rope_test {
 
 std::string Joined(Rope rope) {
   const std::uint64_t size = rope.size();
@@ -53,5 +53,5 @@ TEST(Rope, BorrowsLongRunsAndGathersShortOnes) {
   EXPECT_EQ(rope.size(), 0U);
 }
 
-}  // namespace
+}  // namespace rope_test
 }  // namespace quantbench::wire

@@ -6,7 +6,7 @@
 #include "model/shuffled.h"
 
 namespace quantbench {
-namespace {
+namespace round_trip_test {
 
 std::string Everything() {
   return EverythingModel().SerializeAsString();
@@ -139,5 +139,5 @@ TEST(RoundTrip, TakesTheLastOfSeveralTypesAsProtobufDoes) {
   }
 }
 
-}  // namespace
+}  // namespace round_trip_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include "model/process_limits.h"
 
 namespace quantbench {
-namespace {
+namespace save_test {
 
 namespace fs = std::filesystem;
 
@@ -110,5 +110,5 @@ TEST(Save, CopiesALargeModelInLittleMemory) {
   EXPECT_EQ(fs::file_size(folder.path() / "b.onnx"), fs::file_size(source) + 2);
 }
 
-}  // namespace
+}  // namespace save_test
 }  // namespace quantbench

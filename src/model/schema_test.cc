@@ -8,7 +8,7 @@
 #include "model/onnx_oracle.h"
 
 namespace quantbench::wire {
-namespace {
+namespace schema_test {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -60,5 +60,5 @@ TEST(Schema, NamesEveryMessage) {
   }
 }
 
-}  // namespace
+}  // namespace schema_test
 }  // namespace quantbench::wire

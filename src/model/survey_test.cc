@@ -7,7 +7,7 @@
 #include "model/shuffled.h"
 
 namespace quantbench {
-namespace {
+namespace survey_test {
 
 std::string ErrorOf(const std::string& text, const ModelLimits& limits = {}) {
   const auto model = ParseText(text, limits);
@@ -170,5 +170,5 @@ TEST(Survey, NamesTheElementInWhichAModelEnds) {
   EXPECT_EQ(ErrorOf(text), "node \"Add_y\": field 4 has 127 bytes, but only 3 are left");
 }
 
-}  // namespace
+}  // namespace survey_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include "quantbench/model/torchscript.h"
 
 namespace quantbench {
-namespace {
+namespace torch_archive_test {
 
 namespace fs = std::filesystem;
 
@@ -49,7 +49,7 @@ Members Sound() {
           {"net/constants.pkl", "pickle"},      {"net/extra/quantbench.json", kDescribed}};
 }
 
-class TorchArchive : public testing::Test {
+class TorchArchive : public ::testing::Test {
  protected:
   [[nodiscard]] Result<TorchScript> Load(const std::string& bytes) const {
     std::ofstream(path_, std::ios::binary) << bytes;
@@ -67,7 +67,7 @@ class TorchArchive : public testing::Test {
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
 
-  fs::path path_ = fs::path(testing::TempDir()) / "torchscript_test.pt";
+  fs::path path_ = fs::path(::testing::TempDir()) / "torchscript_test.pt";
 };
 
 TEST_F(TorchArchive, SizesAndPorts) {
@@ -122,5 +122,5 @@ TEST_F(TorchArchive, EveryTruncationIsAnAnswer) {
   }
 }
 
-}  // namespace
+}  // namespace torch_archive_test
 }  // namespace quantbench

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench::wire {
-namespace {
+namespace wire_test {
 
 std::string Raw(std::initializer_list<int> bytes) {
   std::string text;
@@ -92,5 +92,5 @@ TEST(Wire, RefusesAFieldOfTheWrongType) {
   EXPECT_THROW(static_cast<void>(reader.Double()), WireError);
 }
 
-}  // namespace
+}  // namespace wire_test
 }  // namespace quantbench::wire

@@ -9,7 +9,7 @@
 #include "quantbench/quantize.h"
 
 namespace quantbench {
-namespace {
+namespace affine_test {
 
 constexpr CodeRange kUint8 = {0, 255};
 constexpr CodeRange kInt8 = {-128, 127};
@@ -98,5 +98,5 @@ TEST(ChooseSymmetric, GivesScaleOneForEmptyAndDenormalRanges) {
   EXPECT_EQ(ChooseSymmetric(-1e-40, 1e-41, kNarrow), (QuantParams{1, 0}));
 }
 
-}  // namespace
+}  // namespace affine_test
 }  // namespace quantbench

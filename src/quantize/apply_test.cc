@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace apply_test {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
@@ -301,5 +301,5 @@ TEST(BiasGuard, SmallestScaleHoldsEveryBias) {
   EXPECT_EQ(SmallestBiasScale(0), 0);
 }
 
-}  // namespace
+}  // namespace apply_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "quantize/block_decode.h"
 
 namespace quantbench {
-namespace {
+namespace block_conformance_test {
 
 using testing::DecodeInPlace;
 using testing::DecodeOutputs;
@@ -263,5 +263,5 @@ INSTANTIATE_TEST_SUITE_P(Specs, BlockConformance,
                                   (std::get<2>(test.param) ? "Symmetric" : "Asymmetric");
                          });
 
-}  // namespace
+}  // namespace block_conformance_test
 }  // namespace quantbench

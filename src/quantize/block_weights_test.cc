@@ -18,7 +18,7 @@
 #include "quantize/block_decode.h"
 
 namespace quantbench {
-namespace {
+namespace block_weights_test {
 
 using testing::DecodeInPlace;
 using testing::DecodeOutputs;
@@ -370,5 +370,5 @@ TEST(BlockWeights, RefuseOtherBitsAndBlocks) {
   }
 }
 
-}  // namespace
+}  // namespace block_weights_test
 }  // namespace quantbench

@@ -9,7 +9,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace body_layers_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -368,5 +368,5 @@ TEST(BodiesPlan, TiesWeightsOfBodiesToTablesAround) {
   }
 }
 
-}  // namespace
+}  // namespace body_layers_test
 }  // namespace quantbench

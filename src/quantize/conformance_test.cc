@@ -9,7 +9,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace conformance_test {
 
 using testing::LayerOf;
 using testing::ModelBuilder;
@@ -312,5 +312,5 @@ INSTANTIATE_TEST_SUITE_P(EveryLayer, WeightedLayers,
                                   (std::get<1>(test.param) ? "PerChannel" : "PerTensor");
                          });
 
-}  // namespace
+}  // namespace conformance_test
 }  // namespace quantbench

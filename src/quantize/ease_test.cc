@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace ease_test {
 
 using testing::ModelBuilder;
 using testing::Must;
@@ -171,5 +171,5 @@ TEST(Ease, LeavesAnActivationAloneThatOthersReadToo) {
   EXPECT_TRUE(InputsToEase(model, RecipeWithStep("static-int8", Step::kSmooth)).empty());
 }
 
-}  // namespace
+}  // namespace ease_test
 }  // namespace quantbench

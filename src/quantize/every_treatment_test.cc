@@ -14,7 +14,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace every_treatment_test {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
@@ -153,5 +153,5 @@ INSTANTIATE_TEST_SUITE_P(Treatments, EveryTreatment,
                            return name;
                          });
 
-}  // namespace
+}  // namespace every_treatment_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace float16_test {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -139,5 +139,5 @@ TEST(Float16, LeavesParametersThatTheEngineWantsAsInitializers) {
   EXPECT_THAT(LayerOf(plan, "resize").reason, HasSubstr("wants its parameters as initializers"));
 }
 
-}  // namespace
+}  // namespace float16_test
 }  // namespace quantbench

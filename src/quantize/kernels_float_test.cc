@@ -12,7 +12,7 @@
 #include "quantize/kernels_reference.h"
 
 namespace quantbench {
-namespace {
+namespace kernels_float_test {
 
 using testing::ForEachTarget;
 using testing::ModelBuilder;
@@ -173,5 +173,5 @@ INSTANTIATE_TEST_SUITE_P(
                              kernels::reference::ToFloat8E5M2, 57344}),
     [](const auto& test) { return test.param.name; });
 
-}  // namespace
+}  // namespace kernels_float_test
 }  // namespace quantbench

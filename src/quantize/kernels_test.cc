@@ -15,7 +15,7 @@
 #include "quantize/kernels_reference.h"
 
 namespace quantbench {
-namespace {
+namespace kernels_test {
 
 using testing::ForEachTarget;
 using testing::Values;
@@ -231,5 +231,5 @@ TEST(RangesInto, EqualsTheReferenceAtEveryLength) {
   });
 }
 
-}  // namespace
+}  // namespace kernels_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include "quantize/kernels_reference.h"
 
 namespace quantbench {
-namespace {
+namespace kernels_uint_test {
 
 using testing::ForEachTarget;
 using testing::Values;
@@ -128,5 +128,5 @@ TEST(PackNibbles, PutsTheFirstCodeLow) {
   EXPECT_EQ(packed, (std::vector<std::uint8_t>{0x21, 0x0F, 0x07}));
 }
 
-}  // namespace
+}  // namespace kernels_uint_test
 }  // namespace quantbench

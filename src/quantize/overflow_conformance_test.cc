@@ -15,7 +15,7 @@
 #include "quantize/weights.h"
 
 namespace quantbench {
-namespace {
+namespace overflow_conformance_test {
 
 using testing::ModelBuilder;
 using testing::RunModel;
@@ -374,5 +374,5 @@ TEST_P(OverflowConformance, RepairedWeightsGiveExactSums) {
 INSTANTIATE_TEST_SUITE_P(Operators, OverflowConformance, ::testing::ValuesIn(Operators()),
                          [](const auto& test) { return test.param.name; });
 
-}  // namespace
+}  // namespace overflow_conformance_test
 }  // namespace quantbench

@@ -12,7 +12,7 @@
 #include "quantize/weights.h"
 
 namespace quantbench {
-namespace {
+namespace overflow_test {
 
 using ::testing::Gt;
 
@@ -219,5 +219,5 @@ TEST(SafeScales, RefuseWhatDoesNotFit) {
   EXPECT_EQ(CountUnsafeOutputs(bytes, {}, 255).error().code(), ErrorCode::kUnsupported);
 }
 
-}  // namespace
+}  // namespace overflow_test
 }  // namespace quantbench

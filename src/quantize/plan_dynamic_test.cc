@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace plan_dynamic_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -240,5 +240,5 @@ TEST(PlanDynamic, LeavesOtherElementTypesFloat) {
   ExpectFloat(PlanOf(builder), "half", "its weight is float16");
 }
 
-}  // namespace
+}  // namespace plan_dynamic_test
 }  // namespace quantbench

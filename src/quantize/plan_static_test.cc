@@ -8,7 +8,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace plan_static_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -369,5 +369,5 @@ TEST(PlanStatic, LeavesTheStartOfANarrowDepthwiseNetwork) {
   EXPECT_EQ(LayerOf(planned(8, asked), "filter").scheme, Scheme::kStaticInt8);
 }
 
-}  // namespace
+}  // namespace plan_static_test
 }  // namespace quantbench

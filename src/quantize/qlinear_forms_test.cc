@@ -10,7 +10,7 @@
 #include "quantize/to_qoperator.h"
 
 namespace quantbench {
-namespace {
+namespace qlinear_forms_test {
 
 using testing::CountOf;
 using testing::ModelBuilder;
@@ -228,5 +228,5 @@ INSTANTIATE_TEST_SUITE_P(Computing, Form,
 INSTANTIATE_TEST_SUITE_P(Moving, Form, ::testing::Combine(::testing::ValuesIn(Moving()), kTypes),
                          NameOf);
 
-}  // namespace
+}  // namespace qlinear_forms_test
 }  // namespace quantbench

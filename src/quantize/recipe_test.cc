@@ -5,7 +5,7 @@
 #include "quantbench/quantize.h"
 
 namespace quantbench {
-namespace {
+namespace recipe_test {
 
 using ::testing::HasSubstr;
 
@@ -157,5 +157,5 @@ TEST(Plan, RefusesQuantizationsThatAreNone) {
   }
 }
 
-}  // namespace
+}  // namespace recipe_test
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include "model_builder.h"
 
 namespace quantbench {
-namespace {
+namespace saturating_test {
 
 using testing::ModelBuilder;
 
@@ -51,5 +51,5 @@ TEST(FindSaturating, NamesOperatorsOfCodesByTheirWeightsAndActivations) {
                                            "swapped 1 of 4"));
 }
 
-}  // namespace
+}  // namespace saturating_test
 }  // namespace quantbench

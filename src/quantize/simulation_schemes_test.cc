@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace simulation_schemes_test {
 
 using testing::LayerOf;
 using testing::ModelBuilder;
@@ -269,5 +269,5 @@ TEST(SimulatedStored, LayersRunAsFloatOnDecodedWeights) {
   }
 }
 
-}  // namespace
+}  // namespace simulation_schemes_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace simulation_test {
 
 using testing::ModelBuilder;
 using testing::Must;
@@ -175,5 +175,5 @@ TEST_F(Simulated, ConvWithReluIsTheIntegerProductRequantizedWithinOneCode) {
   EXPECT_LE(off_by_one, 4);  // ties of a float multiplication
 }
 
-}  // namespace
+}  // namespace simulation_test
 }  // namespace quantbench

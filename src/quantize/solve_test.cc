@@ -13,7 +13,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace solve_test {
 
 using testing::LayerOf;
 using testing::ModelBuilder;
@@ -278,5 +278,5 @@ TEST(Steps, AreSortedAndChecked) {
   EXPECT_EQ(Must(Recipe::FromJson(recipe.ToJson())).recovery, recipe.recovery);
 }
 
-}  // namespace
+}  // namespace solve_test
 }  // namespace quantbench

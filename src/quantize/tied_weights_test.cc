@@ -8,7 +8,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace tied_weights_test {
 
 using ::testing::HasSubstr;
 using testing::LayerOf;
@@ -131,5 +131,5 @@ TEST(TieWeights, RefusesAPlanThatTiesWhatDiffers) {
               HasSubstr("ties layer \"head\" to \"t\", whose transpose its weight is not"));
 }
 
-}  // namespace
+}  // namespace tied_weights_test
 }  // namespace quantbench

@@ -10,7 +10,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace to_qoperator_test {
 
 using testing::CountOf;
 using ::testing::ElementsAre;
@@ -154,5 +154,5 @@ TEST(ToQOperator, ReadsTheEnginesQuantizers) {
   EXPECT_GT(Sqnr(RunModel(builder.Build(), input)[0], RunModel(model, input)[0]), 25);
 }
 
-}  // namespace
+}  // namespace to_qoperator_test
 }  // namespace quantbench

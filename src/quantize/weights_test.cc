@@ -12,7 +12,7 @@
 #include "quantize/kernels_reference.h"
 
 namespace quantbench {
-namespace {
+namespace weights_test {
 
 using ::testing::HasSubstr;
 using testing::ModelBuilder;
@@ -173,5 +173,5 @@ TEST(SurveyForHalf, FindsTheLargestAndCountsTheSmall) {
   EXPECT_EQ(survey.value().small, 2);
 }
 
-}  // namespace
+}  // namespace weights_test
 }  // namespace quantbench

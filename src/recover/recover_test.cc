@@ -10,7 +10,7 @@
 #include "quantbench/base/random.h"
 
 namespace quantbench {
-namespace {
+namespace recover_test {
 
 using Matrix = std::vector<std::vector<double>>;
 
@@ -453,5 +453,5 @@ TEST(Awq, GivesLargeInputsFinerCodes) {
   EXPECT_NEAR(found.plain_error, plain, 1e-9 * plain);
 }
 
-}  // namespace
+}  // namespace recover_test
 }  // namespace quantbench

@@ -21,7 +21,7 @@
 #include "report/page.h"
 
 namespace quantbench {
-namespace {
+namespace hostile_report_test {
 
 namespace fs = std::filesystem;
 using testing::AnalysisNamed;
@@ -403,5 +403,5 @@ TEST_F(HostileFigures, AReportWithPicturesInsideStaysWellFormed) {
   }
 }
 
-}  // namespace
+}  // namespace hostile_report_test
 }  // namespace quantbench

@@ -13,7 +13,7 @@
 #include "report/trade_off_figure.h"
 
 namespace quantbench {
-namespace {
+namespace report_test {
 
 Table Sample() {
   return {"T", {{"name", false}, {"ms"}}, {{"größe", "1.5"}, {"漢", "-"}}};
@@ -296,5 +296,5 @@ TEST(AccuracyTable, ShowsEveryScoreInItsUnitAndCountsBadSamples) {
   }
 }
 
-}  // namespace
+}  // namespace report_test
 }  // namespace quantbench

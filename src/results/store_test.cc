@@ -9,7 +9,7 @@
 #include "quantbench/results.h"
 
 namespace quantbench {
-namespace {
+namespace store_test {
 
 namespace fs = std::filesystem;
 
@@ -121,5 +121,5 @@ TEST(Outcome, NamesReadBack) {
   EXPECT_FALSE(ParseOutcome("fine").ok());
 }
 
-}  // namespace
+}  // namespace store_test
 }  // namespace quantbench

@@ -16,12 +16,21 @@ std::string SpeedsIn(const CellResult& cell) {
   return text.empty() ? "" : text + " times as fast";
 }
 
+// The line of all sizes of the original comes first.
+std::string NaturalIn(const std::vector<NaturalLatency>& rows) {
+  const NaturalLatency& row = rows.front();
+  if (!(row.real_to_synthetic.estimate > 0)) return "";
+  return Format("real samples take {:.2f} times as long as synthetic ones",
+                row.real_to_synthetic.estimate);
+}
+
 }  // namespace
 
 std::string FoundIn(const Study& study, const Record& record) {
   if (record.outcome != Outcome::kOk) return "";
   const Analysis analysis = Analyse(study, {record}, nullptr);
   if (!analysis.cells.empty()) return SpeedsIn(analysis.cells.front());
+  if (!analysis.natural.empty()) return NaturalIn(analysis.natural);
   if (!analysis.accuracies.empty()) {
     const ArmScore* main = analysis.accuracies.front().main();
     return main == nullptr ? "" : Format("{} {:.4g}", Name(main->score), main->value.estimate);

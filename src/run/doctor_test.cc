@@ -11,7 +11,7 @@
 #include "quantbench/base/format.h"
 
 namespace quantbench {
-namespace {
+namespace doctor_test {
 
 namespace fs = std::filesystem;
 
@@ -204,5 +204,5 @@ TEST(Doctor, FullMemoryAndSwapAreNotFine) {
   EXPECT_FALSE(Find(machine.Items(), "swap").fine);
 }
 
-}  // namespace
+}  // namespace doctor_test
 }  // namespace quantbench

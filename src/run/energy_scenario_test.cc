@@ -12,7 +12,7 @@
 #include "run/protocol.h"
 
 namespace quantbench::testing {
-namespace {
+namespace energy_scenario_test {
 
 using ::testing::HasSubstr;
 
@@ -156,5 +156,5 @@ TEST(JoinMeter, RefusesALogThatDoesNotFit) {
   EXPECT_THAT(JoinMeter(other, Log(-1), {}).error().message(), HasSubstr("no blocks"));
 }
 
-}  // namespace
+}  // namespace energy_scenario_test
 }  // namespace quantbench::testing

@@ -1,4 +1,4 @@
-// Profiles of original and quantized model: taken in one worker, in turn, read by the parent.
+// Profiles of original and quantized model: taken in turn in fresh workers, read by the parent.
 #include <algorithm>
 #include <functional>
 
@@ -22,7 +22,7 @@ constexpr std::int64_t kProfiledArms = 2;
 constexpr std::int64_t kWarmUpRuns = 3;
 constexpr std::int64_t kMostProfileRuns = 40;
 constexpr std::int64_t kLeastProfileRuns = 5;
-constexpr std::int64_t kProfileBudgetNs = 5'000'000'000;  // of each of the two series
+constexpr std::int64_t kProfileBudgetNs = 6'000'000'000;  // of each of the two series, all workers
 constexpr std::int64_t kMostProfileEvents = 20'000;       // of one model
 constexpr std::uint64_t kLargestProfile = std::uint64_t{1} << 30U;
 
@@ -45,15 +45,21 @@ Result<std::vector<double>> RunEach(std::span<const LoadedArm> arms, std::int64_
   return us;
 }
 
+// How long the runs of a series may go on.
+struct SeriesLimit {
+  std::int64_t runs = kMostProfileRuns;
+  std::int64_t ns = kProfileBudgetNs;
+};
+
 // Times of all arms in turn, after warming up: the arms meet the same moments of the machine.
 Result<std::vector<std::vector<double>>> RunInTurn(std::span<const LoadedArm> arms,
-                                                   std::int64_t most, std::int64_t threads) {
+                                                   const SeriesLimit& most, std::int64_t threads) {
   const Clock& clock = SystemClock();
   std::vector<std::vector<double>> us(arms.size());
   const std::int64_t start = clock.NowNs();
-  for (std::int64_t run = 0; run < kWarmUpRuns + most; ++run) {
+  for (std::int64_t run = 0; run < kWarmUpRuns + most.runs; ++run) {
     const bool enough = run >= kWarmUpRuns + kLeastProfileRuns;
-    if (enough && clock.NowNs() - start > kProfileBudgetNs) break;
+    if (enough && clock.NowNs() - start > most.ns) break;
     QB_TRY(const std::vector<double> now, RunEach(arms, threads));
     if (run < kWarmUpRuns) continue;
     for (std::size_t i = 0; i < arms.size(); ++i) us[i].push_back(now[i]);
@@ -104,21 +110,25 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
   std::vector<fs::path> paths;
   for (const Json& path : request["paths"].AsArray()) paths.emplace_back(path.AsString());
   QB_TRY(const CellInput input, OpenCell(paths, cell, source, engine));
-  for (const std::string& note : input.opened.notes) progress.Note(note);
+  const std::int64_t process = request["process"].AsInt(0);
+  if (process == 0) {
+    for (const std::string& note : input.opened.notes) progress.Note(note);
+  }
   SessionOptions plain;
   plain.threads = static_cast<int>(cell.threads);
   QB_TRY(plain.config, EntriesOf(paths));
   QB_OK(StartEngines(engine, paths));
-  const std::int64_t runs = RunsFor(paths);
+  const std::int64_t processes = std::max<std::int64_t>(1, request["processes"].AsInt(1));
+  const SeriesLimit most = {RunsFor(paths), kProfileBudgetNs / processes};
   std::vector<std::vector<double>> unprofiled;
   double contention = 1;
   {
     QB_TRY(const auto arms, LoadBoth(engine, paths, input, [&](std::size_t) { return plain; }));
-    progress.Update("without the profiler", 0, 0);
+    progress.Update("without the profiler", 2 * process, 2 * processes);
     const Clock& clock = SystemClock();
     const std::int64_t wall = clock.NowNs();
     const std::int64_t cpu = clock.CpuNs();
-    QB_TRY(unprofiled, RunInTurn(arms, runs, cell.threads));
+    QB_TRY(unprofiled, RunInTurn(arms, most, cell.threads));
     if (cell.threads == 1) {
       contention = static_cast<double>(clock.NowNs() - wall) /
                    static_cast<double>(std::max<std::int64_t>(1, clock.CpuNs() - cpu));
@@ -130,8 +140,8 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
            profiled.optimized_model_path = OptimizedIn(folder, arm).string();
            return profiled;
          }));
-  progress.Update("with the profiler", 0, 0);
-  QB_TRY(const auto timed, RunInTurn(arms, runs, cell.threads));
+  progress.Update("with the profiler", 2 * process + 1, 2 * processes);
+  QB_TRY(const auto timed, RunInTurn(arms, most, cell.threads));
   Json described = Json::Array{};
   for (std::size_t i = 0; i < arms.size(); ++i) {
     QB_TRY(const ModelProfile profile, TakeProfile(*arms[i].session));
@@ -142,14 +152,10 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
   return Json::MakeObject().Set("arms", std::move(described)).Set("contention", contention);
 }
 
-Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
-                                      const WorkerOptions& worker, Progress& progress) {
-  for (const fs::path& path : {options.original, options.quantized}) {
-    if (!IsTorchScript(path)) continue;
-    return Error(
-        ErrorCode::kUnsupported,
-        Format("{}: TorchScript shows no layers: this needs ONNX, export it first", path.string()));
-  }
+namespace {
+
+Result<ExplainedSpeed> ExplainInWorker(const ExplainSpeedOptions& options, int process,
+                                       const WorkerOptions& worker, Progress& progress) {
   QB_TRY(const ScratchFolder scratch, ScratchFolder::Make());
   const Json request =
       Json::MakeObject()
@@ -158,6 +164,8 @@ Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
                                                             options.quantized.string()}))
           .Set("cell", options.cell.ToJson())
           .Set("input", ToJson(options.input))
+          .Set("process", process)
+          .Set("processes", options.processes)
           .Set("folder", scratch.path().string());
   const WorkerResult result = RunWorker(request, worker, progress);
   if (result.outcome != Outcome::kOk) {
@@ -182,6 +190,48 @@ Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
   explained.speed = ExplainSpeed(profiled[0], profiled[1], DescribeEnvironment()["isa"].AsString());
   if (HostSaturatesPairs()) explained.saturating = FindSaturating(optimized[1].graph);
   return explained;
+}
+
+double SpeedUpOf(const ExplainedSpeed& one) {
+  const double quantized = one.speed.quantized.plain_run_us();
+  return quantized > 0 ? one.speed.original.plain_run_us() / quantized : 0;
+}
+
+// Layers tell how far a promise may be off in one process; the processes, how much more.
+void WidenPromise(std::span<const ExplainedSpeed> all, ExplainedSpeed* told) {
+  if (!told->speed.cured_run_us) return;
+  Forecast& promise = *told->speed.cured_run_us;
+  const double now = told->speed.quantized.plain_run_us();
+  for (const ExplainedSpeed& one : all) {
+    const double its_now = one.speed.quantized.plain_run_us();
+    if (!one.speed.cured_run_us || its_now <= 0) continue;
+    promise.low_us = std::min(promise.low_us, one.speed.cured_run_us->low_us / its_now * now);
+    promise.high_us = std::max(promise.high_us, one.speed.cured_run_us->high_us / its_now * now);
+  }
+}
+
+}  // namespace
+
+Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
+                                      const WorkerOptions& worker, Progress& progress) {
+  for (const fs::path& path : {options.original, options.quantized}) {
+    if (!IsTorchScript(path)) continue;
+    return Error(
+        ErrorCode::kUnsupported,
+        Format("{}: TorchScript shows no layers: this needs ONNX, export it first", path.string()));
+  }
+  std::vector<ExplainedSpeed> all;
+  for (int process = 0; process < std::max(1, options.processes); ++process) {
+    QB_TRY(ExplainedSpeed one, ExplainInWorker(options, process, worker, progress));
+    all.push_back(std::move(one));
+  }
+  std::sort(all.begin(), all.end(), [](const ExplainedSpeed& a, const ExplainedSpeed& b) {
+    return SpeedUpOf(a) < SpeedUpOf(b);
+  });
+  ExplainedSpeed told = all[all.size() / 2];
+  WidenPromise(all, &told);
+  for (const ExplainedSpeed& one : all) told.contention = std::max(told.contention, one.contention);
+  return told;
 }
 
 }  // namespace quantbench

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace sweep_order_test {
 
 Cell Batch(std::int64_t batch) {
   Cell cell;
@@ -60,5 +60,5 @@ TEST(MemoryForecast, IsAStraightLineThroughWhatWasMeasured) {
   EXPECT_NE(forecast.WhyNot(Batch(64), 1'000'000'000)->find("740 MB"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace sweep_order_test
 }  // namespace quantbench

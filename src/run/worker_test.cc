@@ -6,7 +6,7 @@
 #include "quantbench/run.h"
 
 namespace quantbench {
-namespace {
+namespace worker_test {
 
 WorkerResult Ask(const std::string& op, const std::string& program, std::int64_t timeout_s = 60) {
   WorkerOptions options;
@@ -46,5 +46,5 @@ TEST(RunWorker, SaysWhenTheProgramIsNotThere) {
   EXPECT_EQ(Ask("describe-engine", "/nonexistent/program").outcome, Outcome::kFailed);
 }
 
-}  // namespace
+}  // namespace worker_test
 }  // namespace quantbench

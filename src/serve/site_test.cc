@@ -8,7 +8,7 @@
 #include "quantbench/serve.h"
 
 namespace quantbench {
-namespace {
+namespace site_test {
 
 namespace fs = std::filesystem;
 
@@ -108,5 +108,5 @@ TEST_F(SiteTest, SaysWhyThePageCannotBeMade) {
   EXPECT_EQ(site.Answer(Get("/")).body, "the disk is full\n");
 }
 
-}  // namespace
+}  // namespace site_test
 }  // namespace quantbench

@@ -4,6 +4,7 @@
 
 #include "quantbench/base/format.h"
 #include "quantbench/base/json.h"
+#include "quantbench/calibrate.h"
 #include "quantbench/model.h"
 #include "quantbench/model/torchscript.h"
 #include "quantbench/study.h"
@@ -68,17 +69,7 @@ std::int64_t UsualSize(std::string_view name) {
   return 16;
 }
 
-// Rows of the table that an input looks up.
-std::int64_t TableRows(const Graph& graph, const std::string& ids) {
-  for (const Node& node : graph.nodes) {
-    if (!node.Is("Gather") || node.inputs.size() < 2 || node.inputs[1] != ids) continue;
-    const Initializer* table = graph.FindInitializer(node.inputs[0]);
-    if (table != nullptr && table->dims.size() == 2) return table->dims[0];
-  }
-  return 0;
-}
-
-void SketchInput(const Model& model, const ValueInfo& input, Sketch* sketch) {
+void SketchInput(const ValueInfo& input, Sketch* sketch) {
   sketch->inputs.push_back(Format("{}: {} {}", Printable(input.name), Name(input.type),
                                   input.has_shape ? Printable(ToString(input.dims)) : "?"));
   if (input.has_shape && input.dims.empty()) {
@@ -86,9 +77,6 @@ void SketchInput(const Model& model, const ValueInfo& input, Sketch* sketch) {
   }
   if (LooksLikeImage(input)) sketch->looks = Looks::kImage;
   if (HoldsIds(input.type) && input.dims.size() == 2) sketch->looks = Looks::kText;
-  if (HoldsIds(input.type)) {
-    sketch->vocabulary = std::max(sketch->vocabulary, TableRows(model.graph, input.name));
-  }
   for (std::size_t axis = 0; axis < input.dims.size(); ++axis) {
     const Dimension& dim = input.dims[axis];
     if (dim.value >= 0) continue;
@@ -120,7 +108,10 @@ Result<Sketch> SketchOf(const fs::path& path, const fs::path& folder,
     sketch.has_free_batch = true;
     if (!input->dims[0].name.empty()) sketch.batch_names.insert(input->dims[0].name);
   }
-  for (const ValueInfo* input : model.RuntimeInputs()) SketchInput(model, *input, &sketch);
+  for (const ValueInfo* input : model.RuntimeInputs()) SketchInput(*input, &sketch);
+  for (const InputSpec& input : InputsOf(model)) {
+    sketch.vocabulary = std::max(sketch.vocabulary, input.rows);
+  }
   sketch.has_convolutions = std::any_of(model.graph.nodes.begin(), model.graph.nodes.end(),
                                         [](const Node& node) { return node.Is("Conv"); });
   for (const ValueInfo& output : model.graph.outputs) {

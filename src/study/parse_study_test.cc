@@ -8,7 +8,7 @@
 #include "quantbench/study.h"
 
 namespace quantbench {
-namespace {
+namespace parse_study_test {
 
 namespace fs = std::filesystem;
 
@@ -190,5 +190,5 @@ TEST(ParseExpectation, ReadsBoundsAndRanges) {
   }
 }
 
-}  // namespace
+}  // namespace parse_study_test
 }  // namespace quantbench

@@ -75,7 +75,7 @@ constexpr auto kStudy = std::to_array<StudyKey>({
     {"[[model]]", "dims", "values of free dimensions, by name or \"input:axis\"", kSize},
     {"[[model]]", "constants", "inputs filled with one value",
      R"({"additionalProperties": {"type": "number"}})"},
-    {"[[model]]", "vocabulary", "synthetic token ids lie below it", R"({"default": 1000})"},
+    {"[[model]]", "vocabulary", "synthetic token ids lie below it, and below the rows of their table", R"({"default": 1000})"},
     {"[[variant]]", "id", "its name in the study: letters, digits, _ - .; not \"original\"",
      R"({"pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", "maxLength": 80, "not": {"const": "original"}})"},
     {"[[variant]]", "recipe", "how it quantizes: a name, or a table that changes parts of one", ""},

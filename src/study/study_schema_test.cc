@@ -14,7 +14,7 @@
 #include "study/study_keys.h"
 
 namespace quantbench {
-namespace {
+namespace study_schema_test {
 
 namespace fs = std::filesystem;
 
@@ -358,5 +358,5 @@ TEST(StudySchema, TakesTheExpectationsThatTheParserTakes) {
   }
 }
 
-}  // namespace
+}  // namespace study_schema_test
 }  // namespace quantbench

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 namespace quantbench {
-namespace {
+namespace tensor_test {
 
 TEST(DataType, NamesReadBack) {
   for (int number = 1; number <= 26; ++number) {
@@ -99,5 +99,5 @@ TEST(FromDoubles, SaturatesAndRoundsHalfToEven) {
   EXPECT_FALSE(FromDoubles(DataType::kFloat8E5M2, {1}, std::vector<double>{1}).ok());
 }
 
-}  // namespace
+}  // namespace tensor_test
 }  // namespace quantbench

@@ -1,6 +1,7 @@
 // `quantbench quantize` of TorchScript, by the real program: beside PyTorch's own quantizer, and in
 // a study.
 #include "quantbench/base/json.h"
+#include "quantbench/base/scratch_folder.h"
 
 #include "end_to_end/program.h"
 
@@ -114,10 +115,16 @@ class TorchQuantize : public ProgramTest {
     if (std::string(QB_TORCH_MODULE).empty()) {
       GTEST_SKIP() << "built without the torch engine (QB_TORCH)";
     }
-    Put("networks.py", kNetworks);
-    Put("make.py", kMake);
-    Put("compare.py", kCompare);
-    ASSERT_EQ(Python("make.py").code, 0);
+    static const ScratchFolder made = ScratchFolder::Make().value();  // once for all tests
+    if (fs::is_empty(made.path())) {
+      Put("networks.py", kNetworks);
+      Put("make.py", kMake);
+      Put("compare.py", kCompare);
+      ASSERT_EQ(Python("make.py").code, 0);
+      fs::copy(folder_, made.path(), fs::copy_options::recursive);
+    } else {
+      fs::copy(made.path(), folder_, fs::copy_options::recursive);
+    }
   }
   Ran Python(const std::string& arguments) const {
     const std::string command = "cd '" + folder_.string() + "' && /usr/bin/python3 " + arguments +
