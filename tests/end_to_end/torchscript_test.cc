@@ -143,6 +143,7 @@ TEST_F(WithLibtorch, AStudyMixesThemAndTheyAnswerAlike) {
 [study]
 title = "Who is faster?"
 repetitions = 2
+processes = 1
 budget_s = 0.2
 
 [[model]]
