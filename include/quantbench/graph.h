@@ -116,6 +116,7 @@ struct RunNode {
 // --- operator sets ---
 
 inline constexpr std::int64_t kDynamicOpset = 11;    // DynamicQuantizeLinear
+inline constexpr std::int64_t kBytesOpset = 12;      // MaxPool and others that compare, on bytes
 inline constexpr std::int64_t kPerAxisOpset = 13;    // DequantizeLinear with an axis
 inline constexpr std::int64_t kWideCodesOpset = 21;  // QuantizeLinear to 16 bits
 inline constexpr std::int64_t kOldestIntegers = 10;  // QLinearConv, QLinearMatMul
@@ -130,8 +131,8 @@ inline constexpr std::string_view kBlockedDomain = "com.microsoft.nchwc";  // of
 [[nodiscard]] std::string WhyNotOpset(const Model& model, std::int64_t version);
 
 // The version that the static form of the model has: 13 where it can be, for ONNX's own
-// DequantizeLinear per axis; else the model's, at least 10. 0 when the model cannot be raised that
-// far.
+// DequantizeLinear per axis; else 12, for MaxPool of codes; else the model's, at least 10. 0 when
+// the model cannot be raised that far.
 [[nodiscard]] std::int64_t StaticOpset(const Model& model);
 
 // Raises the version (as WhyNotOpset allows), and the IR version to what the operator set belongs

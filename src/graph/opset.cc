@@ -58,7 +58,7 @@ constexpr auto kSpans = std::to_array<Span>({
     {"LeakyRelu", 7, 13},
     {"Less", 7, 13},
     {"Log", 7, 13},
-    {"LogSoftmax", 7, 11},
+    {"LogSoftmax", 7, 12},
     {"MatMul", 7, 13},
     {"Max", 7, 13},
     {"MaxPool", 7, 13},
@@ -78,7 +78,7 @@ constexpr auto kSpans = std::to_array<Span>({
     {"ReduceMax", 7, 13},
     {"ReduceMean", 7, 13},
     {"ReduceMin", 7, 13},
-    {"ReduceSum", 7, 11},
+    {"ReduceSum", 7, 12},
     {"Relu", 7, 13},
     {"Reshape", 7, 13},
     {"Resize", 11, 13},
@@ -88,18 +88,18 @@ constexpr auto kSpans = std::to_array<Span>({
     {"Sigmoid", 7, 13},
     {"Sign", 9, 13},
     {"Slice", 10, 13},
-    {"Softmax", 7, 11},
+    {"Softmax", 7, 12},
     {"Softplus", 7, 13},
-    {"Split", 7, 11},
+    {"Split", 7, 12},
     {"Sqrt", 7, 13},
-    {"Squeeze", 7, 11},
+    {"Squeeze", 7, 12},
     {"Sub", 7, 13},
     {"Sum", 7, 13},
     {"Tanh", 7, 13},
     {"Tile", 7, 13},
     {"TopK", 11, 13},
     {"Transpose", 7, 13},
-    {"Unsqueeze", 7, 11},
+    {"Unsqueeze", 7, 12},
     {"Where", 9, 13},
     {"Xor", 7, 13},
 });
@@ -145,7 +145,9 @@ std::string WhyNotOpset(const Model& model, std::int64_t version) {
 std::int64_t StaticOpset(const Model& model) {
   const std::int64_t has = OnnxOpset(model);
   if (has >= kPerAxisOpset) return has;
-  if (WhyNotOpset(model, kPerAxisOpset).empty()) return kPerAxisOpset;
+  for (const std::int64_t better : {kPerAxisOpset, kBytesOpset}) {
+    if (has < better && WhyNotOpset(model, better).empty()) return better;
+  }
   if (has >= kOldestIntegers) return has;
   return WhyNotOpset(model, kOldestIntegers).empty() ? kOldestIntegers : 0;
 }

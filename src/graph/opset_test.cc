@@ -52,11 +52,12 @@ TEST(WhyNotOpset, RefusesVersionsBeforeBroadcasting) {
   EXPECT_THAT(WhyNotOpset(ModelWith("Relu", 6), 11), HasSubstr("too old"));
 }
 
-TEST(StaticOpset, PrefersOnnxOwnPerAxisFormAndElseStaysLow) {
+TEST(StaticOpset, PrefersOnnxOwnPerAxisFormThenBytesAndElseStaysLow) {
   EXPECT_EQ(StaticOpset(ModelWith("Softmax", 17)), 17);
   EXPECT_EQ(StaticOpset(ModelWith("Relu", 8)), 13);
-  EXPECT_EQ(StaticOpset(ModelWith("Softmax", 11)), 11);
-  EXPECT_EQ(StaticOpset(ModelWith("Softmax", 8)), 10);
+  EXPECT_EQ(StaticOpset(ModelWith("Softmax", 11)), 12);
+  EXPECT_EQ(StaticOpset(ModelWith("Softmax", 8)), 12);
+  EXPECT_EQ(StaticOpset(ModelWith("Dropout", 11)), 11);
   EXPECT_EQ(StaticOpset(ModelWith("Upsample", 9)), 0);
 }
 

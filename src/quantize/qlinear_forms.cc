@@ -250,7 +250,6 @@ std::optional<Node> Mover(const QdqView& view, const Node& node) {
 
 // Operators that compare: the engine's are on bytes only from opset 12 on, and write one output.
 std::optional<Node> Comparer(const QdqView& view, const Node& node) {
-  constexpr std::int64_t kBytesOpset = 12;
   return view.opset() >= kBytesOpset && node.outputs.size() == 1 ? Mover(view, node) : std::nullopt;
 }
 
