@@ -104,17 +104,21 @@ void Accuracy(const Analysis& analysis, std::vector<Finding>* findings) {
   }
 }
 
-// Whether real samples take another time than made-up ones of the same shapes.
+// Whether real samples take another time than made-up ones of the same shapes, by so much that it
+// matters: many lines are looked at, and some lie beside 1 by chance.
 void Content(const Analysis& analysis, std::vector<Finding>* findings) {
+  constexpr double kMatters = 0.02;
   for (const NaturalLatency& row : analysis.natural) {
     const Interval& ratio = row.real_to_synthetic;
     if (!ratio.valid() || (ratio.low <= 1 && ratio.high >= 1)) continue;
+    if (std::fabs(ratio.estimate - 1) < kMatters) continue;
+    const std::string sizes = row.size_from == row.size_to
+                                  ? Format("{}", row.size_from)
+                                  : Format("{} to {}", row.size_from, row.size_to);
     findings->push_back(
-        {Level::kNote,
-         Format("{} {}: real samples of {} to {} elements take {:.3f} times as long as "
-                "synthetic ones of the same shapes [{:.3f}, {:.3f}]",
-                row.model, row.arm, row.size_from, row.size_to, ratio.estimate, ratio.low,
-                ratio.high)});
+        {Level::kNote, Format("{} {}: real samples of {} elements take {:.3f} times as long as "
+                              "synthetic ones of the same shapes [{:.3f}, {:.3f}]",
+                              row.model, row.arm, sizes, ratio.estimate, ratio.low, ratio.high)});
   }
 }
 

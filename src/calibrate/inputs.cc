@@ -10,10 +10,9 @@ namespace {
 // The initializer that is looked up, itself or dequantized before.
 const Initializer* TableOf(const Graph& graph, const std::string& value) {
   if (const Initializer* table = graph.FindInitializer(value)) return table;
-  const auto producer = std::find_if(
-      graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-        return node.Is("DequantizeLinear") && !node.outputs.empty() && node.outputs[0] == value;
-      });
+  const auto producer = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return node.Is("DequantizeLinear") && !node.outputs.empty() && node.outputs[0] == value;
+  });
   return producer == graph.nodes.end() || producer->inputs.empty()
              ? nullptr
              : graph.FindInitializer(producer->inputs[0]);

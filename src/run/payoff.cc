@@ -48,8 +48,9 @@ Result<std::vector<Payoff>> MeasureOne(const PayoffOptions& options, const fs::p
   quantize.vocabulary = options.input.vocabulary;
   quantize.verify = false;
   QB_OK(QuantizeModel(quantize, worker, progress));
-  QB_TRY(const ExplainedSpeed told,
-         ExplainSpeedOf({model, quantize.output, options.cell, options.input, 1}, worker, progress));
+  QB_TRY(
+      const ExplainedSpeed told,
+      ExplainSpeedOf({model, quantize.output, options.cell, options.input, 1}, worker, progress));
   return PayoffsOf(told.speed, model.filename(), recipe, options.cell.threads);
 }
 
