@@ -10,8 +10,11 @@
 
 namespace quantbench {
 
-// The answers at the top: one sentence a quantized arm.
+// The answers at the top: one sentence a quantized arm, or OverviewSentences where those would be
+// more than a dozen.
 std::vector<std::string> AnswerSentences(const Analysis& analysis);
+// One sentence a variant, over all models: sizes, where it is faster or slower, whose score fell.
+std::vector<std::string> OverviewSentences(const Analysis& analysis);
 
 // "group 7: Ada, Grace"; empty when the study names nobody.
 std::string ByLine(const Study& study);

@@ -108,6 +108,35 @@ TEST(Sentences, SayWhatWasBought) {
             "interval 1.96 to 2.04).");
 }
 
+// Seven models, two variants; q is slower on the last.
+TEST(Sentences, SumUpManyModels) {
+  Analysis analysis;
+  for (int i = 0; i < 7; ++i) {
+    Analysis one = OneModel();
+    const std::string id = Format("m{}", i);
+    one.study.models[0].id = one.cells[0].model = id;
+    for (ArmSize& size : one.sizes) size.model = id;
+    one.sizes[1].ratio = 2 + i;
+    if (i == 6) one.cells[0].arms[1].speedup = {0.5, 0.4, 0.6};
+    one.sizes.push_back(one.sizes[1]);
+    one.sizes.back().arm = "r";
+    analysis.study.models.push_back(one.study.models[0]);
+    analysis.sizes.insert(analysis.sizes.end(), one.sizes.begin(), one.sizes.end());
+    analysis.cells.push_back(one.cells[0]);
+  }
+  for (const char* id : {"q", "r"}) {
+    StudyVariant variant;
+    variant.id = id;
+    analysis.study.variants.push_back(variant);
+  }
+  const auto sentences = AnswerSentences(analysis);
+  ASSERT_EQ(sentences.size(), 2U);
+  EXPECT_EQ(sentences[0],
+            "q, 7 models: 2.00 to 8.00 times smaller; faster on 6 of 7 (2.00 to 2.00 times), "
+            "slower on m6 (2.00 times).");
+  EXPECT_EQ(sentences[1], "r, 7 models: 2.00 to 8.00 times smaller.");
+}
+
 TEST(Figures, HoldTheMeasuredNumbers) {
   const std::vector<Figure> figures = MakeFigures(OneModel());
   ASSERT_EQ(figures.size(), 2U);

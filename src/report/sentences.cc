@@ -54,9 +54,11 @@ std::string AccuracyPhrase(const Analysis& analysis, const std::string& model,
 }  // namespace
 
 std::vector<std::string> AnswerSentences(const Analysis& analysis) {
+  constexpr std::size_t kMost = 12;  // what one still reads; the summary has the rest
   std::vector<std::string> sentences;
   for (const ArmSize& size : analysis.sizes) {
     if (size.arm == kOriginal) continue;
+    if (sentences.size() == kMost) return OverviewSentences(analysis);
     sentences.push_back(Format("{} {}: {:.2f} times smaller ({}){}{}.", size.model, size.arm,
                                size.ratio, FormatBytes(size.size.total_bytes()),
                                SpeedPhrase(FirstCell(analysis, size.model), size.arm),

@@ -37,6 +37,15 @@ std::vector<const TradeOff*> FrontOf(const std::vector<const TradeOff*>& rows) {
   return front;
 }
 
+// Whether latencies need a scale on which decades are equally long.
+bool IsWide(const std::vector<const TradeOff*>& rows) {
+  const auto [least, most] =
+      std::minmax_element(rows.begin(), rows.end(), [](const TradeOff* a, const TradeOff* b) {
+        return a->latency_ms.estimate < b->latency_ms.estimate;
+      });
+  return (*most)->latency_ms.estimate > 8 * (*least)->latency_ms.estimate;
+}
+
 std::string TradeOffCaption(const std::vector<const TradeOff*>& rows) {
   std::string best;
   std::string dominated;
@@ -92,10 +101,11 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
                EscapeGnuplot(row->best ? row->arm + " (best within the budget)" : row->arm)));
   }
   figure.script = Format(
-      "set logscale x\nset xlabel \"latency of one forward pass, ms (first cell of the sweep)\"\n"
-      "set ylabel {}\nset title {}\nset grid\nset key outside right top\n"
+      "{}set xlabel \"latency of one forward pass, ms (first cell of the sweep)\"\n"
+      "set ylabel {}\nset title {}\nset grid\nset key below\n"
       "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.08\nplot {}",
-      EscapeGnuplot(score), EscapeGnuplot(figure.title), Joined(plots));
+      IsWide(rows) ? "set logscale x\n" : "", EscapeGnuplot(score), EscapeGnuplot(figure.title),
+      Joined(plots));
   figure.caption = TradeOffCaption(rows);
   return figure;
 }
