@@ -52,8 +52,9 @@ struct Histogram {
   std::vector<std::int64_t> negative;
 
   void Add(std::span<const float> values);  // zeros, NaN and infinities are passed over
-  // The same where the largest finite magnitude of the values is known.
-  void AddUpTo(float largest, std::span<const float> values);
+  // Widens the bins until they hold a finite magnitude.
+  void Reach(float largest);
+  [[nodiscard]] bool Holds(float largest) const;
   void Merge(const Histogram& other);
   [[nodiscard]] double width() const;
   friend bool operator==(const Histogram&, const Histogram&) = default;
@@ -94,9 +95,9 @@ struct SkippedSample {
 };
 
 // Adds the values of a floating-point tensor, as those of one sample. Order and split of the
-// samples do not matter.
+// samples do not matter, nor do the threads (0: one a core).
 [[nodiscard]] Status Observe(const TensorView& value, std::string_view sample, bool histogram,
-                             TensorStatistics* seen);
+                             TensorStatistics* seen, int threads = 1);
 
 struct CalibrationStatistics {
   std::string source;        // "data images" or "synthetic, seed 1"

@@ -8,8 +8,8 @@
 #include <span>
 
 #include "quantbench/base/format.h"
+#include "quantbench/base/parallel.h"
 
-#include "calibrate/observe.h"
 #include "calibrate/watched_model.h"
 
 namespace quantbench {
@@ -83,7 +83,16 @@ class ObservingPass {
 
   Status See(std::size_t tensor, const TensorView& value) {
     if (!IsFloatingPoint(value.type)) return Ok();
-    return Observe(value, sample_, all_->histograms, &one_[tensors_[tensor]]);
+    const auto [one, is_new] = one_.try_emplace(tensors_[tensor]);
+    if (is_new) StartAsWide(one->first, &one->second.histogram);
+    return Observe(value, sample_, all_->histograms, &one->second, threads_);
+  }
+
+  // Bins as wide as those before, which they will be merged with: growing gives the same bits and
+  // costs more.
+  void StartAsWide(const std::string& name, Histogram* histogram) const {
+    const auto before = all_->tensors.find(name);
+    if (before != all_->tensors.end()) histogram->exponent = before->second.histogram.exponent;
   }
 
   [[nodiscard]] bool IsSkipped(std::int64_t sample) const {
@@ -124,6 +133,7 @@ class ObservingPass {
   std::vector<std::string> tensors_;
   const CalibrateOptions& options_;
   CalibrationStatistics* all_;
+  int threads_ = options_.session.threads > 0 ? options_.session.threads : UsableCores();
   std::string sample_;
   std::map<std::string, TensorStatistics, std::less<>> one_;  // of the sample that runs
 };

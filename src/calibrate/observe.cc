@@ -1,15 +1,15 @@
-// Observing: minima and maxima in lanes, so that the compiler can use vectors.
-#include "calibrate/observe.h"
-
+// Observing: what one tensor's values add to its statistics.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
+
+#include "quantbench/base/parallel.h"
+
+#include "calibrate/value_counter.h"
 
 namespace quantbench {
 namespace {
 
-constexpr std::size_t kLanes = 16;
 constexpr float kLargest = std::numeric_limits<float>::max();
 
 // What is not finite does not count for the extremes.
@@ -19,25 +19,64 @@ struct SampleRange {
   std::int64_t count = 0;
   std::int64_t nonfinite = 0;
   std::int64_t zeros = 0;
+
+  void Add(const ValueRange& seen, std::size_t values) {
+    count += static_cast<std::int64_t>(values);
+    nonfinite += seen.nonfinite;
+    zeros += seen.zeros;
+    if (seen.low > seen.high) return;
+    low = std::min(low, static_cast<double>(seen.low));
+    high = std::max(high, static_cast<double>(seen.high));
+  }
+  void Merge(const SampleRange& other) {
+    count += other.count;
+    nonfinite += other.nonfinite;
+    zeros += other.zeros;
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+  }
 };
 
-// Parts that stay in the first cache between being ranged and being counted.
-constexpr std::size_t kPart = 4096;
+// Below so many values a second thread does not pay.
+constexpr std::int64_t kValuesPerThread = 1 << 16;
 
-SampleRange AddFloats(std::span<const float> values, Histogram* histogram) {
+SampleRange AddStretch(std::span<const float> values, Histogram* histogram) {
   SampleRange range;
-  range.count = static_cast<std::int64_t>(values.size());
-  for (std::size_t begin = 0; begin < values.size(); begin += kPart) {
-    const auto part = values.subspan(begin, std::min(kPart, values.size() - begin));
+  ValueCounter counter(histogram, histogram != nullptr ? values.size() : 0);
+  for (std::size_t begin = 0; begin < values.size(); begin += kCachedValues) {
+    const auto part = values.subspan(begin, std::min(kCachedValues, values.size() - begin));
     const ValueRange seen = RangeOf(part);
-    range.nonfinite += seen.nonfinite;
-    range.zeros += seen.zeros;
-    if (seen.low > seen.high) continue;
-    range.low = std::min(range.low, static_cast<double>(seen.low));
-    range.high = std::max(range.high, static_cast<double>(seen.high));
+    range.Add(seen, part.size());
+    if (histogram != nullptr) counter.Add(seen.largest(), part);
   }
-  if (histogram != nullptr && range.low <= range.high) {
-    histogram->AddUpTo(static_cast<float>(std::max(-range.low, range.high)), values);
+  if (histogram != nullptr) counter.Finish();
+  return range;
+}
+
+// Stretches for one thread each; all that is merged is exact, so that any split gives the same.
+SampleRange AddFloats(std::span<const float> values, Histogram* histogram, int threads) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  if (threads == 1 || count < 2 * kValuesPerThread) return AddStretch(values, histogram);
+  const std::int64_t most = threads > 0 ? threads : UsableCores();
+  const std::int64_t grain = std::max(kValuesPerThread, (count + most - 1) / most);
+  struct Stretch {
+    SampleRange range;
+    Histogram histogram;
+  };
+  std::vector<Stretch> stretches(static_cast<std::size_t>((count + grain - 1) / grain));
+  for (Stretch& stretch : stretches) {
+    if (histogram != nullptr) stretch.histogram.exponent = histogram->exponent;
+  }
+  ParallelFor(count, grain, threads, [&](std::int64_t begin, std::int64_t end) {
+    Stretch& stretch = stretches[static_cast<std::size_t>(begin / grain)];
+    const auto part =
+        values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    stretch.range = AddStretch(part, histogram != nullptr ? &stretch.histogram : nullptr);
+  });
+  SampleRange range;
+  for (const Stretch& stretch : stretches) {
+    range.Merge(stretch.range);
+    if (histogram != nullptr) histogram->Merge(stretch.histogram);
   }
   return range;
 }
@@ -79,48 +118,15 @@ void AddSample(const SampleRange& range, std::string_view sample, TensorStatisti
 
 }  // namespace
 
-ValueRange RangeOf(std::span<const float> values) {
-  std::array<float, kLanes> low;
-  std::array<float, kLanes> high;
-  std::array<std::int32_t, kLanes> odd;
-  std::array<std::int32_t, kLanes> zeros;
-  low.fill(kLargest);
-  high.fill(-kLargest);
-  odd.fill(0);
-  zeros.fill(0);
-  const auto step = [&](std::size_t lane, float value) {
-    const bool is_finite = std::abs(value) <= kLargest;  // false for NaN and infinities
-    const float for_low = is_finite ? value : kLargest;
-    const float for_high = is_finite ? value : -kLargest;
-    low[lane] = for_low < low[lane] ? for_low : low[lane];
-    high[lane] = for_high > high[lane] ? for_high : high[lane];
-    odd[lane] += is_finite ? 0 : 1;
-    zeros[lane] += value == 0 ? 1 : 0;
-  };
-  std::size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) step(lane, values[i + lane]);
-  }
-  for (; i < values.size(); ++i) step(0, values[i]);
-  ValueRange range{kLargest, -kLargest, 0, 0};
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    range.low = std::min(range.low, low[lane]);
-    range.high = std::max(range.high, high[lane]);
-    range.nonfinite += odd[lane];
-    range.zeros += zeros[lane];
-  }
-  return range;
-}
-
 Status Observe(const TensorView& value, std::string_view sample, bool histogram,
-               TensorStatistics* seen) {
+               TensorStatistics* seen, int threads) {
   if (seen->type == DataType::kUndefined) {
     seen->type = value.type;
     seen->shape.assign(value.shape.begin(), value.shape.end());
   }
   Histogram* counts = histogram ? &seen->histogram : nullptr;
   if (value.type == DataType::kFloat32) {
-    AddSample(AddFloats(value.As<float>(), counts), sample, seen);
+    AddSample(AddFloats(value.As<float>(), counts, threads), sample, seen);
     return Ok();
   }
   QB_TRY(Tensor tensor, Tensor::Make(value.type, {value.shape.begin(), value.shape.end()}));

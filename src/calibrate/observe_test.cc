@@ -1,11 +1,11 @@
 // Observing: exact ranges, whatever the order and the split, and honest counts of what is not
 // finite.
-#include "calibrate/observe.h"
-
 #include <limits>
 #include <string_view>
 
 #include <gtest/gtest.h>
+
+#include "calibrate/value_loops.h"
 
 namespace quantbench {
 namespace observe_test {

@@ -11,7 +11,7 @@
 #include "quantbench/calibrate.h"
 
 #include "calibrate/distribution.h"
-#include "calibrate/observe.h"
+#include "calibrate/value_loops.h"
 
 namespace quantbench {
 namespace observers_test {
@@ -75,6 +75,40 @@ TEST(Histogram, IsThatOfTheDefinitionForManyAndForFewValues) {
     Histogram histogram;
     histogram.Add(values);
     EXPECT_EQ(histogram, Plain(values)) << count;
+  }
+}
+
+TEST(Histogram, IsThatOfTheDefinitionAtEveryLengthOfItsVectors) {
+  const std::vector<float> values = Wild(2048 + 67);
+  for (std::size_t length = 1; length <= values.size(); length += length < 67 ? 1 : 511) {
+    const std::span<const float> some = std::span(values).last(length);
+    Histogram histogram;
+    histogram.Add(some);
+    EXPECT_EQ(histogram, Plain(some)) << length;
+  }
+}
+
+TEST(Histogram, GrowsWhileItIsFilled) {
+  std::vector<float> values = Normal(100000);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = std::ldexp(values[i], static_cast<int>(i / 5000));
+  }
+  Histogram histogram;
+  histogram.Add(values);
+  EXPECT_EQ(histogram, Plain(values));
+}
+
+TEST(Observe, SeesTheSameWithAnyNumberOfThreads) {
+  const std::vector<float> values = Wild(300001);
+  const TensorStatistics expected = Seen(values);
+  EXPECT_EQ(expected.histogram, Plain(values));
+  const Shape shape = {300001};
+  for (const int threads : {0, 2, 3, 7}) {
+    TensorStatistics seen;
+    EXPECT_TRUE(Observe({DataType::kFloat32, shape, std::as_bytes(std::span(values))}, "s", true,
+                        &seen, threads)
+                    .ok());
+    EXPECT_EQ(seen, expected) << threads;
   }
 }
 

@@ -1,6 +1,9 @@
 // Layer choices: the first choice that fits, and agreement among the readers of a weight.
 #include "quantize/layer_choices.h"
 
+#include <algorithm>
+#include <set>
+
 #include "quantbench/base/format.h"
 
 namespace quantbench {
@@ -11,6 +14,25 @@ bool SameCodes(const Node& a, const ChosenLayer& of_a, const Node& b, const Chos
   return a.op_type == b.op_type && *of_a.treatment() == *of_b.treatment() &&
          of_a.layer.axis() == of_b.layer.axis() && of_a.layer.transposed == of_b.layer.transposed &&
          of_a.layer.weight_factor == of_b.layer.weight_factor;
+}
+
+// Of a network with 4-bit weights the layers at its end keep 8 bits, the smallest first, while they
+// hold at most one in so many weights; of the others, the smallest likewise.
+constexpr std::int64_t kWideShare = 8;
+
+// Layers behind which no other follows.
+std::set<const Node*> EndsOf(const Graph& graph) {
+  std::set<const Node*> ends;
+  std::set<std::string_view> followed;  // tensors that some layer depends on
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool is_followed =
+        std::any_of(node->outputs.begin(), node->outputs.end(),
+                    [&](const std::string& output) { return followed.contains(output); });
+    const bool is_layer = IsWeightedOperator(*node);
+    if (is_layer && !is_followed) ends.insert(&*node);
+    if (is_layer || is_followed) followed.insert(node->inputs.begin(), node->inputs.end());
+  }
+  return ends;
 }
 
 // What other graphs do with its weights.
@@ -50,6 +72,7 @@ LayerChoices LayerChoices::Of(const PlanContext& context) {
     choices.layers_.emplace(node.id, std::move(chosen));
   }
   choices.LeaveNarrowStarts();
+  choices.LeaveSomeAtEightBits();
   choices.AgreeOnShared();
   return choices;
 }
@@ -66,6 +89,48 @@ void LayerChoices::LeaveNarrowStarts() {
     const std::int64_t depthwise = context_->index().ProducerIndex(start->depthwise->outputs[0]);
     for (const std::int64_t part : {node, depthwise}) LeaveStatic(part);
   }
+}
+
+// [measured on trained networks: docs/quantization.md, w4a8]
+void LayerChoices::LeaveSomeAtEightBits() {
+  const std::set<const Node*> ends = EndsOf(context_->model().graph);
+  ReadersOfWeights last;
+  ReadersOfWeights others;
+  std::int64_t all = 0;
+  for (const auto& [node, chosen] : layers_) {
+    if (!chosen.Is(Scheme::kStaticInt8) || chosen.treatment()->weights != DataType::kInt4) continue;
+    ReadersOfWeights& readers = ends.contains(context_->NodeOf(node).node) ? last : others;
+    std::vector<std::int64_t>& nodes = readers[chosen.layer.weight];
+    if (nodes.empty()) all += Elements(*chosen.layer.weight);
+    nodes.push_back(node);
+  }
+  LeaveSmallest(last, all / kWideShare,
+                "at the end of the network, where 4 bits would stand in every answer");
+  LeaveSmallest(others, all / kWideShare,
+                "among the smallest layers, which hold an eighth of the weights: 4 bits would save "
+                "little");
+}
+
+void LayerChoices::LeaveSmallest(const ReadersOfWeights& readers, std::int64_t numbers,
+                                 std::string_view reason) {
+  std::map<std::int64_t, std::vector<const Initializer*>> by_size;
+  for (const auto& [weight, nodes] : readers) by_size[Elements(*weight)].push_back(weight);
+  for (const auto& [size, weights] : by_size) {
+    numbers -= size * static_cast<std::int64_t>(weights.size());
+    if (numbers < 0) return;  // layers of one size are treated alike
+    for (const Initializer* weight : weights) {
+      for (const std::int64_t node : readers.at(weight)) LeaveNibbles(node, reason);
+    }
+  }
+}
+
+// Moves on from 4 bits that nobody asked for by name.
+void LayerChoices::LeaveNibbles(std::int64_t node, std::string_view reason) {
+  ChosenLayer& chosen = layers_.at(node);
+  if (chosen.choices.by_rule) return;
+  if (chosen.reason.empty()) chosen.reason = reason;
+  ++chosen.position;
+  Settle(node, &chosen);
 }
 
 // Moves on from static integers that nobody asked for by name.

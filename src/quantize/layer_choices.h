@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "quantize/planner.h"
 
@@ -48,6 +49,12 @@ class LayerChoices {
   // Static integers do not pay in a narrow start (graph.h): it stays as it is.
   void LeaveNarrowStarts();
   void LeaveStatic(std::int64_t node);
+  // Of static layers with 4-bit weights: where 4 bits save little and cost much.
+  using ReadersOfWeights = std::map<const Initializer*, std::vector<std::int64_t>>;
+  void LeaveSomeAtEightBits();
+  void LeaveSmallest(const ReadersOfWeights& readers, std::int64_t numbers,
+                     std::string_view reason);
+  void LeaveNibbles(std::int64_t node, std::string_view reason);
   // Moves on to the first choice from `position` that the layer can take.
   void Settle(std::int64_t node, ChosenLayer* chosen) const;
   void AgreeOnShared();

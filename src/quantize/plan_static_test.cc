@@ -369,5 +369,51 @@ TEST(PlanStatic, LeavesTheStartOfANarrowDepthwiseNetwork) {
   EXPECT_EQ(LayerOf(planned(8, asked), "filter").scheme, Scheme::kStaticInt8);
 }
 
+// Convolutions whose weights hold 1152 and, two of them, 18432 numbers; then one of `last` outputs.
+ModelBuilder UnevenNetwork(std::int64_t last) {
+  ModelBuilder builder;
+  std::string value = builder.Input("x", {-1, 8, 8, 8});
+  value = builder.Add("Conv", "small", {value, builder.Weight("s", {16, 8, 3, 3})});
+  value = builder.Add("Conv", "second", {value, builder.Weight("b", {128, 16, 3, 3})});
+  value = builder.Add("Conv", "third", {value, builder.Weight("c", {16, 128, 3, 3})});
+  value = builder.Add("Relu", "relu", {value});
+  value = builder.Add("Conv", "last", {value, builder.Weight("d", {last, 16, 1, 1})});
+  builder.Output(builder.Add("Relu", "end", {value}));
+  return builder;
+}
+
+TEST(PlanStatic, KeepsTheSmallestOfFourBitLayersAndTheLastAtEight) {
+  Recipe recipe = FindRecipe("w4a8").value();
+  const Plan plan = PlanOf(UnevenNetwork(300), recipe);
+  EXPECT_EQ(LayerOf(plan, "small").weight_type, DataType::kInt8);
+  EXPECT_THAT(LayerOf(plan, "small").reason, HasSubstr("the smallest layers"));
+  EXPECT_EQ(LayerOf(plan, "last").weight_type, DataType::kInt8);
+  EXPECT_THAT(LayerOf(plan, "last").reason, HasSubstr("the end of the network"));
+  for (const std::string name : {"second", "third"}) {
+    EXPECT_EQ(LayerOf(plan, name).weight_type, DataType::kInt4) << name;
+    EXPECT_EQ(LayerOf(plan, name).reason, "") << name;
+  }
+  recipe.rules.push_back(ParseRule("small=w4a8").value());
+  EXPECT_EQ(LayerOf(PlanOf(UnevenNetwork(300), recipe), "small").weight_type, DataType::kInt4);
+  // A last layer that holds much of the weights is worth its 4 bits.
+  EXPECT_EQ(LayerOf(PlanOf(UnevenNetwork(1000), recipe), "last").weight_type, DataType::kInt4);
+}
+
+TEST(PlanStatic, TreatsFourBitLayersOfOneSizeAlike) {
+  ModelBuilder builder;
+  std::string value = builder.Input("x", {-1, 16, 8, 8});
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    value = builder.Add("Conv", name, {value, builder.Weight(name + ".w", {16, 16, 3, 3})},
+                        {Attribute::Ints("pads", {1, 1, 1, 1})});
+  }
+  builder.Output(value);
+  const Plan plan = PlanOf(builder, FindRecipe("w4a8").value());
+  for (int i = 0; i < 19; ++i) {
+    EXPECT_EQ(LayerOf(plan, "c" + std::to_string(i)).weight_type, DataType::kInt4) << i;
+  }
+  EXPECT_EQ(LayerOf(plan, "c19").weight_type, DataType::kInt8);
+}
+
 }  // namespace plan_static_test
 }  // namespace quantbench

@@ -36,10 +36,10 @@ constexpr std::array kIngredients = {
                 "clip gptq reconstruct bias",
                 Observer::kMse},
     Ingredients{
-        {"w4a8", "4-bit weights, 8-bit integer arithmetic; needs calibration data; half of int8"},
+        {"w4a8", "4-bit weights, 8-bit integer arithmetic; needs calibration data; smallest CNNs"},
         "w4a8 static-int8 dynamic-int8 stored-int8",
         "",
-        "clip gptq bias",
+        "clip gptq reconstruct bias",
         Observer::kMse},
     Ingredients{{"dynamic-int8",
                  "int8 weights, activations measured while running; no data; for transformers"},
