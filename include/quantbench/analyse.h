@@ -232,11 +232,12 @@ struct ArmLatency {
   std::vector<double> log_ratios;  // that `ratio` came from, one a process
   double samples_per_s = 0;        // batch / mean
   std::int64_t processes = 0;
-  double load_ms = 0;         // median over processes
-  double first_run_ms = 0;    // median over processes
-  double switch_ms = 0;       // median of the runs right after another arm's; NaN without
-  double warmup_runs = 0;     // median over processes
-  std::int64_t unsteady = 0;  // processes whose warm-up was still moving at its end
+  double load_ms = 0;             // median over processes
+  std::vector<double> load_logs;  // ln(time to load / the original's), one a process
+  double first_run_ms = 0;        // median over processes
+  double switch_ms = 0;           // median of the runs right after another arm's; NaN without
+  double warmup_runs = 0;         // median over processes
+  std::int64_t unsteady = 0;      // processes whose warm-up was still moving at its end
   Pattern pattern = Pattern::kFlat;
   std::optional<ModelWork> work;     // of one run, without its operators; where it was counted
   double least_ms = 0;               // that a run can take on this device [roofline]; 0: not known
@@ -414,8 +415,11 @@ struct QuantizeResult {
   std::int64_t quantized = 0;
   std::vector<std::pair<std::string, std::int64_t>> float_reasons;  // reason, layers; most first
   double sqnr_db = 0;                                               // NaN when not verified
-  std::int64_t operators = 0;    // that the engine runs; 0: not known
-  std::int64_t conversions = 0;  // of them, those that only turn floats into codes or back
+  std::int64_t operators = 0;      // that the engine runs; 0: not known
+  std::int64_t conversions = 0;    // of them, those that only turn floats into codes or back
+  DenormalCount activations;       // of the original while calibrating
+  DenormalCount outputs_original;  // while the two were compared
+  DenormalCount outputs;
   double seconds = 0;
   std::uint64_t peak_bytes = 0;
 };
@@ -426,11 +430,11 @@ enum class Judgement : std::uint8_t { kSupported, kRefuted, kInconclusive, kNotJ
 // A hypothesis at one place where it is claimed.
 struct Verdict {
   std::string hypothesis;
-  std::string model;
+  std::string model;  // empty: over several
   std::string where;  // "batch 1, 1 thread"; empty when the metric has no cells
   Judgement judgement = Judgement::kNotJudged;
   Interval value;
-  std::string explanation;  // one sentence
+  std::string explanation;  // one sentence, with the value
   double p = 1;  // two-sided, of a border of the claim; 0 where the value is known; 1 while open
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 
@@ -19,6 +20,7 @@ struct SampleRange {
   std::int64_t count = 0;
   std::int64_t nonfinite = 0;
   std::int64_t zeros = 0;
+  std::int64_t denormals = 0;
 };
 
 // Parts that stay in the first cache between being ranged and being counted.
@@ -32,6 +34,7 @@ SampleRange AddFloats(std::span<const float> values, Histogram* histogram) {
     const ValueRange seen = RangeOf(part);
     range.nonfinite += seen.nonfinite;
     range.zeros += seen.zeros;
+    range.denormals += seen.denormals;
     if (seen.low > seen.high) continue;
     range.low = std::min(range.low, static_cast<double>(seen.low));
     range.high = std::max(range.high, static_cast<double>(seen.high));
@@ -42,7 +45,7 @@ SampleRange AddFloats(std::span<const float> values, Histogram* histogram) {
   return range;
 }
 
-// Of a type other than float32: extremes exact, counts of the nearest float32.
+// Of a type other than float32: extremes exact, counts of the nearest float32, no denormals.
 SampleRange AddDoubles(std::span<const double> values, Histogram* histogram) {
   std::vector<float> rounded;
   rounded.reserve(values.size());
@@ -68,6 +71,7 @@ void AddSample(const SampleRange& range, std::string_view sample, TensorStatisti
   seen->count += range.count;
   seen->nonfinite += range.nonfinite;
   seen->zeros += range.zeros;
+  seen->denormals += range.denormals;
   if (range.nonfinite > 0 && seen->nonfinite_in.empty()) seen->nonfinite_in = sample;
   if (range.low > range.high) return;
   const bool is_first = seen->finite_samples++ == 0;
@@ -84,30 +88,35 @@ ValueRange RangeOf(std::span<const float> values) {
   std::array<float, kLanes> high;
   std::array<std::int32_t, kLanes> odd;
   std::array<std::int32_t, kLanes> zeros;
+  std::array<std::int32_t, kLanes> tiny;  // zeros and denormals
   low.fill(kLargest);
   high.fill(-kLargest);
   odd.fill(0);
   zeros.fill(0);
+  tiny.fill(0);
   const auto step = [&](std::size_t lane, float value) {
-    const bool is_finite = std::abs(value) <= kLargest;  // false for NaN and infinities
+    const float magnitude = std::abs(value);
+    const bool is_finite = magnitude <= kLargest;  // false for NaN and infinities
     const float for_low = is_finite ? value : kLargest;
     const float for_high = is_finite ? value : -kLargest;
     low[lane] = for_low < low[lane] ? for_low : low[lane];
     high[lane] = for_high > high[lane] ? for_high : high[lane];
     odd[lane] += is_finite ? 0 : 1;
     zeros[lane] += value == 0 ? 1 : 0;
+    tiny[lane] += magnitude < FLT_MIN ? 1 : 0;
   };
   std::size_t i = 0;
   for (; i + kLanes <= values.size(); i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) step(lane, values[i + lane]);
   }
   for (; i < values.size(); ++i) step(0, values[i]);
-  ValueRange range{kLargest, -kLargest, 0, 0};
+  ValueRange range{kLargest, -kLargest, 0, 0, 0};
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     range.low = std::min(range.low, low[lane]);
     range.high = std::max(range.high, high[lane]);
     range.nonfinite += odd[lane];
     range.zeros += zeros[lane];
+    range.denormals += tiny[lane] - zeros[lane];
   }
   return range;
 }
