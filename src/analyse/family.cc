@@ -31,15 +31,17 @@ void ShareErrorRate(std::vector<HypothesisResult>* results) {
   std::stable_sort(tested.begin(), tested.end(),
                    [](const auto* a, const auto* b) { return a->p < b->p; });
   bool holds = true;
+  double corrected = 0;
   for (std::size_t i = 0; i < tested.size(); ++i) {
     HypothesisResult& result = *tested[i];
-    const double level = kErrorRate / static_cast<double>(tested.size() - i);
-    holds = holds && result.p <= level;
+    corrected = std::max(corrected, result.p * static_cast<double>(tested.size() - i));
+    holds = holds && corrected <= kErrorRate;
     if (holds || !IsDecided(result)) continue;
     result.explanation = Format(
-        "alone it would be {} (p = {:.2g}), but not among {} hypotheses that share an error "
-        "rate of 5 % [Holm]: {}",
-        Name(result.judgement), result.p, tested.size(), result.explanation);
+        "alone it would be {} (p = {:.2g}), but {} hypotheses share an error rate of 5 %, and "
+        "corrected for them p is {:.2g} [Holm]: {}",
+        Name(result.judgement), result.p, tested.size(), std::min(1.0, corrected),
+        result.explanation);
     result.judgement = Judgement::kInconclusive;
   }
 }
