@@ -77,6 +77,21 @@ TEST(VerdictWords, OfRefutedPlacesNameTheClearestWithItsValue) {
   EXPECT_THAT(judged(many), HasSubstr("; and 2 more"));
 }
 
+TEST(VerdictWords, OfOnePlaceAmongManySayThatItMayBeChance) {
+  HypothesisResult result;
+  result.judgement = Judgement::kRefuted;
+  result.verdicts.resize(5);
+  result.p = 0.18;
+  result.explanation = "refuted at 1 of 5 places";
+  std::vector<HypothesisResult> results = {result};
+  ShareErrorRate(&results);
+  EXPECT_EQ(results[0].judgement, Judgement::kInconclusive);
+  EXPECT_EQ(
+      results[0].explanation,
+      "one place alone would have it refuted, but corrected for its 5 places p is 0.18, above "
+      "5 % [Bonferroni]: refuted at 1 of 5 places");
+}
+
 TEST(VerdictWords, OfPlacesThatHoldNameTheWeakest) {
   EXPECT_THAT(
       JudgedOn(OneModel({CellOf(1, 5, {{"q", 0.5}}), CellOf(2, 9, {{"q", 0.95}})}),

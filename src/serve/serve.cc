@@ -6,7 +6,6 @@
 
 #include <httplib.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "quantbench/base/format.h"
 
