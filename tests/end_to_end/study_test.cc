@@ -70,7 +70,7 @@ TEST_F(StudyRun, TellsOfActivationsAndOutputsThatAreDenormal) {
   const std::string watched = findings("static-int8");
   EXPECT_NE(watched.find("of the values that flow through it"), std::string::npos) << watched;
   EXPECT_NE(watched.find("most of all in \"fade\\_out\""), std::string::npos) << watched;
-  const std::string compared = findings("float16");
+  const std::string compared = findings("bfloat16");
   EXPECT_NE(compared.find("of the values that it answers with"), std::string::npos) << compared;
 }
 
