@@ -72,7 +72,8 @@ struct TensorStatistics {
   std::int64_t nonfinite = 0;  // NaN and infinities among them
   std::string nonfinite_in;    // the first sample that had one
   std::int64_t zeros = 0;
-  double min = 0;  // of the finite values; 0 when there is none
+  std::int64_t denormals = 0;  // of float32 tensors: below FLT_MIN and not zero
+  double min = 0;              // of the finite values; 0 when there is none
   double max = 0;
   std::int64_t finite_samples = 0;  // with a finite value
   ExactSum low;                     // of the minima of these samples, rounded to float32
@@ -162,6 +163,7 @@ struct TensorRange {
   DataType type = DataType::kUndefined;
   Shape shape;                    // of the first sample
   std::string nonfinite_in = {};  // the first sample that had one
+  std::int64_t denormals = 0;     // of float32: below FLT_MIN and not zero
 
   friend bool operator==(const TensorRange&, const TensorRange&) = default;
 };

@@ -46,6 +46,20 @@ struct ModelSize {
 // Float32 weights, subgraphs' too, that are denormal: many processors compute with these slowly.
 // Reads every weight once and gives its pages back. Errors: those of PayloadOf.
 [[nodiscard]] Result<std::int64_t> CountDenormals(const Graph& graph);
+// The same of one tensor's values; 0 of types other than float32.
+[[nodiscard]] std::int64_t CountDenormals(const Tensor& tensor);
+
+// How many values that were looked at are denormal.
+struct DenormalCount {
+  std::int64_t values = 0;  // of all types; 0: none were looked at
+  std::int64_t denormals = 0;
+  std::string tensor;  // with the largest share of them; empty: there are none
+  double share = 0;    // in that tensor, 0 to 1
+
+  void Add(const std::string& name, std::int64_t values_of_it, std::int64_t denormals_of_it);
+  [[nodiscard]] Json ToJson() const;
+  [[nodiscard]] static DenormalCount FromJson(const Json& json);  // of null: none
+};
 // Its archive does not say in a word of what types its tensors are: all are of type "unknown", and
 // no parameters are counted.
 [[nodiscard]] ModelSize SizeOf(const TorchScript& model);

@@ -102,9 +102,12 @@ struct QuantizeOutcome {
   std::string calibrated;        // "percentile over data images, 64 samples"; empty: not calibrated
   std::uint64_t peak_bytes = 0;  // of this process
   bool verified = false;
-  double sqnr_db = 0;         // worst output; NaN when not verified
-  std::string verify_source;  // "data images, 8 samples" or "synthetic, seed 1"
-  std::string sha256;         // of the written file; empty when not verified
+  double sqnr_db = 0;              // worst output; NaN when not verified
+  std::string verify_source;       // "data images, 8 samples" or "synthetic, seed 1"
+  DenormalCount activations;       // of the original, all that calibrating watched
+  DenormalCount outputs_original;  // of those that were compared
+  DenormalCount outputs;
+  std::string sha256;  // of the written file; empty when not verified
 };
 
 // Quantizes, writes, re-opens, loads and compares. When the output does not load or compare, it is

@@ -60,7 +60,8 @@ struct ServeOptions {
   std::function<void(int port)> ready;  // told once it listens
 };
 // Answers on 127.0.0.1 until SIGINT or SIGTERM; then Ok. kUnavailable where the port is taken.
-// Both signals are blocked from here on in the calling thread.
+// Both signals are blocked from here on in the calling thread. Requests for parts (Range) are
+// refused with 416, those that name this machine twice with 403.
 [[nodiscard]] Status Serve(const ServeOptions& options);
 
 }  // namespace quantbench

@@ -103,6 +103,7 @@ enum class Metric : std::uint8_t {
   kServerRatio,         // queries a second within the target, arms[0] / arms[1]
   kEndToEndRatio,       // time from file to answer, arms[0] / arms[1]
   kEnergyRatio,         // joules of an inference, gross, arms[0] / arms[1]
+  kLoadRatio,           // time to load arms[0] / arms[1], process by process
 };
 [[nodiscard]] std::string_view Name(
     Metric metric);  // "latency.ratio", "size.ratio", "accuracy", ...
@@ -124,6 +125,7 @@ struct Expectation {
 
 inline constexpr std::string_view kAlongArms = "arms";
 inline constexpr std::string_view kAlongSize = "size.ratio";
+inline constexpr std::string_view kAlongModels = "models";
 
 struct Hypothesis {
   std::string id;
@@ -133,8 +135,9 @@ struct Hypothesis {
   std::vector<std::string> arms;  // variant ids or "original"; one or two, as the metric needs
   Expectation expect;
   // Along what a slope is taken or the metric rises or falls: "batch", "threads", a dimension of
-  // the sweep, kAlongArms (from arm to arm, as listed) or kAlongSize (over variants: the logarithm
-  // of the latency ratio on that of the size ratio).
+  // the sweep, kAlongArms (from arm to arm, as listed), kAlongSize (over variants: the logarithm
+  // of the latency ratio on that of the size ratio) or kAlongModels (the same over the variants of
+  // all models together).
   std::string along;
   std::optional<double> confidence;  // that it is supported, 0 to 1: how sure its author is
   bool primary = true;               // counts among those that share the error rate

@@ -247,7 +247,9 @@ TEST(Analyse, GivesNoVerdictOnWallTimeThatOthersTook) {
   EXPECT_NE(some.hypotheses[0].explanation.find("by CPU time"), std::string::npos);
   const Analysis much = Analyse(study, {Contended(2, 0.5)}, nullptr);
   EXPECT_EQ(much.hypotheses[0].judgement, Judgement::kNotJudged);
-  EXPECT_NE(much.hypotheses[0].explanation.find("by CPU times: 0.5"), std::string::npos);
+  EXPECT_NE(much.hypotheses[0].explanation.find(
+                "by CPU times: the time of q over that of original is 0.5"),
+            std::string::npos);
   EXPECT_TRUE(Mentions(much,
                        "m: other processes took the processor in 1 of 1 cells: runs took up to "
                        "2.00 times their CPU time"));
@@ -267,6 +269,26 @@ TEST(Analyse, ComparesTwoVariantsProcessByProcess) {
                                ArmJson("q", {{100'000}, {140'000}, {90'000}}),
                                ArmJson("r", {{49'000}, {68'600}, {44'100}})}));
   EXPECT_EQ(Analyse(study, {record}, nullptr).hypotheses[0].judgement, Judgement::kSupported);
+}
+
+TEST(Analyse, PairsLoadingProcessByProcess) {
+  Record record = Measured(1, 100'000, 0.5);
+  Json arms = Json::Array{};
+  for (const Json& arm : record.results["arms"].AsArray()) {
+    Json processes = Json::Array{};
+    std::int64_t ns = arm["arm"].AsString() == "q" ? 300 : 1000;
+    for (Json process : arm["processes"].AsArray()) {
+      processes.Append(process.Set("load_ns", ns));
+      ns *= 2;
+    }
+    Json with = arm;
+    arms.Append(with.Set("processes", std::move(processes)));
+  }
+  record.results.Set("arms", std::move(arms));
+  const Analysis analysis = Analyse(TwoArms(), {record}, nullptr);
+  ASSERT_EQ(analysis.cells[0].arms[1].load_logs.size(), 3U);
+  for (const double log : analysis.cells[0].arms[1].load_logs)
+    EXPECT_NEAR(log, std::log(0.3), 1e-12);
 }
 
 TEST(Analyse, TellsWhatTheMachineSuffered) {

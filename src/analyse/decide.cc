@@ -25,21 +25,20 @@ double PValue(double distance, const Evidence& evidence) {
   return StudentTail(distance / half * StudentT(0.975, freedom), freedom);
 }
 
-std::string ShowInterval(const Interval& value) {
-  if (!value.valid()) return Format("{:.4g}", value.estimate);
-  return Format("{:.4g} [{:.4g}, {:.4g}]", value.estimate, value.low, value.high);
-}
-
-// In words, how much a ratio differs from 1.
-std::string EffectOf(const Evidence& evidence) {
-  if (!evidence.is_ratio || !(evidence.value.estimate > 0)) return "";
+// In words, how much a ratio differs from 1: ", 6 % more, a small effect".
+std::string EffectOf(const Wording& words, double ratio) {
+  if (!words.compares || !(ratio > 0) || !std::isfinite(ratio)) return "";
   constexpr auto kWords = std::to_array<std::pair<double, std::string_view>>(
-      {{0.03, "negligible"}, {0.10, "small"}, {0.30, "medium"}});
-  const double effect = std::fabs(std::log(evidence.value.estimate));
-  for (const auto& [below, word] : kWords) {
-    if (effect < std::log1p(below)) return Format(", a {} effect", word);
-  }
-  return ", a large effect";
+      {{0.03, "negligible"}, {0.10, "small"}, {0.30, "medium"}, {INFINITY, "large"}});
+  const double effect = std::fabs(std::log(ratio));
+  const auto* word = std::find_if(kWords.begin(), kWords.end(), [&](const auto& entry) {
+    return effect < std::log1p(entry.first);
+  });
+  const double percent = 100 * std::fabs(ratio - 1);
+  const std::string number = percent < 10 ? Format("{:.2g}", percent) : Format("{:.0f}", percent);
+  const std::string share =
+      ratio >= 2 ? "" : Format(", {} % {}", number, ratio < 1 ? "less" : "more");
+  return Format("{}, a {} effect", share, word->second);
 }
 
 bool IsInside(double value, const Expectation& expect) {
@@ -60,38 +59,38 @@ double ToBorder(const Expectation& expect, const Evidence& evidence) {
 
 // What would decide an open verdict: an interval shrinks with the root of what is repeated.
 std::string WhatItTakes(double distance, double resolution, const Evidence& evidence) {
-  constexpr std::string_view kReaches = "; the interval reaches over the border: ";
   const double times = std::pow(HalfOf(evidence) / distance, 2);
   if (evidence.is_ratio && distance < std::log1p(resolution)) {
-    return Format("{}closer to it than this device resolves ({:.2g} %)", kReaches,
+    return Format("it is closer to the border than this device resolves ({:.2g} %)",
                   100 * resolution);
   }
-  if (evidence.repeated > 1) {
-    const double more = std::ceil(static_cast<double>(evidence.repeated) * (times - 1));
-    if (!(more <= kTooMany)) {
-      return Format("{}so close to it that more processes would not decide", kReaches);
-    }
-    return Format("{}about {:.0f} more processes would decide", kReaches, std::max(1.0, more));
-  }
+  const bool processes = evidence.repeated > 1;
   if (!(times <= kTooMany)) {
-    return Format("{}so close to it that more samples would not decide", kReaches);
+    return Format("it is so close to the border that more {} would not decide",
+                  processes ? "processes" : "samples");
   }
-  return Format("{}about {:.1f} times as many samples would decide", kReaches,
-                std::max(1.1, times));
+  if (!processes) {
+    return Format("about {:.1f} times as many samples would decide", std::max(1.1, times));
+  }
+  const double more = std::ceil(static_cast<double>(evidence.repeated) * (times - 1));
+  if (!(more <= kTooMany))
+    return "it is so close to the border that more processes would not decide";
+  return Format("about {:.0f} more processes would decide", std::max(1.0, more));
 }
 
-bool LacksInterval(const Evidence& evidence, Verdict* verdict) {
+// `said`: what was measured, in words.
+bool LacksInterval(const Evidence& evidence, const std::string& said, Verdict* verdict) {
   if (evidence.exact || evidence.value.valid()) return false;
   verdict->judgement = Judgement::kInconclusive;
-  verdict->explanation =
-      Format("{} without an interval: measured in one process only", ShowInterval(evidence.value));
+  verdict->explanation = Format("{}, without an interval: measured in one process only", said);
   return true;
 }
 
-bool IsMissing(const Evidence& evidence, Verdict* verdict) {
+bool IsMissing(const Evidence& evidence, const Wording& words, Verdict* verdict) {
   if (!std::isnan(evidence.value.estimate)) return false;
   verdict->judgement = Judgement::kNotJudged;
-  verdict->explanation = evidence.remark.empty() ? "was not measured" : evidence.remark;
+  verdict->explanation =
+      evidence.remark.empty() ? Format("{} was not measured", words.subject) : evidence.remark;
   return true;
 }
 
@@ -111,12 +110,35 @@ double WidenedFor(std::size_t steps, const Evidence& change) {
   return StudentT(1 - 0.025 / static_cast<double>(steps), freedom) / StudentT(0.975, freedom);
 }
 
+// ", which the whole interval satisfies": how far a region holds what was measured.
+std::string HowFar(const Evidence& evidence, bool all, bool none) {
+  if (evidence.exact) return all ? "which it satisfies" : "which it does not satisfy";
+  return Format("which {} interval satisfies", all    ? "the whole"
+                                               : none ? "no part of the"
+                                                      : "only a part of the");
+}
+
+// "from batch 1 to 2, where it goes from 0.5 to 0.55, 1.1 times as much (95 % interval ...)".
+std::string StepText(const ClaimStep& step, const Wording& words) {
+  std::string text = Format("{}, where it ", step.where);
+  const bool both = std::isfinite(step.before) && std::isfinite(step.after);
+  if (both) text += Format("goes from {:.4g} to {:.4g}{}, ", step.before, step.after, words.unit);
+  if (step.change.is_ratio) {
+    return Format("{}{}{}", text, both ? "" : "is ",
+                  ShowValue(step.change.value, " times as much"));
+  }
+  return Format("{}{}{}", text, both ? "a change of " : "changes by ",
+                ShowValue(step.change.value, words.unit));
+}
+
 }  // namespace
 
 void DecideRegion(const Expectation& expect, const Evidence& evidence, double resolution,
-                  Verdict* verdict) {
+                  const Wording& words, Verdict* verdict) {
   verdict->value = evidence.value;
-  if (IsMissing(evidence, verdict) || LacksInterval(evidence, verdict)) return;
+  const std::string said =
+      Format("{}{}{}", words.subject, words.relation, ShowValue(evidence.value, words.unit));
+  if (IsMissing(evidence, words, verdict) || LacksInterval(evidence, said, verdict)) return;
   const Interval value = evidence.exact ? Interval{evidence.value.estimate, evidence.value.estimate,
                                                    evidence.value.estimate}
                                         : evidence.value;
@@ -127,14 +149,16 @@ void DecideRegion(const Expectation& expect, const Evidence& evidence, double re
                        : none ? Judgement::kRefuted
                               : Judgement::kInconclusive;
   verdict->explanation =
-      Format("{}{}{}, expected {}", ShowInterval(evidence.value), EffectOf(evidence),
-             evidence.remark.empty() ? "" : ", " + evidence.remark, expect.text);
+      Format("{}{}{}; expected was {}, {}", said, EffectOf(words, evidence.value.estimate),
+             evidence.remark.empty() ? "" : ", " + evidence.remark, expect.text,
+             HowFar(evidence, all, none));
   const bool decided = all || none;
   verdict->p = decided ? PValue(distance, evidence) : 1;
-  if (!decided) verdict->explanation += WhatItTakes(distance, resolution, evidence);
+  if (!decided) verdict->explanation += ": " + WhatItTakes(distance, resolution, evidence);
 }
 
-void DecideDirection(Claim claim, std::span<const ClaimStep> steps, Verdict* verdict) {
+void DecideDirection(Claim claim, std::span<const ClaimStep> steps, const Wording& words,
+                     Verdict* verdict) {
   if (steps.empty()) {
     verdict->explanation = "there are fewer than two places to compare";
     return;
@@ -145,7 +169,8 @@ void DecideDirection(Claim claim, std::span<const ClaimStep> steps, Verdict* ver
   double worst_p = 0;
   double best_p = 1;
   for (const ClaimStep& step : steps) {
-    if (IsMissing(step.change, verdict) || LacksInterval(step.change, verdict)) return;
+    const std::string said = Format("{} {}", words.subject, StepText(step, words));
+    if (IsMissing(step.change, words, verdict) || LacksInterval(step.change, said, verdict)) return;
     const Sense sense = SenseOf(claim, step.change);
     const double p = PValue(std::fabs(sense.change), step.change);
     all = all && sense.change - sense.half > 0;
@@ -163,12 +188,19 @@ void DecideDirection(Claim claim, std::span<const ClaimStep> steps, Verdict* ver
                        : against ? Judgement::kRefuted
                                  : Judgement::kInconclusive;
   verdict->p = all ? worst_p : against ? best_p : 1;
-  const std::string_view way = claim == Claim::kIncreases ? "increases" : "decreases";
-  const std::string change =
-      Format("{}: {} {}", weakest->where, weakest->change.is_ratio ? "times" : "by",
-             ShowInterval(weakest->change.value));
-  verdict->explanation = all ? Format("{} at every step, least {}", way, change)
-                             : Format("{}, where it {} by the claim", change, way);
+  const std::string_view way = claim == Claim::kIncreases ? "increase" : "decrease";
+  const std::string change = StepText(*weakest, words);
+  if (all) {
+    verdict->explanation =
+        Format("{} {}s at every step, least of all {}", words.subject, way, change);
+  } else if (against) {
+    verdict->explanation =
+        Format("{} does not {} at every step: not {}", words.subject, way, change);
+  } else {
+    verdict->explanation =
+        Format("whether {} {}s at every step is open {}: {}", words.subject, way, change,
+               WhatItTakes(std::fabs(sense.change), kNaN, weakest->change));
+  }
 }
 
 }  // namespace quantbench

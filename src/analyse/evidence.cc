@@ -9,12 +9,6 @@
 namespace quantbench {
 namespace {
 
-Evidence Missing(std::string remark) {
-  Evidence evidence;
-  evidence.remark = std::move(remark);
-  return evidence;
-}
-
 const ArmLatency* FindTimed(const CellResult& cell, const std::string& name) {
   for (const ArmLatency& arm : cell.arms) {
     if (arm.arm == name && arm.outcome == Outcome::kOk) return &arm;
@@ -61,13 +55,6 @@ Evidence TimeOfArm(const CellResult& cell, const std::string& name, bool as_thro
     evidence.value = {samples / ms, samples / evidence.value.high, samples / evidence.value.low};
   }
   return evidence;
-}
-
-double BytesOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
-  for (const ArmSize& size : analysis.sizes) {
-    if (size.model == model && size.arm == arm) return static_cast<double>(size.size.total_bytes());
-  }
-  return kNaN;
 }
 
 double PeakOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
@@ -126,14 +113,6 @@ Evidence Paired(const Analysis& analysis, const std::string& model, Metric metri
   return Plain(first_is_original ? Interval{-d.estimate, -d.high, -d.low} : d);
 }
 
-// `later` over `earlier`, as if they were independent, which pairs are at worst.
-Interval Quotient(const Interval& later, const Interval& earlier) {
-  const double estimate = later.estimate / earlier.estimate;
-  const auto half = [](const Interval& value) { return std::log(value.high / value.low) / 2; };
-  const double doubt = std::hypot(half(later), half(earlier));
-  return {estimate, estimate * std::exp(-doubt), estimate * std::exp(doubt)};
-}
-
 // How many times better than the original an arm is in a scenario.
 Evidence BetterIn(const Analysis& analysis, const std::string& model, Scenario scenario,
                   const std::string& name) {
@@ -159,6 +138,32 @@ Evidence ScenarioRatio(const Analysis& analysis, const std::string& model, Scena
   Evidence evidence = over == kOriginal ? bottom : top;
   evidence.value = Quotient(top.value, bottom.value);
   evidence.is_ratio = true;
+  return evidence;
+}
+
+// Process by process, over all cells in which nobody else had the processor.
+Evidence LoadRatio(const Analysis& analysis, const std::string& model, const std::string& over,
+                   const std::string& under) {
+  std::vector<double> logs;
+  bool contended = false;
+  for (const CellResult& cell : analysis.cells) {
+    const ArmLatency* top = FindTimed(cell, over);
+    const ArmLatency* bottom = FindTimed(cell, under);
+    if (cell.model != model || top == nullptr || bottom == nullptr) continue;
+    contended = contended || cell.contention > kContended;
+    if (cell.contention > kContended) continue;
+    for (std::size_t i = 0; i < std::min(top->load_logs.size(), bottom->load_logs.size()); ++i) {
+      const double log = top->load_logs[i] - bottom->load_logs[i];
+      if (std::isfinite(log)) logs.push_back(log);
+    }
+  }
+  if (logs.empty()) {
+    return Missing(contended ? "other processes had the processor wherever it was loaded" : "");
+  }
+  Evidence evidence;
+  evidence.is_ratio = true;
+  evidence.repeated = std::ssize(logs);
+  evidence.value = RatioFromLogs(logs);
   return evidence;
 }
 
@@ -198,6 +203,7 @@ Evidence EvidenceOf(const Analysis& analysis, const std::string& model, Metric m
       return ScenarioRatio(analysis, model, Scenario::kEndToEnd, arms[1], arms[0]);
     case Metric::kEnergyRatio:
       return ScenarioRatio(analysis, model, Scenario::kEnergy, arms[1], arms[0]);
+    case Metric::kLoadRatio: return LoadRatio(analysis, model, arms[0], arms[1]);
     case Metric::kLatencyRatio:
     case Metric::kLatency:
     case Metric::kThroughput: break;
@@ -230,6 +236,26 @@ Evidence ChangeBetween(const Analysis& analysis, const CellResult* cell, const s
   return EvidenceOf(analysis, model, metric, {to, from});
 }
 
+Evidence Missing(std::string remark) {
+  Evidence evidence;
+  evidence.remark = std::move(remark);
+  return evidence;
+}
+
+double BytesOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
+  for (const ArmSize& size : analysis.sizes) {
+    if (size.model == model && size.arm == arm) return static_cast<double>(size.size.total_bytes());
+  }
+  return kNaN;
+}
+
+Interval Quotient(const Interval& later, const Interval& earlier) {
+  const double estimate = later.estimate / earlier.estimate;
+  const auto half = [](const Interval& value) { return std::log(value.high / value.low) / 2; };
+  const double doubt = std::hypot(half(later), half(earlier));
+  return {estimate, estimate * std::exp(-doubt), estimate * std::exp(doubt)};
+}
+
 double PlaceOf(double value, bool is_ratio) {
   return is_ratio ? std::log(value) : value;
 }
@@ -240,70 +266,6 @@ double HalfOf(const Evidence& evidence) {
   return (PlaceOf(evidence.value.high, evidence.is_ratio) -
           PlaceOf(evidence.value.low, evidence.is_ratio)) /
          2;
-}
-
-Evidence SlopeOnSize(const Analysis& analysis, const CellResult& cell,
-                     const std::vector<std::string>& arms) {
-  constexpr double kSameSize = 1e-3;
-  const double original = BytesOf(analysis, cell.model, std::string(kOriginal));
-  std::vector<double> products;  // of x and y, summed over variants; one a process
-  double squares = 0;
-  for (const ArmLatency& arm : cell.arms) {
-    const bool wanted = arms.empty() || std::find(arms.begin(), arms.end(), arm.arm) != arms.end();
-    const double x = std::log(BytesOf(analysis, cell.model, arm.arm) / original);
-    const bool usable = arm.outcome == Outcome::kOk && arm.arm != kOriginal &&
-                        !arm.log_ratios.empty() && std::fabs(x) > kSameSize;
-    if (!wanted || !usable) continue;
-    products.resize(products.empty() ? arm.log_ratios.size()
-                                     : std::min(products.size(), arm.log_ratios.size()));
-    for (std::size_t i = 0; i < products.size(); ++i) products[i] += x * arm.log_ratios[i];
-    squares += x * x;
-  }
-  if (squares == 0) return Missing("no variant of another size was measured");
-  for (double& product : products) product /= squares;
-  const Summary slopes = Summarise(products);
-  Evidence evidence;
-  evidence.repeated = slopes.n;
-  evidence.value.estimate = slopes.mean;
-  if (slopes.n > 1) {
-    const auto n = static_cast<double>(slopes.n);
-    double half = cell.widening * StudentT(0.975, n - 1) * slopes.stddev / std::sqrt(n);
-    if (cell.control_failed()) half += std::log1p(cell.resolution()) / std::sqrt(squares);
-    evidence.value.low = slopes.mean - half;
-    evidence.value.high = slopes.mean + half;
-  }
-  return evidence;
-}
-
-Evidence StepBetween(const Evidence& from, const Evidence& to) {
-  Evidence step;
-  step.is_ratio = true;
-  step.repeated = std::min(from.repeated, to.repeated);
-  step.value = Quotient(to.value, from.value);
-  step.remark = from.remark.empty() ? to.remark : from.remark;
-  return step;
-}
-
-Evidence SlopeOf(const std::vector<double>& places, const std::vector<Evidence>& values) {
-  const auto n = static_cast<double>(places.size());
-  double middle = 0;
-  for (const double place : places) middle += std::log(place) / n;
-  double squares = 0;
-  for (const double place : places) squares += std::pow(std::log(place) - middle, 2);
-  if (places.size() < 2 || squares == 0) return Missing("there are fewer than two places");
-  Evidence slope;
-  slope.repeated = values.front().repeated;
-  double estimate = 0;
-  double doubt = 0;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const double weight = (std::log(places[i]) - middle) / squares;
-    estimate += weight * std::log(values[i].value.estimate);
-    doubt = std::hypot(doubt, weight * HalfOf(values[i]));
-    slope.repeated = std::min(slope.repeated, values[i].repeated);
-    if (slope.remark.empty()) slope.remark = values[i].remark;
-  }
-  slope.value = {estimate, estimate - doubt, estimate + doubt};
-  return slope;
 }
 
 }  // namespace quantbench

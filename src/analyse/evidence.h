@@ -39,16 +39,12 @@ struct Evidence {
 // The value from which distances are counted: its logarithm, of a ratio.
 [[nodiscard]] double PlaceOf(double value, bool is_ratio);
 
-// Slope of the logarithm of latency ratios on that of size ratios, through the original: one a
-// process, of those variants of `arms` (all, when empty) whose size differs.
-[[nodiscard]] Evidence SlopeOnSize(const Analysis& analysis, const CellResult& cell,
-                                   const std::vector<std::string>& arms);
-
-// From one value to the next, of independent cells.
-[[nodiscard]] Evidence StepBetween(const Evidence& from, const Evidence& to);
-// Least-squares slope of the logarithm of values on that of `places`; its interval from those of
-// the values, which are independent. 1: in proportion.
-[[nodiscard]] Evidence SlopeOf(const std::vector<double>& places,
-                               const std::vector<Evidence>& values);
+// Nothing is known, and why.
+[[nodiscard]] Evidence Missing(std::string remark);
+// Of files on disk; NaN where not known.
+[[nodiscard]] double BytesOf(const Analysis& analysis, const std::string& model,
+                             const std::string& arm);
+// `later` over `earlier`, as if they were independent, which pairs are at worst.
+[[nodiscard]] Interval Quotient(const Interval& later, const Interval& earlier);
 
 }  // namespace quantbench

@@ -21,6 +21,20 @@ bool IsTested(const HypothesisResult& result) {
   return result.hypothesis.primary && result.judgement != Judgement::kNotJudged && result.p > 0;
 }
 
+// What its own interval decides, and what speaks against that; ends in ": ".
+std::string WhyTakenBack(const HypothesisResult& result, std::size_t hypotheses, double corrected) {
+  if (result.p > kErrorRate) {
+    return Format(
+        "one place alone would have it {}, but corrected for its {} places p is {:.2g}, above 5 % "
+        "[Bonferroni]: ",
+        Name(result.judgement), result.verdicts.size(), result.p);
+  }
+  return Format(
+      "alone it would be {} (p = {:.2g}), but {} hypotheses share an error rate of 5 %, and "
+      "corrected for them p is {:.2g} [Holm]: ",
+      Name(result.judgement), result.p, hypotheses, corrected);
+}
+
 }  // namespace
 
 void ShareErrorRate(std::vector<HypothesisResult>* results) {
@@ -31,15 +45,14 @@ void ShareErrorRate(std::vector<HypothesisResult>* results) {
   std::stable_sort(tested.begin(), tested.end(),
                    [](const auto* a, const auto* b) { return a->p < b->p; });
   bool holds = true;
+  double corrected = 0;
   for (std::size_t i = 0; i < tested.size(); ++i) {
     HypothesisResult& result = *tested[i];
-    const double level = kErrorRate / static_cast<double>(tested.size() - i);
-    holds = holds && result.p <= level;
+    corrected = std::max(corrected, result.p * static_cast<double>(tested.size() - i));
+    holds = holds && corrected <= kErrorRate;
     if (holds || !IsDecided(result)) continue;
-    result.explanation = Format(
-        "alone it would be {} (p = {:.2g}), but not among {} hypotheses that share an error "
-        "rate of 5 % [Holm]: {}",
-        Name(result.judgement), result.p, tested.size(), result.explanation);
+    result.explanation =
+        WhyTakenBack(result, tested.size(), std::min(1.0, corrected)) + result.explanation;
     result.judgement = Judgement::kInconclusive;
   }
 }

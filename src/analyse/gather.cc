@@ -34,6 +34,9 @@ QuantizeResult GatherQuantize(const Record& record) {
   }
   row.operators = results["loaded"]["operators"].AsInt();
   row.conversions = results["loaded"]["conversions"].AsInt();
+  row.activations = DenormalCount::FromJson(results["activations"]);
+  row.outputs_original = DenormalCount::FromJson(results["outputs_original"]);
+  row.outputs = DenormalCount::FromJson(results["outputs"]);
   row.seconds = results["seconds"].AsDouble();
   row.peak_bytes = static_cast<std::uint64_t>(results["peak_bytes"].AsInt());
   if (auto plan = Plan::FromJson(results["plan"]); plan.ok()) row.plan = std::move(plan).value();

@@ -66,6 +66,17 @@ void GatherTimes(const std::vector<LatencySamples>& processes, ArmLatency* row) 
   row->warmup_runs = Summarise(warmups).median;
 }
 
+// ln(time to load / the original's) of every process.
+std::vector<double> LoadLogs(const std::vector<LatencySamples>& processes,
+                             const std::vector<LatencySamples>& original) {
+  std::vector<double> logs;
+  for (std::size_t i = 0; i < std::min(processes.size(), original.size()); ++i) {
+    logs.push_back(std::log(static_cast<double>(processes[i].load_ns) /
+                            static_cast<double>(original[i].load_ns)));
+  }
+  return logs;
+}
+
 double RelativeHalf(const Interval& ratio) {
   return ratio.valid() ? std::log(ratio.high / ratio.low) / 2 : kNaN;
 }
@@ -110,6 +121,7 @@ ArmLatency GatherArm(const Json& arm, const std::vector<LatencySamples>& origina
   }
   if (row.outcome != Outcome::kOk) return row;
   GatherTimes(processes, &row);
+  row.load_logs = LoadLogs(processes, original);
   row.pattern = PatternOf(processes);
   row.samples_per_s = static_cast<double>(cell.cell.batch) / (row.ms.mean * 1e-3);
   GatherRatios(processes, original, cell, &row);

@@ -12,6 +12,9 @@
 
 #include "analyse/decide.h"
 #include "analyse/evidence.h"
+#include "analyse/over_places.h"
+#include "analyse/slopes.h"
+#include "analyse/wording.h"
 
 namespace quantbench {
 namespace {
@@ -63,13 +66,24 @@ std::string SeriesOf(Cell cell, const std::string& along) {
   return cell.Describe();
 }
 
+// The cell in which others had most of the processor; of one or more.
+const CellResult& Busiest(const std::vector<const CellResult*>& cells) {
+  return **std::max_element(cells.begin(), cells.end(), [](const auto* a, const auto* b) {
+    return a->contention < b->contention;
+  });
+}
+
 class Court {
  public:
   Court(const Hypothesis& hypothesis, const Analysis& analysis)
-      : hypothesis_(hypothesis), analysis_(analysis) {}
+      : hypothesis_(hypothesis), words_(WordsOf(hypothesis)), analysis_(analysis) {}
 
   std::vector<Verdict> Verdicts() {
     const std::string& along = hypothesis_.along;
+    if (along == kAlongModels) {
+      OverModels();
+      return std::move(verdicts_);
+    }
     for (const StudyModel& model : analysis_.study.models) {
       if (!hypothesis_.model.empty() && hypothesis_.model != model.id) continue;
       if (!along.empty() && along != kAlongArms && along != kAlongSize) {
@@ -121,19 +135,34 @@ class Court {
       const std::string& from = hypothesis_.arms[i - 1];
       const std::string& to = hypothesis_.arms[i];
       steps.push_back({ChangeBetween(analysis_, cell, model, hypothesis_.metric, from, to),
-                       Format("from {} to {}", from, to)});
+                       Format("from {} to {}", from, to), ValueOfArm(cell, model, from),
+                       ValueOfArm(cell, model, to)});
     }
     return steps;
   }
 
+  // Of a metric that one arm has by itself; else NaN.
+  [[nodiscard]] double ValueOfArm(const CellResult* cell, const std::string& model,
+                                  const std::string& arm) const {
+    switch (hypothesis_.metric) {
+      case Metric::kLatency:
+      case Metric::kThroughput: return EvidenceIn(*cell, hypothesis_.metric, {arm}).value.estimate;
+      case Metric::kAccuracy:
+      case Metric::kSqnr:
+        return EvidenceOf(analysis_, model, hypothesis_.metric, {arm}).value.estimate;
+      default: return kNaN;
+    }
+  }
+
   void DecideIn(const CellResult& cell, Verdict* verdict) const {
     if (hypothesis_.along == kAlongArms) {
-      DecideDirection(hypothesis_.expect.claim, StepsOverArms(&cell, cell.model), verdict);
+      DecideDirection(hypothesis_.expect.claim, StepsOverArms(&cell, cell.model), words_, verdict);
     } else {
+      const std::array<const CellResult*, 1> alone = {&cell};
       const Evidence evidence = hypothesis_.along == kAlongSize
-                                    ? SlopeOnSize(analysis_, cell, hypothesis_.arms)
+                                    ? SlopeOnSize(analysis_, alone, hypothesis_.arms, 1)
                                     : EvidenceIn(cell, hypothesis_.metric, hypothesis_.arms);
-      DecideRegion(hypothesis_.expect, evidence, cell.resolution(), verdict);
+      DecideRegion(hypothesis_.expect, evidence, cell.resolution(), words_, verdict);
     }
     HeedContention(cell, verdict);
   }
@@ -146,6 +175,29 @@ class Court {
       verdicts_.push_back(std::move(verdict));
     }
     if (places.empty()) NoCell(model);
+  }
+
+  // One verdict for all models in the same circumstances.
+  void OverModels() {
+    std::vector<std::pair<std::string, std::vector<const CellResult*>>> places;
+    for (const StudyModel& model : analysis_.study.models) {
+      for (const CellResult* cell : Places(model.id)) {
+        if (cell->outcome != Outcome::kOk) continue;
+        const std::string where = cell->cell.Describe();
+        auto found = std::find_if(places.begin(), places.end(),
+                                  [&](const auto& place) { return place.first == where; });
+        if (found == places.end()) found = places.insert(found, {where, {}});
+        found->second.push_back(cell);
+      }
+    }
+    for (const auto& [where, cells] : places) {
+      Verdict verdict = Start("", where);
+      DecideRegion(hypothesis_.expect, SlopeOnSize(analysis_, cells, hypothesis_.arms, 2), kNaN,
+                   words_, &verdict);
+      HeedContention(Busiest(cells), &verdict);
+      verdicts_.push_back(std::move(verdict));
+    }
+    if (places.empty()) NoCell("");
   }
 
   void NoCell(const std::string& model) {
@@ -184,92 +236,36 @@ class Court {
       places.push_back(static_cast<double>(*Coordinate(cell->cell, hypothesis_.along)));
     }
     if (hypothesis_.expect.claim == Claim::kSlope) {
-      DecideRegion(hypothesis_.expect, SlopeOf(places, values), kNaN, verdict);
+      DecideRegion(hypothesis_.expect, SlopeOf(places, values), kNaN, words_, verdict);
     } else {
       std::vector<ClaimStep> steps;
       for (std::size_t i = 1; i < values.size(); ++i) {
         steps.push_back({StepBetween(values[i - 1], values[i]),
-                         Format("from {} {} to {}", hypothesis_.along, places[i - 1], places[i])});
+                         Format("from {} {} to {}", hypothesis_.along, places[i - 1], places[i]),
+                         values[i - 1].value.estimate, values[i].value.estimate});
       }
-      DecideDirection(hypothesis_.expect.claim, steps, verdict);
+      DecideDirection(hypothesis_.expect.claim, steps, words_, verdict);
     }
-    const auto busiest = std::max_element(
-        cells.begin(), cells.end(),
-        [](const auto* a, const auto* b) { return a->contention < b->contention; });
-    HeedContention(**busiest, verdict);
+    HeedContention(Busiest(cells), verdict);
   }
 
   void Single(const std::string& model) {
     Verdict verdict = Start(model, "");
     if (hypothesis_.along == kAlongArms) {
-      DecideDirection(hypothesis_.expect.claim, StepsOverArms(nullptr, model), &verdict);
+      DecideDirection(hypothesis_.expect.claim, StepsOverArms(nullptr, model), words_, &verdict);
     } else {
       DecideRegion(hypothesis_.expect,
-                   EvidenceOf(analysis_, model, hypothesis_.metric, hypothesis_.arms), kNaN,
+                   EvidenceOf(analysis_, model, hypothesis_.metric, hypothesis_.arms), kNaN, words_,
                    &verdict);
     }
     verdicts_.push_back(std::move(verdict));
   }
 
   const Hypothesis& hypothesis_;
+  Wording words_;
   const Analysis& analysis_;
   std::vector<Verdict> verdicts_;
 };
-
-// Of the whole: see HypothesisResult.
-double POf(const HypothesisResult& result) {
-  double largest = 0;
-  double smallest = 1;
-  double judged = 0;
-  for (const Verdict& verdict : result.verdicts) {
-    if (verdict.judgement == Judgement::kNotJudged) continue;
-    ++judged;
-    largest = std::max(largest, verdict.p);
-    if (verdict.judgement == Judgement::kRefuted) smallest = std::min(smallest, verdict.p);
-  }
-  return result.judgement == Judgement::kRefuted ? std::min(1.0, smallest * judged) : largest;
-}
-
-// Where the verdicts of one kind were reached.
-std::string PlacesOf(const std::vector<Verdict>& verdicts, Judgement judgement) {
-  std::string places;
-  for (const Verdict& verdict : verdicts) {
-    if (verdict.judgement != judgement) continue;
-    places += Format("{}{}{}{}", places.empty() ? "" : "; ", verdict.model,
-                     verdict.where.empty() ? "" : ", ", verdict.where);
-  }
-  return places;
-}
-
-void SummariseJudged(HypothesisResult* result) {
-  const auto count = [&](Judgement judgement) {
-    return std::count_if(result->verdicts.begin(), result->verdicts.end(),
-                         [&](const Verdict& verdict) { return verdict.judgement == judgement; });
-  };
-  const auto total = static_cast<std::ptrdiff_t>(result->verdicts.size());
-  if (total == 1) {
-    result->judgement = result->verdicts.front().judgement;
-    result->explanation = result->verdicts.front().explanation;
-  } else if (count(Judgement::kRefuted) > 0) {
-    result->judgement = Judgement::kRefuted;
-    result->explanation = Format("refuted at {} of {}: {}", count(Judgement::kRefuted), total,
-                                 PlacesOf(result->verdicts, Judgement::kRefuted));
-  } else if (count(Judgement::kNotJudged) == total) {
-    result->judgement = Judgement::kNotJudged;
-    result->explanation = total == 0 ? "claimed nowhere" : result->verdicts.front().explanation;
-  } else if (count(Judgement::kSupported) == total) {
-    result->judgement = Judgement::kSupported;
-    result->explanation = Format("holds at all {} places", total);
-  } else {
-    result->judgement = Judgement::kInconclusive;
-    result->explanation = Format("holds at {} of {}", count(Judgement::kSupported), total);
-    for (const auto& [judgement, word] : {std::pair{Judgement::kInconclusive, "open"},
-                                          std::pair{Judgement::kNotJudged, "not judged"}}) {
-      if (count(judgement) == 0) continue;
-      result->explanation += Format("; {}: {}", word, PlacesOf(result->verdicts, judgement));
-    }
-  }
-}
 
 }  // namespace
 
@@ -281,8 +277,7 @@ HypothesisResult Judge(const Hypothesis& hypothesis, const Analysis& analysis, c
   HypothesisResult result;
   result.hypothesis = hypothesis;
   result.verdicts = Court(hypothesis, analysis).Verdicts();
-  SummariseJudged(&result);
-  result.p = POf(result);
+  SummariseVerdicts(&result);
   const Json& known = frozen["hypotheses"][hypothesis.id];
   result.written_before = known["sha256"].AsString() == Sha256(hypothesis.ToJson().Dump()) &&
                           known["time"].AsString() <= frozen["time"].AsString();

@@ -6,13 +6,14 @@
 
 #include "quantbench/base/format.h"
 
+#include "analyse/denormals.h"
+
 namespace quantbench {
 namespace {
 
 using Level = Finding::Level;
 
 constexpr double kManyConversions = 0.2;  // of the operators that the engine runs
-constexpr double kManyDenormals = 0.001;  // of the float32 weights
 constexpr std::size_t kDevicesNamed = 3;
 
 // The best speed-up of a variant that was measured; 0: none was.
@@ -42,23 +43,6 @@ void Conversions(const Analysis& analysis, std::vector<Finding>* findings) {
                 row.model, row.variant, row.conversions, row.operators, share * 100,
                 best > 0 ? Format(", it is {:.2f} times as fast as the original at best", best)
                          : "")});
-  }
-}
-
-// Numbers below the smallest normal one: many processors leave their fast path for them.
-void Denormals(const Analysis& analysis, std::vector<Finding>* findings) {
-  for (const ArmSize& size : analysis.sizes) {
-    const auto floats = size.size.by_type.find(std::string(Name(DataType::kFloat32)));
-    if (floats == size.size.by_type.end() || floats->second.elements <= 0) continue;
-    const double share =
-        static_cast<double>(size.size.denormals) / static_cast<double>(floats->second.elements);
-    if (share < kManyDenormals) continue;
-    findings->push_back(
-        {Level::kWarning,
-         Format("{} {}: {} of its float32 weights ({:.2g} %) are denormal, below 1.2e-38: many "
-                "processors compute with these slowly, so its times say less about its work than "
-                "about them; set them to zero before comparing",
-                size.model, size.arm, size.size.denormals, share * 100)});
   }
 }
 
@@ -131,7 +115,7 @@ std::string InWords(const std::map<std::string, std::int64_t>& counts) {
 
 void AddOverheads(const Analysis& analysis, std::vector<Finding>* findings) {
   Conversions(analysis, findings);
-  Denormals(analysis, findings);
+  AddDenormals(analysis, findings);
   Dips(analysis, findings);
 }
 

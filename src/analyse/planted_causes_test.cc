@@ -234,6 +234,38 @@ TEST(PlantedCauses, DenormalWeights) {
   EXPECT_FALSE(Told(told, "m q: 0"));
 }
 
+Json Denormal(std::int64_t denormals, const std::string& tensor) {
+  DenormalCount count;
+  count.Add("clean", 60'000, 0);
+  count.Add(tensor, 40'000, denormals);
+  return count.ToJson();
+}
+
+TEST(PlantedCauses, DenormalActivations) {
+  Record record = QuantizeRecord(0, 0);
+  record.results.Set("activations", Denormal(2'000, "decay/state"));
+  record.results.Set("outputs", Denormal(2'000, "y"));
+  const std::string told = FindingsOf({PlantedCell()}, {record});
+  EXPECT_TRUE(Told(told,
+                   "m original: 2 % of the values that flow through it (of 100000 while "
+                   "calibrating q) are denormal, below 1.2e-38, most of all in "
+                   "\"decay/state\" (5 %)"))
+      << told;
+  EXPECT_FALSE(Told(told, "answers with"));
+  record.results.Set("activations", Denormal(99, "decay/state")).Set("outputs", nullptr);
+  EXPECT_EQ(FindingsOf({PlantedCell()}, {record}), "");
+}
+
+TEST(PlantedCauses, DenormalOutputs) {
+  Record record = QuantizeRecord(0, 0);
+  record.results.Set("outputs_original", Denormal(0, "y")).Set("outputs", Denormal(2'000, "y"));
+  const std::string told = FindingsOf({PlantedCell()}, {record});
+  EXPECT_TRUE(Told(told,
+                   "m q: 2 % of the values that it answers with (of 100000 in the comparison "
+                   "with the original, of whose 0 % are) are denormal"))
+      << told;
+}
+
 TEST(PlantedCauses, FewClassesLose) {
   const auto right = [](int) { return true; };
   const auto forgets = [](int sample) { return sample % 10 != 3 || sample % 20 == 3; };

@@ -19,11 +19,13 @@ struct SampleRange {
   std::int64_t count = 0;
   std::int64_t nonfinite = 0;
   std::int64_t zeros = 0;
+  std::int64_t denormals = 0;
 
   void Add(const ValueRange& seen, std::size_t values) {
     count += static_cast<std::int64_t>(values);
     nonfinite += seen.nonfinite;
     zeros += seen.zeros;
+    denormals += seen.denormals;
     if (seen.low > seen.high) return;
     low = std::min(low, static_cast<double>(seen.low));
     high = std::max(high, static_cast<double>(seen.high));
@@ -32,6 +34,7 @@ struct SampleRange {
     count += other.count;
     nonfinite += other.nonfinite;
     zeros += other.zeros;
+    denormals += other.denormals;
     low = std::min(low, other.low);
     high = std::max(high, other.high);
   }
@@ -81,7 +84,7 @@ SampleRange AddFloats(std::span<const float> values, Histogram* histogram, int t
   return range;
 }
 
-// Of a type other than float32: extremes exact, counts of the nearest float32.
+// Of a type other than float32: extremes exact, counts of the nearest float32, no denormals.
 SampleRange AddDoubles(std::span<const double> values, Histogram* histogram) {
   std::vector<float> rounded;
   rounded.reserve(values.size());
@@ -107,6 +110,7 @@ void AddSample(const SampleRange& range, std::string_view sample, TensorStatisti
   seen->count += range.count;
   seen->nonfinite += range.nonfinite;
   seen->zeros += range.zeros;
+  seen->denormals += range.denormals;
   if (range.nonfinite > 0 && seen->nonfinite_in.empty()) seen->nonfinite_in = sample;
   if (range.low > range.high) return;
   const bool is_first = seen->finite_samples++ == 0;

@@ -1,5 +1,6 @@
 // Observing: exact ranges, whatever the order and the split, and honest counts of what is not
 // finite.
+#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -51,6 +52,31 @@ TEST(RangeOf, SkipsAndCountsWhatIsNotFinite) {
 
 TEST(RangeOf, CountsZerosOfBothSigns) {
   EXPECT_EQ(RangeOf(std::vector<float>{0, -0.0F, 1e-45F, 0, kNan}).zeros, 3);
+}
+
+TEST(RangeOf, CountsDenormalsOfBothSigns) {
+  constexpr float kLeast = std::numeric_limits<float>::min();  // the smallest that is none
+  for (std::size_t place = 0; place + 1 < 67; ++place) {
+    std::vector<float> values(67, place % 2 == 0 ? 0.0F : kLeast);
+    values[place] = -1e-45F;
+    values[place + 1] = std::nextafter(kLeast, 0.0F);
+    EXPECT_EQ(RangeOf(values).denormals, 2);
+  }
+  EXPECT_EQ(RangeOf(std::vector<float>{kNan, kInfinity, -kLeast}).denormals, 0);
+}
+
+TEST(Observe, AddsDenormalsUpAndKeepsThemInAFile) {
+  TensorStatistics seen;
+  See(Vector({1, 1e-40F, 0}), &seen);
+  TensorStatistics more;
+  See(Vector({-1e-39F, 1e-39F, 2}), &more);
+  seen.Merge(more);
+  EXPECT_EQ(seen.denormals, 3);
+  EXPECT_EQ(TensorStatistics::FromJson(seen.ToJson(), "x").value(), seen);
+  CalibrationStatistics all;
+  all.tensors["x"] = seen;
+  const auto table = ChooseRanges(all, {}).value();
+  EXPECT_EQ(CalibrationTable::FromJson(table.ToJson()).value().ranges.at("x").denormals, 3);
 }
 
 TEST(Observe, DoesNotStretchOneSidedRangesToZero) {

@@ -116,8 +116,8 @@ Result<CalibrationTable> ChooseRanges(const CalibrationStatistics& seen,
   table.skipped = seen.skipped;
   for (const auto& [name, tensor] : seen.tensors) {
     const Range range = ChooseRange(tensor, options);
-    table.ranges[name] = {range.low,   range.high,   tensor.count,       tensor.nonfinite,
-                          tensor.type, tensor.shape, tensor.nonfinite_in};
+    table.ranges[name] = {range.low,   range.high,   tensor.count,        tensor.nonfinite,
+                          tensor.type, tensor.shape, tensor.nonfinite_in, tensor.denormals};
   }
   return table;
 }

@@ -71,6 +71,7 @@ Result<TensorRange> RangeFromJson(const Json& entry, std::string_view where) {
   range.count = entry["count"].AsInt();
   range.nonfinite = entry["nonfinite"].AsInt();
   range.nonfinite_in = entry["nonfinite_in"].AsString();
+  range.denormals = entry["denormals"].AsInt();
   for (const Json& dim : entry["shape"].AsArray()) range.shape.push_back(dim.AsInt());
   if (range.min > range.max) {
     return Error(ErrorCode::kMalformed, Format("{}: min is above max", where));
@@ -94,6 +95,7 @@ void TensorStatistics::Merge(const TensorStatistics& other) {
   count += other.count;
   nonfinite += other.nonfinite;
   zeros += other.zeros;
+  denormals += other.denormals;
   finite_samples += other.finite_samples;
   low.Merge(other.low);
   high.Merge(other.high);
@@ -108,6 +110,7 @@ Json TensorStatistics::ToJson() const {
                   .Set("count", count)
                   .Set("nonfinite", nonfinite)
                   .Set("zeros", zeros)
+                  .Set("denormals", denormals)
                   .Set("min", min)
                   .Set("max", max)
                   .Set("finite_samples", finite_samples)
@@ -134,6 +137,7 @@ Result<TensorStatistics> TensorStatistics::FromJson(const Json& json, std::strin
   seen.nonfinite = json["nonfinite"].AsInt();
   seen.nonfinite_in = json["nonfinite_in"].AsString();
   seen.zeros = json["zeros"].AsInt();
+  seen.denormals = json["denormals"].AsInt();
   seen.finite_samples = json["finite_samples"].AsInt();
   QB_TRY(seen.low, ExactSum::FromJson(json["low"]));
   QB_TRY(seen.high, ExactSum::FromJson(json["high"]));
@@ -193,6 +197,7 @@ Json CalibrationTable::ToJson() const {
                      .Set("max", range.max)
                      .Set("count", range.count)
                      .Set("nonfinite", range.nonfinite)
+                     .Set("denormals", range.denormals)
                      .Set("type", Name(range.type))
                      .Set("shape", Json::List(range.shape));
     if (range.nonfinite > 0) entry.Set("nonfinite_in", range.nonfinite_in);

@@ -15,6 +15,7 @@ constexpr float kLargestFloat = std::numeric_limits<float>::max();
 constexpr std::int32_t kSignBit = 31;
 constexpr std::int32_t kMagnitude = 0x7FFFFFFF;
 constexpr std::int32_t kInfinity = 0x7F800000;
+constexpr std::int32_t kLeastNormal = 0x00800000;
 
 using FourReals = float __attribute__((vector_size(16)));
 using FourWords = std::int32_t __attribute__((vector_size(16)));
@@ -30,7 +31,11 @@ void AddToRange(std::span<const float> values, ValueRange* range) {
     }
     range->low = std::min(range->low, value);
     range->high = std::max(range->high, value);
-    if (value == 0) ++range->zeros;
+    if (value == 0) {
+      ++range->zeros;
+    } else if (std::abs(value) < std::numeric_limits<float>::min()) {
+      ++range->denormals;
+    }
   }
 }
 
@@ -42,6 +47,7 @@ __attribute__((always_inline)) inline std::size_t AddVectors(std::span<const flo
   Reals low = Reals{} + kLargestFloat;
   Reals high = Reals{} - kLargestFloat;
   Words zeros = {};
+  Words tiny = {};  // zeros and denormals
   Words largest = {};
   std::size_t i = 0;
   for (; i + kLanes <= values.size(); i += kLanes) {
@@ -54,6 +60,7 @@ __attribute__((always_inline)) inline std::size_t AddVectors(std::span<const flo
     high = value > high ? value : high;
     largest = magnitude > largest ? magnitude : largest;
     zeros -= magnitude == 0;  // true is -1
+    tiny -= magnitude < kLeastNormal;
   }
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     if (largest[lane] >= kInfinity) return 0;
@@ -62,6 +69,7 @@ __attribute__((always_inline)) inline std::size_t AddVectors(std::span<const flo
     range->low = low[lane] < range->low ? low[lane] : range->low;
     range->high = high[lane] > range->high ? high[lane] : range->high;
     range->zeros += zeros[lane];
+    range->denormals += tiny[lane] - zeros[lane];
   }
   return i;
 }
@@ -143,7 +151,7 @@ float ValueRange::largest() const {
 }
 
 ValueRange RangeOf(std::span<const float> values) {
-  ValueRange range{kLargestFloat, -kLargestFloat, 0, 0};
+  ValueRange range{kLargestFloat, -kLargestFloat, 0, 0, 0};
   const std::size_t done = Loops().add(values, &range);
   AddToRange(values.subspan(done), &range);
   return range;

@@ -10,12 +10,14 @@
 
 namespace quantbench {
 
-// Smallest and largest finite value, and how many were not finite. Empty: low > high.
+// Smallest and largest finite value, and how many were not finite, zero, or so small that they are
+// denormal. Empty: low > high.
 struct ValueRange {
   float low;
   float high;
   std::int64_t nonfinite;
   std::int64_t zeros;
+  std::int64_t denormals;
 
   // The largest finite magnitude, 0 where there is none.
   [[nodiscard]] float largest() const;

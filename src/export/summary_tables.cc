@@ -160,7 +160,8 @@ ExportTable HypothesisExport() {
 ExportTable VerdictExport() {
   TableOf<Verdict> builder("verdicts", "every hypothesis at every place where it is claimed");
   builder.Text("hypothesis", "its id", [](const Verdict& row) -> Json { return row.hypothesis; })
-      .Text("model", "id of the model", [](const Verdict& row) -> Json { return row.model; })
+      .Text("model", "id of the model; empty: over several",
+            [](const Verdict& row) -> Json { return row.model; })
       .Text("place", "the cell in words; empty where the metric has none",
             [](const Verdict& row) -> Json { return row.where; })
       .Text("verdict", "supported, refuted, inconclusive, not judged",

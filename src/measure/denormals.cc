@@ -1,4 +1,4 @@
-// Denormal numbers among a model's weights.
+// Denormal numbers among weights and activations.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -20,16 +20,22 @@ std::int64_t DenormalsIn(std::span<const std::uint32_t> floats) {
   return count;
 }
 
-Result<std::int64_t> DenormalsOfTensor(const Initializer& tensor) {
-  if (tensor.type != DataType::kFloat32) return std::int64_t{0};
-  QB_TRY(const Bytes bytes, PayloadOf(tensor));
+// Of bytes that need not be aligned.
+std::int64_t DenormalsInBytes(std::span<const std::byte> bytes) {
   std::array<std::uint32_t, kStretch> floats{};
   std::int64_t count = 0;
   for (std::size_t begin = 0; begin < bytes.size(); begin += sizeof(floats)) {
-    const auto part = bytes.view.subspan(begin, std::min(sizeof(floats), bytes.size() - begin));
+    const auto part = bytes.subspan(begin, std::min(sizeof(floats), bytes.size() - begin));
     std::memcpy(floats.data(), part.data(), part.size());
     count += DenormalsIn(std::span(floats).first(part.size() / sizeof(float)));
   }
+  return count;
+}
+
+Result<std::int64_t> DenormalsOfTensor(const Initializer& tensor) {
+  if (tensor.type != DataType::kFloat32) return std::int64_t{0};
+  QB_TRY(const Bytes bytes, PayloadOf(tensor));
+  const std::int64_t count = DenormalsInBytes(bytes.view);
   bytes.Release(bytes.view);
   return count;
 }
@@ -54,6 +60,41 @@ Result<std::int64_t> CountDenormals(const Graph& graph) {
       }
     }
   }
+  return count;
+}
+
+std::int64_t CountDenormals(const Tensor& tensor) {
+  return tensor.type == DataType::kFloat32
+             ? DenormalsInBytes(std::as_bytes(std::span(tensor.bytes)))
+             : 0;
+}
+
+void DenormalCount::Add(const std::string& name, std::int64_t values_of_it,
+                        std::int64_t denormals_of_it) {
+  values += values_of_it;
+  denormals += denormals_of_it;
+  if (values_of_it <= 0 || denormals_of_it <= 0) return;
+  const double here = static_cast<double>(denormals_of_it) / static_cast<double>(values_of_it);
+  if (here <= share) return;
+  share = here;
+  tensor = name;
+}
+
+Json DenormalCount::ToJson() const {
+  if (values == 0) return nullptr;
+  return Json::MakeObject()
+      .Set("values", values)
+      .Set("denormals", denormals)
+      .Set("tensor", tensor)
+      .Set("share", share);
+}
+
+DenormalCount DenormalCount::FromJson(const Json& json) {
+  DenormalCount count;
+  count.values = json["values"].AsInt();
+  count.denormals = json["denormals"].AsInt();
+  count.tensor = json["tensor"].AsString();
+  count.share = json["share"].AsDouble();
   return count;
 }
 

@@ -106,6 +106,8 @@ Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, Quant
   outcome->verified = true;
   outcome->sqnr_db = verification.sqnr_db;
   outcome->verify_source = verification.source;
+  outcome->outputs_original = verification.original;
+  outcome->outputs = verification.quantized;
   QB_TRY(outcome->sha256, HashOfFile(options.output));
   return Ok();
 }
@@ -135,6 +137,9 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeOptions& asked, const Worker
     QB_TRY(QuantizeCalibration calibration, CalibrateFor(options, worker, progress));
     table = std::move(calibration.table);
     outcome.calibrate_peak_bytes = calibration.peak_bytes;
+    for (const auto& [name, range] : table->ranges) {
+      outcome.activations.Add(name, range.count, range.denormals);
+    }
     outcome.calibrated = Format("{} over {}", table->observer, table->source);
     outcome.calibrate_seconds = Seconds(SystemClock().NowNs() - start);
   }

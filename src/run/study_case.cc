@@ -122,6 +122,9 @@ Json ResultsOf(const QuantizeOutcome& outcome, const fs::path& file) {
       .Set("sqnr_db", outcome.sqnr_db)
       .Set("exact", outcome.verified && outcome.sqnr_db > 0 && std::isinf(outcome.sqnr_db))
       .Set("verify_source", outcome.verify_source)
+      .Set("activations", outcome.activations.ToJson())
+      .Set("outputs_original", outcome.outputs_original.ToJson())
+      .Set("outputs", outcome.outputs.ToJson())
       .Set("plan", outcome.plan.ToJson());
 }
 
@@ -151,6 +154,8 @@ Result<QuantizeOutcome> TakeGiven(const QuantizeOptions& options, const WorkerOp
   outcome.verified = true;
   outcome.sqnr_db = verification.sqnr_db;
   outcome.verify_source = verification.source;
+  outcome.outputs_original = verification.original;
+  outcome.outputs = verification.quantized;
   QB_TRY(const auto file, MappedFile::Open(options.output));
   outcome.sha256 = Sha256(file->text());
   return outcome;

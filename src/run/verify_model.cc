@@ -23,6 +23,8 @@ struct OutputValues {
   std::string name;
   std::vector<double> reference;
   std::vector<double> other;
+  std::int64_t reference_denormals = 0;
+  std::int64_t other_denormals = 0;
 };
 
 Status Append(const std::vector<NamedTensor>& reference, const std::vector<NamedTensor>& other,
@@ -44,12 +46,24 @@ Status Append(const std::vector<NamedTensor>& reference, const std::vector<Named
     QB_TRY(const std::vector<double> got, ToDoubles(other[i].tensor));
     output.reference.insert(output.reference.end(), expected.begin(), expected.end());
     output.other.insert(output.other.end(), got.begin(), got.end());
+    output.reference_denormals += CountDenormals(reference[i].tensor);
+    output.other_denormals += CountDenormals(other[i].tensor);
   }
   return Ok();
 }
 
 bool AllFinite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+void SetDenormals(const std::vector<OutputValues>& outputs, Json* verdict) {
+  DenormalCount original;
+  DenormalCount quantized;
+  for (const OutputValues& output : outputs) {
+    original.Add(output.name, std::ssize(output.reference), output.reference_denormals);
+    quantized.Add(output.name, std::ssize(output.other), output.other_denormals);
+  }
+  verdict->Set("denormals_original", original.ToJson()).Set("denormals", quantized.ToJson());
 }
 
 // The worst output's SQNR. NaN or infinities that the original does not have refuse the model.
@@ -125,6 +139,7 @@ Result<Json> VerifyInWorker(const Json& request, Engine& engine, Progress& progr
     progress.Update("verifying", i + 1, batches);
   }
   QB_TRY(Json verdict, Judge(outputs));
+  SetDenormals(outputs, &verdict);
   verdict.Set("source", Format("{}, {} samples", opened.source, batches * batch));
   return verdict;
 }
@@ -145,6 +160,8 @@ Result<Verification> VerifyByWorker(const QuantizeOptions& options, const Worker
   verification.source = result.reply["source"].AsString();
   verification.sqnr_db = worst["exact"].AsBool() ? std::numeric_limits<double>::infinity()
                                                  : worst["sqnr_db"].AsDouble();
+  verification.original = DenormalCount::FromJson(result.reply["denormals_original"]);
+  verification.quantized = DenormalCount::FromJson(result.reply["denormals"]);
   return verification;
 }
 

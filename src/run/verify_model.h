@@ -11,8 +11,10 @@
 namespace quantbench {
 
 struct Verification {
-  double sqnr_db = 0;  // of the worst output; infinity when every output is equal
-  std::string source;  // what both models were fed
+  double sqnr_db = 0;      // of the worst output; infinity when every output is equal
+  std::string source;      // what both models were fed
+  DenormalCount original;  // among the outputs
+  DenormalCount quantized;
 };
 // Loads options.model and options.output in a worker and compares their outputs. An output with NaN
 // or of another shape, or a model that does not load or run, is an error.

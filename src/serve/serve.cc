@@ -6,7 +6,6 @@
 
 #include <httplib.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "quantbench/base/format.h"
 
@@ -22,11 +21,6 @@ constexpr const char* kPolicy =
 
 void Send(const WebAnswer& answer, int reload_s, httplib::Response* response) {
   response->status = answer.status;
-  response->set_header("Content-Security-Policy", kPolicy);
-  response->set_header("X-Content-Type-Options", "nosniff");
-  response->set_header("Referrer-Policy", "no-referrer");
-  response->set_header("Cross-Origin-Resource-Policy", "same-origin");
-  response->set_header("Cache-Control", "no-cache");
   if (answer.status == 405) response->set_header("Allow", "GET, HEAD");
   if (!answer.version.empty()) {
     response->set_header("ETag", answer.version);
@@ -40,7 +34,14 @@ void Route(Site* site, int reload_s, httplib::Server* server) {
   auto one_at_a_time = std::make_shared<std::mutex>();
   server->set_pre_routing_handler([site, reload_s, one_at_a_time](const httplib::Request& request,
                                                                   httplib::Response& response) {
-    const WebRequest asked = {request.method, request.path, request.get_header_value("Host"),
+    if (request.has_header("Range")) {
+      response.status = 416;  // the library would cut and multiply what it is given
+      return httplib::Server::HandlerResponse::Handled;
+    }
+    // Of two names none is believed.
+    const bool one_host = request.get_header_value_count("Host") == 1;
+    const WebRequest asked = {request.method, request.path,
+                              one_host ? request.get_header_value("Host") : "",
                               request.get_header_value("If-None-Match")};
     const std::lock_guard lock(*one_at_a_time);
     Send(site->Answer(asked), reload_s, &response);
@@ -49,6 +50,13 @@ void Route(Site* site, int reload_s, httplib::Server* server) {
 }
 
 void SetLimits(httplib::Server* server) {
+  // Also of what the library refuses by itself.
+  server->set_default_headers({{"Content-Security-Policy", kPolicy},
+                               {"X-Content-Type-Options", "nosniff"},
+                               {"Referrer-Policy", "no-referrer"},
+                               {"Cross-Origin-Resource-Policy", "same-origin"},
+                               {"Cache-Control", "no-cache"},
+                               {"Accept-Ranges", "none"}});
   server->new_task_queue = [] { return new httplib::ThreadPool(4); };
   server->set_payload_max_length(1024);
   server->set_keep_alive_max_count(100);
@@ -85,9 +93,9 @@ Status Serve(const ServeOptions& options) {
   Site site({options.folder, port, options.version, options.make});
   Route(&site, options.reload_s, &server);
   const sigset_t ends = BlockEndSignals();
-  std::thread listener([&server] {
+  std::thread listener([&server, waiting = pthread_self()] {
     server.listen_after_bind();
-    kill(getpid(), SIGTERM);  // wakes the wait below, where listening ended by itself
+    pthread_kill(waiting, SIGTERM);  // ends the wait below, where listening ended by itself
   });
   options.ready(port);
   int signal = 0;

@@ -31,8 +31,9 @@ constexpr auto kMetrics = std::to_array<MetricFacts>({
     {"server.ratio", 2},
     {"end-to-end.ratio", 2},
     {"energy.ratio", 2},
+    {"load.ratio", 2},
 });
-static_assert(kMetrics.size() == static_cast<std::size_t>(Metric::kEnergyRatio) + 1);
+static_assert(kMetrics.size() == static_cast<std::size_t>(Metric::kLoadRatio) + 1);
 
 constexpr std::string_view kLike =
     "an expectation is like \"<= 0.667\", \"0.2..0.3\", \"1 +- 3 %\", \"increases\" or "
@@ -94,12 +95,16 @@ Status TakeRegion(std::string_view* rest, Expectation* expectation) {
   return Ok();
 }
 
+bool IsAlongSizes(const Hypothesis& hypothesis) {
+  return hypothesis.along == kAlongSize || hypothesis.along == kAlongModels;
+}
+
 std::string WrongArms(const Hypothesis& hypothesis) {
   const std::size_t count = hypothesis.arms.size();
   if (hypothesis.along == kAlongArms) {
     return count >= 2 ? "" : "along = \"arms\" compares two arms or more, in their order";
   }
-  if (hypothesis.along == kAlongSize) return "";  // none: all variants
+  if (IsAlongSizes(hypothesis)) return "";  // none: all variants
   const std::size_t wanted = FactsOf(hypothesis.metric).arms;
   if (count == wanted) return "";
   return Format("metric \"{}\" compares {} arm{}, not {}", Name(hypothesis.metric), wanted,
@@ -115,13 +120,15 @@ std::string WrongAlong(const Hypothesis& hypothesis) {
   }
   if (along.empty()) {
     return Format(
-        "\"{}\" needs along what: \"batch\", \"threads\", a dimension, \"arms\" or "
-        "\"size.ratio\"",
+        "\"{}\" needs along what: \"batch\", \"threads\", a dimension, \"arms\", "
+        "\"size.ratio\" or \"models\"",
         Printable(hypothesis.expect.text));
   }
-  if (along == kAlongSize) {
+  if (IsAlongSizes(hypothesis)) {
     const bool fits = claim == Claim::kSlope && hypothesis.metric == Metric::kLatencyRatio;
-    return fits ? "" : "\"size.ratio\" is for a slope of \"latency.ratio\"";
+    if (!fits) return Format("\"{}\" is for a slope of \"latency.ratio\"", along);
+    const bool one = along == kAlongModels && !hypothesis.model.empty();
+    return one ? "\"models\" is over all models; \"size.ratio\" is over the variants of one" : "";
   }
   if (along == kAlongArms) {
     if (claim == Claim::kSlope) return "\"arms\" have an order, but no slope";

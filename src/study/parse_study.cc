@@ -302,9 +302,6 @@ class Parser {
     if (expected.ok()) hypothesis.expect = expected.value();
     if (!parsed.ok() && !metric.empty()) reader.Mistake("metric", parsed.error().message());
     if (!expected.ok() && !expect.empty()) reader.Mistake("expect", expected.error().message());
-    if (parsed.ok() && expected.ok()) {
-      for (const auto& [key, wrong] : MistakesOf(hypothesis)) reader.Mistake(key, wrong);
-    }
     for (const std::string& arm : hypothesis.arms) {
       CheckKnown(&reader, "arms", arm, ArmIds(), "variant");
     }
@@ -314,6 +311,9 @@ class Parser {
     reader.Table("where", [&](const toml::table& where, std::string name) {
       ReadWhere(where, std::move(name), &hypothesis);
     });
+    if (parsed.ok() && expected.ok()) {
+      for (const auto& [key, wrong] : MistakesOf(hypothesis)) reader.Mistake(key, wrong);
+    }
     if (!hypothesis.id.empty()) CheckId(hypothesis.id, table, "hypothesis");
     study_.hypotheses.push_back(std::move(hypothesis));
   }
@@ -321,7 +321,7 @@ class Parser {
   // What a hypothesis can go along.
   [[nodiscard]] std::vector<std::string> Directions() const {
     std::vector<std::string> names = {"batch", "threads", std::string(kAlongArms),
-                                      std::string(kAlongSize)};
+                                      std::string(kAlongSize), std::string(kAlongModels)};
     for (const auto& [name, sizes] : study_.sweep.dims) names.push_back(name);
     return names;
   }

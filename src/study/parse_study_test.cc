@@ -159,6 +159,11 @@ TEST_F(StudyTest, RefusesEachKindOfMistake) {
       {kHead + Claimed("accuracy", "[\"original\"]", "increases", "arms"), "two arms or more"},
       {kHead + Claimed("accuracy", "[\"original\"]", "slope > 1", "size.ratio"),
        "for a slope of \"latency.ratio\""},
+      {kHead + Claimed("size.ratio", "[\"original\", \"original\"]", "increases", "models"),
+       "\"models\" is for a slope of \"latency.ratio\""},
+      {kHead + Claimed("latency.ratio", "[]", "slope > 1", "models") +
+           "where = { model = \"m\" }\n",
+       "\"models\" is over all models"},
       {kHead + Claimed("agreement", "[\"original\", \"original\"]", "increases", "arms"),
        "is of two arms already"},
       {kHead + Claimed("accuracy", "[\"original\"]", "> 0.5", "") + "confidence = 70\n",

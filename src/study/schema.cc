@@ -33,7 +33,7 @@ std::vector<std::string> Words(std::string_view kind) {
   if (kind == "formats") return NamesUpTo(QuantFormat::kQOperator);
   if (kind == "targets") return NamesUpTo(Target::kPortable);
   if (kind == "tasks") return NamesUpTo(Task::kTranscribe);
-  if (kind == "metrics") return NamesUpTo(Metric::kEnergyRatio);
+  if (kind == "metrics") return NamesUpTo(Metric::kLoadRatio);
   if (kind == "scenarios") return NamesUpTo(Scenario::kEndToEnd, 1);  // single-stream is no other
   if (kind == "kinds") {
     const std::vector<std::string_view> kinds = DataKinds();

@@ -235,8 +235,8 @@ constexpr auto kMeasuring = std::to_array<StudyKey>({
      "bounds of the metric, or \"increases\", \"decreases\", \"slope 0.9..1.1\" along something",
      kExpect},
     {"[[hypothesis]]", "along",
-     "\"batch\", \"threads\", a dimension of the sweep, \"arms\" (from arm to arm as listed) or "
-     "\"size.ratio\" (over variants)",
+     "\"batch\", \"threads\", a dimension of the sweep, \"arms\" (from arm to arm as listed), "
+     "\"size.ratio\" (over variants) or \"models\" (over variants of all models together)",
      ""},
     {"[[hypothesis]]", "confidence", "how sure you are that it will be supported",
      R"({"minimum": 0, "maximum": 1})"},

@@ -2,11 +2,8 @@
 // browser.
 #include <csignal>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "end_to_end/program.h"
+#include "raw_http.h"
 
 namespace quantbench::testing {
 namespace {
@@ -86,28 +83,8 @@ TEST_F(ExportCommand, DraftsNameTheSchemaBesideThem) {
   EXPECT_EQ(Run("check new.toml").code, 0);
 }
 
-// What a server on the port answers to these bytes; empty when nobody listens.
-std::string Ask(int port, const std::string& request) {
-  const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-  std::string answer;
-  if (connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    (void)!write(socket_fd, request.data(), request.size());
-    char piece[4096];
-    for (ssize_t got = 0; (got = read(socket_fd, piece, sizeof(piece))) > 0;) {
-      answer.append(piece, static_cast<std::size_t>(got));
-    }
-  }
-  close(socket_fd);
-  return answer;
-}
-
 std::string Request(int port, const std::string& first, const std::string& host = "127.0.0.1") {
-  return Ask(port, first + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(port) +
-                       "\r\nConnection: close\r\n\r\n");
+  return AskBytes(port, RequestOf(port, first, host));
 }
 
 TEST_F(ExportCommand, ShowsTheReportToThisMachineUntilCtrlC) {

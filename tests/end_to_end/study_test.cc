@@ -4,6 +4,7 @@
 #include "quantbench/base/json.h"
 
 #include "end_to_end/program.h"
+#include "model_builder.h"
 
 namespace quantbench::testing {
 namespace {
@@ -47,6 +48,30 @@ TEST_F(StudyRun, EndsWithAReportAndResumesWithoutDoingAnythingAgain) {
   EXPECT_EQ(second.code, 0) << second.err;
   EXPECT_NE(second.err.find("0 done now, 5 had a record"), std::string::npos) << second.err;
   EXPECT_EQ(Run("report study.toml --results out -o json").code, 0);
+}
+
+// A signal that fades away between two layers: what flows there is counted while it is calibrated,
+// what comes out while the two models are compared.
+TEST_F(StudyRun, TellsOfActivationsAndOutputsThatAreDenormal) {
+  ModelBuilder builder;
+  const std::string faint = builder.Add(
+      "MatMul", "fade", {builder.Input("x", {-1, 16}), builder.Weight("w", {16, 16}, 1e-39)});
+  builder.Output(builder.Add("MatMul", "rest", {faint, builder.Weight("v", {16, 4})}));
+  ASSERT_TRUE(SaveModel(builder.Build(), folder_ / "fade.onnx", {}).ok());
+  const auto findings = [&](const std::string& recipe) {
+    Put("study.toml",
+        "[study]\ntitle = \"t\"\nrepetitions = 2\nprocesses = 1\n"
+        "[[model]]\nid = \"fade\"\npath = \"fade.onnx\"\n[[variant]]\nid = \"q\"\nrecipe = \"" +
+            recipe + "\"\n");
+    const Ran ran = Run("run study.toml --results " + recipe);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return Read(folder_ / recipe / "report.md");
+  };
+  const std::string watched = findings("static-int8");
+  EXPECT_NE(watched.find("of the values that flow through it"), std::string::npos) << watched;
+  EXPECT_NE(watched.find("most of all in \"fade\\_out\""), std::string::npos) << watched;
+  const std::string compared = findings("bfloat16");
+  EXPECT_NE(compared.find("of the values that it answers with"), std::string::npos) << compared;
 }
 
 // What has the swept dimension is measured and drawn along it, what has not is measured once.
