@@ -223,9 +223,10 @@ struct NarrowStart {
 // Exact simplifications that quantization builds on, each only where it is proven, and none that
 // needs ONNX's shape inference. The result computes the same function (float rounding apart).
 // - Constant nodes are initializers, and no initializer is listed as an input.
-// - Weights are initializers however they were exported: Identity, Cast to float32, Transpose and
-//   reshaping of them are computed ahead, in bodies (If, Loop, Scan) too. Repeated float
-//   initializers of the outer graph are one. No two bodies have initializers of one name.
+// - Weights are initializers however they were exported: Identity, Cast to float32, Transpose,
+//   reshaping, Slice, Split and Concat of them are computed ahead, in bodies (If, Loop, Scan) too,
+//   where that stores no number twice. Repeated float initializers of the outer graph are one. No
+//   two bodies have initializers of one name.
 // - Identity, idle Dropout and Cast, and pairs of Transpose that undo each other are gone.
 // - LayerNormalization and Gelu written in pieces are one node.
 // - Gemm has alpha = beta = 1; between flattening Reshapes it is MatMul and Add.
