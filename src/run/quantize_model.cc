@@ -102,11 +102,13 @@ Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, Quant
               Progress& progress) {
   outcome->sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (!options.verify) return Ok();
+  const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
   outcome->verified = true;
   outcome->sqnr_db = verification.sqnr_db;
   outcome->verify_source = verification.source;
   QB_TRY(outcome->sha256, HashOfFile(options.output));
+  outcome->verify_seconds = Seconds(SystemClock().NowNs() - start);
   return Ok();
 }
 
