@@ -142,6 +142,9 @@ void RaiseOpset(std::int64_t version, Model* model);
 
 [[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
 
+// The same numbers, shared, under another name and in another shape of as many elements.
+[[nodiscard]] Initializer WithShape(const Initializer& initializer, std::string name, Shape dims);
+
 // Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
 // Read in stretches, which leave no mapped pages behind: a model larger than memory can be walked
 // through. Keeps alive what it views.

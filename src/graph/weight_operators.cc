@@ -125,21 +125,6 @@ Result<Tensor> JoinNumbers(const std::vector<Initializer>& sources, std::size_t 
   return result;
 }
 
-Initializer WithShape(const Initializer& source, const Promise& result) {
-  if (source.storage == Storage::kDeferred) {
-    return Initializer::Deferred(result.name, source.type, result.dims,
-                                 [source, dims = result.dims]() -> Result<Tensor> {
-                                   QB_TRY(Tensor made, ReadTensor(source));
-                                   made.shape = dims;
-                                   return made;
-                                 });
-  }
-  Initializer reshaped = source;  // shares the numbers
-  reshaped.name = result.name;
-  reshaped.dims = result.dims;
-  return reshaped;
-}
-
 // A node of one output.
 MovedWeights Moved(MoveKind kind, const Node& node, DataType type, Shape dims) {
   MovedWeights moved;
@@ -195,6 +180,21 @@ std::optional<MovedWeights> Joined(const Node& node, std::span<const Promise> so
 }
 
 }  // namespace
+
+Initializer WithShape(const Initializer& initializer, std::string name, Shape dims) {
+  if (initializer.storage == Storage::kDeferred) {
+    return Initializer::Deferred(std::move(name), initializer.type, dims,
+                                 [initializer, dims]() -> Result<Tensor> {
+                                   QB_TRY(Tensor made, ReadTensor(initializer));
+                                   made.shape = dims;
+                                   return made;
+                                 });
+  }
+  Initializer reshaped = initializer;
+  reshaped.name = std::move(name);
+  reshaped.dims = std::move(dims);
+  return reshaped;
+}
 
 std::string MovedWeights::Form() const {
   const auto text = [](const Shape& numbers) {
@@ -300,7 +300,7 @@ Result<std::vector<Initializer>> MoveWeights(const MovedWeights& moved,
       made.push_back(std::move(permuted));
       break;
     }
-    case MoveKind::kReshape: made.push_back(WithShape(source, first)); break;
+    case MoveKind::kReshape: made.push_back(WithShape(source, first.name, first.dims)); break;
     case MoveKind::kJoin:
       made.push_back(Initializer::Deferred(first.name, first.type, first.dims,
                                            [sources, axis = moved.axis, joined = first] {

@@ -292,6 +292,25 @@ TEST(BiasGuard, WidensTheScaleOfAChannelWhoseBiasWouldNotFit) {
   EXPECT_EQ(OperatorsRun(quantized.model)["QLinearConv"], 1);
 }
 
+// What is made of constants when it is asked for is stored in another shape than it is made in.
+TEST(StoredWeights, OfAnLstmMayBeJoinedOfParts) {
+  ModelBuilder builder;
+  const std::string w = builder.Add(
+      "Concat", "w", {builder.Weight("a", {1, 64, 64}), builder.Weight("b", {1, 64, 64})},
+      {Attribute::Int("axis", 1)});
+  builder.AddNode("LSTM", "lstm",
+                  {builder.Input("x", {3, 1, 64}), w, builder.Weight("r", {1, 128, 32}, 0.2)},
+                  {"y"}, {Attribute::Int("hidden_size", 32)});
+  builder.Output("y");
+  const Model prepared = Must(Prepare(builder.Build(), nullptr));
+  const Recipe recipe = Named("weight-int4");
+  const Plan plan = Must(PlanQuantization(prepared, recipe, nullptr));
+  EXPECT_EQ(LayerOf(plan, "lstm").scheme, Scheme::kStored);
+  const Model quantized = Must(ApplyPlan(prepared, plan, {}));
+  const std::vector<NamedTensor> input = {{"x", testing::RandomTensor({3, 1, 64}, 3)}};
+  EXPECT_GT(Sqnr(RunModel(prepared, input)[0], RunModel(quantized, input)[0]), 20);
+}
+
 // One scale a channel is the input's times the weight's: the engine multiplies when it loads.
 TEST(BiasScales, AreComputedWhereThatIsSmaller) {
   ModelBuilder builder;
