@@ -143,6 +143,9 @@ void RaiseOpset(std::int64_t version, Model* model);
 
 [[nodiscard]] std::int64_t Elements(const Initializer& initializer);  // 0 for an impossible shape
 
+// The same numbers, shared, under another name and in another shape of as many elements.
+[[nodiscard]] Initializer WithShape(const Initializer& initializer, std::string name, Shape dims);
+
 // Numbers of a float32 initializer, row-major, wherever and at whatever address they are stored.
 // Read in stretches, which leave no mapped pages behind: a model larger than memory can be walked
 // through. Keeps alive what it views.
@@ -224,9 +227,10 @@ struct NarrowStart {
 // Exact simplifications that quantization builds on, each only where it is proven, and none that
 // needs ONNX's shape inference. The result computes the same function (float rounding apart).
 // - Constant nodes are initializers, and no initializer is listed as an input.
-// - Weights are initializers however they were exported: Identity, Cast to float32, Transpose and
-//   reshaping of them are computed ahead, in bodies (If, Loop, Scan) too. Repeated float
-//   initializers of the outer graph are one. No two bodies have initializers of one name.
+// - Weights are initializers however they were exported: Identity, Cast to float32, Transpose,
+//   reshaping, Slice, Split and Concat of them are computed ahead, in bodies (If, Loop, Scan) too,
+//   where that stores no number twice. Repeated float initializers of the outer graph are one. No
+//   two bodies have initializers of one name.
 // - Identity, idle Dropout and Cast, and pairs of Transpose that undo each other are gone.
 // - LayerNormalization and Gelu written in pieces are one node.
 // - Gemm has alpha = beta = 1; between flattening Reshapes it is MatMul and Add.

@@ -98,6 +98,7 @@ struct QuantizeOutcome {
   ModelSize after;
   double seconds = 0;  // preparing, planning, applying, writing; not calibrating or verifying
   double calibrate_seconds = 0;
+  double verify_seconds = 0;               // loading and comparing both; 0 when not verified
   std::uint64_t calibrate_peak_bytes = 0;  // of the worker; 0: none calibrated
   std::string calibrated;        // "percentile over data images, 64 samples"; empty: not calibrated
   std::uint64_t peak_bytes = 0;  // of this process

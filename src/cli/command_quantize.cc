@@ -153,6 +153,16 @@ std::string LayersByScheme(const Plan& plan) {
   return text;
 }
 
+// Other quantizers verify nothing: what that costs stands apart.
+std::string Times(const QuantizeOutcome& outcome) {
+  std::string text = Format("{:.2f} s to quantize", outcome.seconds);
+  if (outcome.calibrate_seconds > 0) {
+    text += Format(", {:.2f} s to calibrate", outcome.calibrate_seconds);
+  }
+  if (outcome.verified) text += Format(", {:.2f} s to verify", outcome.verify_seconds);
+  return text;
+}
+
 std::string PeakMemory(const QuantizeOutcome& outcome) {
   std::string text = FormatBytes(outcome.peak_bytes);
   if (outcome.calibrate_peak_bytes > 0) {
@@ -177,8 +187,7 @@ Table Overview(const QuantizeOutcome& outcome) {
       {"stayed float32", FloatShare(outcome.after)},
       {"layers", LayersByScheme(outcome.plan)},
       {"output SQNR, worst output", Decibels(outcome)},
-      {"time", Format("{:.2f} s to quantize, {:.2f} s to calibrate", outcome.seconds,
-                      outcome.calibrate_seconds)},
+      {"time", Times(outcome)},
       {"peak memory", PeakMemory(outcome)}};
   if (outcome.after.by_type.count("unknown") != 0) {  // TorchScript: types are in its program
     table.rows[2] = {"bytes of tensors", BytesByType(outcome.after)};

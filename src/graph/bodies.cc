@@ -32,7 +32,8 @@ bool IsOfFloats(DataType type) {
 
 bool MovesNumbers(const Node& node) {
   return node.Is("Identity") || node.Is("Transpose") || node.Is("Reshape") || node.Is("Flatten") ||
-         node.Is("Squeeze") || node.Is("Unsqueeze");
+         node.Is("Squeeze") || node.Is("Unsqueeze") || node.Is("Slice") || node.Is("Split") ||
+         node.Is("Concat");
 }
 
 bool CastsToFloat(const Node& node) {
@@ -43,7 +44,14 @@ bool CastsToFloat(const Node& node) {
 // Moves weight operators out of the bodies of one model.
 class Hoister {
  public:
-  explicit Hoister(Graph* graph) { Visit(graph); }
+  explicit Hoister(Graph* graph) : names_(*graph) {
+    ForEachGraph(*graph, [&](const Graph& each) {
+      for (const Node& node : each.nodes) {
+        for (const std::string& output : node.outputs) ++definitions_[output];
+      }
+    });
+    Visit(graph);
+  }
   [[nodiscard]] std::int64_t count() const { return count_; }
 
  private:
@@ -95,11 +103,16 @@ class Hoister {
   // False: it stays. What it reads beside the weight moves with it.
   bool Hoist(Node* node) {
     if (!MovesNumbers(*node) && !CastsToFloat(*node)) return false;
-    if (node->inputs.empty() || node->outputs.size() != 1) return false;
+    if (node->inputs.empty() || node->outputs.empty()) return false;
     const Seen* weight = Find(node->inputs[0]);
     const std::size_t here = open_.size() - 1;
-    if (weight == nullptr || weight->depth == here || PutsOut(*open_[here].graph, node->outputs[0]))
+    const auto is_put_out = [&](const std::string& output) {
+      return output.empty() || PutsOut(*open_[here].graph, output);
+    };
+    if (weight == nullptr || weight->depth == here ||
+        std::any_of(node->outputs.begin(), node->outputs.end(), is_put_out)) {
       return false;
+    }
     if (!weight->is_float && !CastsToFloat(*node)) return false;
     const std::size_t depth = weight->depth;
     for (std::size_t i = 1; i < node->inputs.size(); ++i) {
@@ -107,10 +120,22 @@ class Hoister {
       if (other == nullptr || (other->depth > depth && !other->can_move)) return false;
     }
     for (std::size_t i = 1; i < node->inputs.size(); ++i) MoveInitializer(node->inputs[i], depth);
-    See(node->outputs[0], {depth, true, false});
+    GiveOwnNames(node);
+    for (const std::string& output : node->outputs) See(output, {depth, true, false});
     open_[depth].hoisted.push_back(std::move(*node));
     ++count_;
     return true;
+  }
+
+  // Graphs that do not see each other may use a name twice. One around them may not have it too.
+  void GiveOwnNames(Node* node) {
+    std::map<std::string, std::string, std::less<>> renames;
+    for (std::string& output : node->outputs) {
+      if (definitions_[output] < 2) continue;
+      const std::string& fresh = renames.emplace(output, names_.Fresh(output)).first->second;
+      output = fresh;
+    }
+    if (!renames.empty()) RenameReads(renames, open_.back().graph);
   }
 
   void MoveInitializer(const std::string& name, std::size_t depth) {
@@ -131,6 +156,8 @@ class Hoister {
 
   std::vector<Open> open_;  // the graph that is walked through, after those around it
   std::unordered_map<std::string, Seen> seen_;
+  NameSource names_;
+  std::unordered_map<std::string, std::int64_t> definitions_;  // of outputs of nodes, in all graphs
   std::int64_t count_ = 0;
 };
 
@@ -158,6 +185,12 @@ void SeparateNames(Model* model, std::vector<std::string>* notes) {
 }
 
 void HoistWeightOperators(Model* model, std::vector<std::string>* notes) {
+  const auto has_bodies = [](const Node& node) {
+    return std::any_of(node.attributes.begin(), node.attributes.end(),
+                       [](const Attribute& attribute) { return !attribute.graphs.empty(); });
+  };
+  const std::vector<Node>& nodes = model->graph.nodes;
+  if (std::none_of(nodes.begin(), nodes.end(), has_bodies)) return;
   const Hoister hoister(&model->graph);
   if (hoister.count() == 0) return;
   notes->push_back(Format("{} Cast, Transpose, Reshape or such of weights moved out of bodies",

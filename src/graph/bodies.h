@@ -14,8 +14,9 @@ namespace quantbench {
 // it.
 void SeparateNames(Model* model, std::vector<std::string>* notes);
 
-// Identity, Cast to float32, Transpose and reshaping of initializers of graphs around a body move
-// out of it, next to what they read: there they can be folded for all who read them.
+// Identity, Cast to float32, Transpose, reshaping, Slice, Split and Concat of initializers of
+// graphs around a body move out of it, next to what they read: there they can be folded for all who
+// read them.
 void HoistWeightOperators(Model* model, std::vector<std::string>* notes);
 
 // RemoveIdle and FoldWeights (the headers of that name) for every body.

@@ -121,6 +121,24 @@ TEST(PrepareBodies, TakesAlongWhatAWeightIsReshapedTo) {
   EXPECT_THAT(OperatorsIn(prepared), UnorderedElementsAre("If", "MatMul", "MatMul"));
 }
 
+// As an LSTM's gates in both branches of an If, under the same names.
+TEST(PrepareBodies, FoldsWhatBranchesCutAndJoinOnce) {
+  const auto turned = [](ModelBuilder* branch) {
+    const auto rows = [&](const std::string& name, std::int64_t begin, std::int64_t end) {
+      return branch->Add("Slice", name,
+                         {"w", branch->Ints(name + "_begin", {begin}),
+                          branch->Ints(name + "_end", {end}), branch->Ints(name + "_axis", {0})});
+    };
+    return branch->Add("Concat", "turned", {rows("a", 8, kSize), rows("b", 0, 8)},
+                       {Attribute::Int("axis", 0)});
+  };
+  const Model prepared = PreparedLike(Branching(turned, turned, [](ModelBuilder* outer) {
+    outer->Constant("w", RandomTensor({kSize, kSize}, 1));
+  }));
+  EXPECT_THAT(OperatorsIn(prepared), UnorderedElementsAre("If", "MatMul", "MatMul"));
+  EXPECT_EQ(prepared.graph.initializers.size(), 1);
+}
+
 TEST(PrepareBodies, GivesWeightsOfBranchesNamesOfTheirOwn) {
   const auto own = [](double deviation) {
     return [deviation](ModelBuilder* branch) {

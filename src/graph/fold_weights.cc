@@ -1,234 +1,239 @@
-// Folding weights: one tensor at a time, in the order of the nodes, so that chains fold too.
+// Folding weights: first which nodes fold, then their results in the order of the nodes, so that
+// chains fold too.
 #include "graph/fold_weights.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
+#include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
-#include "graph/permute.h"
 #include "graph/remove_nodes.h"
-#include "graph/shape_values.h"
+#include "graph/weight_operators.h"
 
 namespace quantbench {
 namespace {
 
 constexpr std::int64_t kLarge = 4096;  // elements
 
-bool IsReshaping(const Node& node) {
-  return node.Is("Reshape") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
+using NodeIndex = std::size_t;
+
+std::int64_t ElementsIn(const Shape& dims) {
+  const auto count = ElementCount(dims);
+  return count.ok() ? count.value() : 0;
 }
 
-bool CastsExactlyOrRounds(DataType from) {
-  switch (from) {
-    case DataType::kFloat16:
-    case DataType::kBfloat16:
-    case DataType::kFloat64:
-    case DataType::kInt8:
-    case DataType::kUint8:
-    case DataType::kInt16:
-    case DataType::kUint16:
-    case DataType::kInt32:
-    case DataType::kInt64: return true;
-    default: return false;
-  }
-}
-
-// Elements of type T, wherever they lie, as float32.
-template <typename T, typename Convert>
-void ConvertAll(std::span<const std::byte> from, std::span<float> to, const Convert& convert) {
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    T value{};
-    std::memcpy(&value, from.data() + i * sizeof(T), sizeof(T));
-    to[i] = convert(value);
-  }
-}
-
-template <typename T>
-void ConvertNumbers(std::span<const std::byte> from, std::span<float> to) {
-  ConvertAll<T>(from, to, [](T value) { return static_cast<float>(value); });
-}
-
-// To the nearest float32, ties to even   [ONNX Cast-13].
-Result<Tensor> AsFloat32(const Initializer& tensor) {
-  QB_TRY(const Bytes payload, PayloadOf(tensor));
-  QB_TRY(Tensor result, Tensor::Make(DataType::kFloat32, tensor.dims));
-  const std::span<float> to = result.As<float>();
-  const std::span<const std::byte> from = payload.view;
-  switch (tensor.type) {
-    case DataType::kFloat16: ConvertAll<std::uint16_t>(from, to, HalfToFloat); break;
-    case DataType::kBfloat16: ConvertAll<std::uint16_t>(from, to, BfloatToFloat); break;
-    case DataType::kFloat64: ConvertNumbers<double>(from, to); break;
-    case DataType::kInt8: ConvertNumbers<std::int8_t>(from, to); break;
-    case DataType::kUint8: ConvertNumbers<std::uint8_t>(from, to); break;
-    case DataType::kInt16: ConvertNumbers<std::int16_t>(from, to); break;
-    case DataType::kUint16: ConvertNumbers<std::uint16_t>(from, to); break;
-    case DataType::kInt32: ConvertNumbers<std::int32_t>(from, to); break;
-    default: ConvertNumbers<std::int64_t>(from, to); break;
-  }
-  payload.Release(from);
-  return result;
-}
+// A node that makes its outputs of constants alone.
+struct Foldable {
+  NodeIndex first = 0;               // the first node that makes the same of the same
+  std::vector<std::string> sources;  // as the first nodes of their kind name them
+  MovedWeights moved;
+  std::int64_t elements = 0;  // of all outputs
+};
 
 class Folder {
  public:
   explicit Folder(Model* model)
-      : model_(*model),
-        index_(model->graph),
-        values_(model->graph, OnnxOpset(*model)),
-        gone_(model->graph.nodes.size(), false) {}
+      : graph_(model->graph), index_(model->graph), operators_(model->graph, OnnxOpset(*model)) {}
 
   Status Run(std::vector<std::string>* notes) {
-    for (std::size_t i = 0; i < model_.graph.nodes.size(); ++i) QB_OK(Visit(i));
+    for (NodeIndex i = 0; i < graph_.nodes.size(); ++i) Describe(i);
+    RefuseGrowth();
     if (!shared_.empty()) {
       notes->push_back(
           Format("{} weights read in more than one form left as they are", shared_.size()));
     }
-    const auto folded = std::count(gone_.begin(), gone_.end(), true);
-    if (folded == 0) return Ok();
+    if (foldable_.empty()) return Ok();
+    for (const auto& [i, node] : foldable_) QB_OK(Fold(i, node));
     Apply();
     notes->push_back(
-        Format("{} Cast, Transpose, Reshape or such of weights computed ahead", folded));
+        Format("{} Cast, Transpose, Reshape or such of weights computed ahead", foldable_.size()));
     return Ok();
   }
 
  private:
-  Status Visit(std::size_t i) {
-    const Node& node = model_.graph.nodes[i];
-    const std::optional<std::string> form = FormOf(node);
-    if (!form) return Ok();
-    const std::string& source = node.inputs[0];
-    const bool large = Elements(*Find(source)) >= kLarge;
-    if (large && !IsOnlyReadAs(source, *form)) {
-      shared_.insert(source);
-      return Ok();
+  // --- what could fold ---
+
+  void Describe(NodeIndex i) {
+    const Node& node = graph_.nodes[i];
+    const auto inputs = WeightOperators::SourcesOf(node);
+    const auto stays = [&](const std::string& output) {
+      return output.empty() || index_.IsGraphOutput(output);
+    };
+    if (inputs.empty() || std::any_of(node.outputs.begin(), node.outputs.end(), stays)) return;
+    Foldable foldable;
+    std::vector<Promise> sources;
+    for (const std::string& input : inputs) {
+      std::optional<Promise> source = DescriptionOf(NameOf(input));
+      if (!source) return;
+      foldable.sources.push_back(source->name);
+      sources.push_back(std::move(*source));
     }
-    gone_[i] = true;
+    auto moved = operators_.Of(node, sources);
+    if (!moved) return;
+    foldable.moved = std::move(*moved);
+    for (const Promise& result : foldable.moved.results) {
+      foldable.elements += ElementsIn(result.dims);
+    }
+    foldable.first = first_.try_emplace({foldable.moved.Form(), foldable.sources}, i).first->second;
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      const std::string& name = graph_.nodes[foldable.first].outputs[k];
+      if (foldable.first == i) made_of_.emplace(name, foldable.moved.results[k]);
+      same_as_.emplace(node.outputs[k], name);
+      names_of_[name].push_back(node.outputs[k]);
+    }
+    foldable_.emplace(i, std::move(foldable));
+  }
+
+  // The name under which the first node makes what others make too.
+  const std::string& NameOf(const std::string& value) const {
+    const auto same = same_as_.find(value);
+    return same == same_as_.end() ? value : same->second;
+  }
+
+  std::optional<Promise> DescriptionOf(const std::string& name) const {
+    if (const auto made = made_of_.find(name); made != made_of_.end()) return made->second;
+    const Initializer* tensor = index_.FindInitializer(name);
+    if (tensor == nullptr || !ElementCount(tensor->dims).ok()) return std::nullopt;
+    return Promise{name, tensor->type, tensor->dims};
+  }
+
+  // --- what must not ---
+
+  // Large weights that would be stored more than once are left, with all that is made of them.
+  void RefuseGrowth() {
+    for (const auto& [i, foldable] : foldable_) {
+      pending_.insert(foldable.sources.begin(), foldable.sources.end());
+    }
+    while (!pending_.empty()) {
+      const std::string name = std::move(pending_.extract(pending_.begin()).value());
+      if (refused_.contains(name) || IsUsedUp(name)) continue;
+      refused_.insert(name);
+      const std::int64_t elements = ElementsOf(name);
+      std::vector<NodeIndex> readers;
+      for (const NodeIndex reader : ReadersOf(name)) {
+        const auto found = foldable_.find(reader);
+        if (found == foldable_.end()) continue;
+        if (std::max(elements, found->second.elements) >= kLarge) readers.push_back(reader);
+      }
+      if (elements >= kLarge && !readers.empty()) shared_.insert(name);
+      Refuse(std::move(readers));
+    }
+  }
+
+  // Whether all that reads a constant folds, and stores no more numbers than it has.
+  bool IsUsedUp(const std::string& name) const {
+    std::unordered_set<NodeIndex> counted;
+    std::int64_t stored = 0;
+    for (const NodeIndex reader : ReadersOf(name)) {
+      const auto found = foldable_.find(reader);
+      if (found == foldable_.end()) return false;
+      const Foldable& foldable = found->second;
+      const auto reads = std::count(foldable.sources.begin(), foldable.sources.end(), name);
+      if (reads == 0) return false;
+      if (!counted.insert(foldable.first).second) continue;
+      const bool joins = foldable.moved.kind == MovedWeights::Kind::kJoin;
+      stored += joins ? reads * ElementsOf(name) : foldable.elements;
+    }
+    return stored <= ElementsOf(name) && !index_.IsGraphOutput(name);
+  }
+
+  // With them goes what is made of their results; their other sources have to be looked at again.
+  void Refuse(std::vector<NodeIndex> nodes) {
+    while (!nodes.empty()) {
+      const NodeIndex i = nodes.back();
+      nodes.pop_back();
+      const auto refused = foldable_.extract(i);
+      if (refused.empty()) continue;
+      const std::vector<std::string>& sources = refused.mapped().sources;
+      pending_.insert(sources.begin(), sources.end());
+      for (const std::string& output : graph_.nodes[i].outputs) {
+        const auto readers = ReadersOf(NameOf(output));
+        nodes.insert(nodes.end(), readers.begin(), readers.end());
+      }
+    }
+  }
+
+  std::int64_t ElementsOf(const std::string& name) const {
+    const auto source = DescriptionOf(name);
+    return source ? ElementsIn(source->dims) : 0;
+  }
+
+  // Of a constant under all its names.
+  std::vector<NodeIndex> ReadersOf(const std::string& name) const {
+    std::vector<NodeIndex> readers;
+    const auto add = [&](const std::string& value) {
+      for (const std::int64_t reader : index_.Consumers(value)) {
+        readers.push_back(static_cast<NodeIndex>(reader));
+      }
+    };
+    const auto names = names_of_.find(name);
+    if (names == names_of_.end()) {
+      add(name);
+    } else {
+      std::for_each(names->second.begin(), names->second.end(), add);
+    }
+    return readers;
+  }
+
+  // --- folding ---
+
+  Status Fold(NodeIndex i, const Foldable& foldable) {
+    const Node& node = graph_.nodes[i];
     sources_.insert(node.inputs.begin(), node.inputs.end());
-    const auto [first, is_new] = folded_.try_emplace(source + "\n" + *form, node.outputs[0]);
-    if (!is_new) {
-      renames_.emplace(node.outputs[0], first->second);
+    if (foldable.first != i) {
+      for (const std::string& output : node.outputs) renames_.emplace(output, NameOf(output));
       return Ok();
     }
-    QB_TRY(Initializer result, Fold(node, *Find(source)));
-    made_.emplace(node.outputs[0], std::move(result));
-    order_.push_back(node.outputs[0]);
-    if (const auto link = made_.find(source); large && link != made_.end()) {
-      link->second.data = {};  // nothing else reads it: not two copies at a time
-      dropped_.insert(source);
+    std::vector<Initializer> sources;
+    for (const std::string& name : foldable.sources) {
+      const auto made = made_.find(name);
+      sources.push_back(made == made_.end() ? *index_.FindInitializer(name) : made->second);
+    }
+    QB_TRY(std::vector<Initializer> results, MoveWeights(foldable.moved, sources));
+    for (Initializer& result : results) {
+      order_.push_back(result.name);
+      made_.emplace(result.name, std::move(result));
     }
     return Ok();
   }
 
-  const Initializer* Find(const std::string& given) const {
-    const auto renamed = renames_.find(given);
-    const std::string& name = renamed == renames_.end() ? given : renamed->second;
-    const auto made = made_.find(name);
-    return made == made_.end() ? index_.FindInitializer(name) : &made->second;
-  }
-
-  // What the node makes of its first input, as text; absent when it does not fold.
-  std::optional<std::string> FormOf(const Node& node) const {
-    if (node.inputs.empty() || node.outputs.size() != 1 || index_.IsGraphOutput(node.outputs[0])) {
-      return std::nullopt;
-    }
-    const Initializer* source = Find(node.inputs[0]);
-    if (source == nullptr) return std::nullopt;
-    if (node.Is("Cast")) {
-      const bool to_float = node.IntAttribute("to", 0) == static_cast<int>(DataType::kFloat32);
-      if (!to_float || !CastsExactlyOrRounds(source->type)) return std::nullopt;
-      return "float32";
-    }
-    if (node.Is("Transpose") && BitsPerElement(source->type) >= 8) {
-      const auto order = OrderOf(node, source->dims.size());
-      if (!order) return std::nullopt;
-      return Format("order {}", ToString(std::span<const std::int64_t>(*order)));
-    }
-    if (!IsReshaping(node)) return std::nullopt;
-    const auto shape = values_.Of(node.outputs[0]).ConstantShape();
-    if (!shape || source->type == DataType::kString) return std::nullopt;
-    const auto count = ElementCount(*shape);
-    if (!count.ok() || count.value() != Elements(*source)) return std::nullopt;
-    return Format("shape {}", ToString(std::span<const std::int64_t>(*shape)));
-  }
-
-  // The permutation of a Transpose; absent when it is none.
-  static std::optional<Shape> OrderOf(const Node& transpose, std::size_t rank) {
-    Shape axes(rank);
-    std::iota(axes.begin(), axes.end(), 0);
-    const Attribute* perm = transpose.FindAttribute("perm");
-    if (perm == nullptr) return Shape(axes.rbegin(), axes.rend());
-    if (!std::is_permutation(axes.begin(), axes.end(), perm->ints.begin(), perm->ints.end())) {
-      return std::nullopt;
-    }
-    return perm->ints;
-  }
-
-  // Whether everything that reads it makes that of it.
-  bool IsOnlyReadAs(const std::string& source, const std::string& form) {
-    const auto [known, is_new] = only_read_as_.try_emplace(source, form);
-    if (!is_new) return known->second == form;
-    const auto readers = index_.Consumers(source);
-    const bool one_form = std::all_of(readers.begin(), readers.end(), [&](std::int64_t reader) {
-      const Node& node = model_.graph.nodes[static_cast<std::size_t>(reader)];
-      return !node.inputs.empty() && node.inputs[0] == source && FormOf(node) == form;
-    });
-    if (!one_form || index_.IsGraphOutput(source)) known->second.clear();
-    return one_form && !index_.IsGraphOutput(source);
-  }
-
-  Result<Initializer> Fold(const Node& node, const Initializer& source) const {
-    const std::string& name = node.outputs[0];
-    if (node.Is("Cast")) {
-      return Initializer::Deferred(name, DataType::kFloat32, source.dims,
-                                   [source] { return AsFloat32(source); });
-    }
-    if (node.Is("Transpose")) {
-      return Permuted(source, *OrderOf(node, source.dims.size()), name);
-    }
-    const Shape dims = *values_.Of(name).ConstantShape();
-    if (source.storage == Storage::kDeferred) {
-      return Initializer::Deferred(name, source.type, dims, [source, dims]() -> Result<Tensor> {
-        QB_TRY(Tensor made, ReadTensor(source));
-        made.shape = dims;
-        return made;
-      });
-    }
-    Initializer reshaped = source;  // shares the numbers
-    reshaped.name = name;
-    reshaped.dims = dims;
-    return reshaped;
+  // Whether some node that stays reads it.
+  bool IsStillRead(const std::string& name) const {
+    const auto readers = ReadersOf(name);
+    return std::any_of(readers.begin(), readers.end(),
+                       [&](NodeIndex reader) { return !foldable_.contains(reader); });
   }
 
   void Apply() {
-    Graph& graph = model_.graph;
-    RemoveNodes(gone_, &graph);
-    for (const std::string& name : order_) {
-      if (dropped_.contains(name)) continue;
-      graph.initializers.push_back(std::move(made_.at(name)));
-    }
-    RenameReads(renames_, &graph);
-    sources_.insert(order_.begin(), order_.end());  // links within chains
-    RemoveUnread(sources_, &graph);
+    std::erase_if(order_, [&](const std::string& name) { return !IsStillRead(name); });
+    std::vector<bool> gone(graph_.nodes.size(), false);
+    for (const auto& [i, foldable] : foldable_) gone[i] = true;
+    RemoveNodes(gone, &graph_);
+    for (const std::string& name : order_) graph_.initializers.push_back(made_.at(name));
+    RenameReads(renames_, &graph_);
+    RemoveUnread(sources_, &graph_);
   }
 
-  Model& model_;
+  Graph& graph_;
   const GraphIndex index_;
-  const ShapeValues values_;
-  std::vector<bool> gone_;
+  WeightOperators operators_;
+  std::map<NodeIndex, Foldable> foldable_;  // in the order of the nodes
+  std::map<std::pair<std::string, std::vector<std::string>>, NodeIndex> first_;  // by form, sources
+  std::unordered_map<std::string, Promise> made_of_;  // what first nodes make
+  std::unordered_map<std::string, std::string> same_as_;
+  std::unordered_map<std::string, std::vector<std::string>> names_of_;
+  std::set<std::string> pending_;  // sources to look at
+  std::unordered_set<std::string> refused_;
+  std::unordered_set<std::string> shared_;  // large ones among them
   std::unordered_map<std::string, Initializer> made_;
   std::vector<std::string> order_;
-  std::unordered_map<std::string, std::string>
-      folded_;  // source and form -> the name of the result
   std::map<std::string, std::string, std::less<>> renames_;
   std::unordered_set<std::string> sources_;
-  std::unordered_map<std::string, std::string> only_read_as_;  // the one form, or ""
-  std::unordered_set<std::string> shared_;
-  std::unordered_set<std::string> dropped_;
 };
 
 }  // namespace

@@ -166,6 +166,134 @@ TEST_F(FoldWeightsTest, TransposesASharedWeightOnce) {
   ExpectSameOutputs(model, folded, {{"x", RandomTensor({2, 64}, 1)}}, kBitByBit);
 }
 
+class CutWeightsTest : public FoldWeightsTest {
+ protected:
+  // Elements [begin, end) of an axis.
+  std::string Slice(const std::string& name, const std::string& input, std::int64_t axis,
+                    std::int64_t begin, std::int64_t end, std::int64_t step = 1) {
+    return builder_.Add(
+        "Slice", name,
+        {input, builder_.Ints(name + "_begin", {begin}), builder_.Ints(name + "_end", {end}),
+         builder_.Ints(name + "_axis", {axis}), builder_.Ints(name + "_step", {step})});
+  }
+  std::string Concat(const std::string& name, const std::vector<std::string>& inputs,
+                     std::int64_t axis) {
+    return builder_.Add("Concat", name, inputs, {Attribute::Int("axis", axis)});
+  }
+  // y = x w, put out; x is [N, inputs].
+  void Multiply(const std::string& name, std::int64_t inputs, const std::string& weight) {
+    const std::string x = builder_.Input(name + "_x", {-1, inputs});
+    builder_.Output(builder_.Add("MatMul", name, {x, weight}));
+    inputs_.push_back({x, RandomTensor({3, inputs}, 5)});
+  }
+  // Folds, and compares outputs bit by bit.
+  Graph FoldedLike() {
+    const Model model = builder_.Build();
+    const Model folded = Folded(model);
+    ExpectSameOutputs(model, folded, inputs_, kBitByBit);
+    return folded.graph;
+  }
+
+  std::vector<NamedTensor> inputs_;
+};
+
+// Gates put into another order, as exporters do with those of an LSTM.
+TEST_F(CutWeightsTest, CutsAndJoinsInAnotherOrder) {
+  const std::string w = builder_.Weight("w", {96, 80});
+  const std::string turned =
+      Concat("turned",
+             {Slice("a", w, 0, 0, 24), Slice("d", w, -2, -24, 1000), Slice("b", w, 0, 24, 72)}, 0);
+  Multiply("product", 96, turned);
+  const Graph folded = FoldedLike();
+  EXPECT_THAT(OperatorsOf(folded), ElementsAre(Pair("MatMul", 1)));
+  ASSERT_EQ(folded.initializers.size(), 1U);
+  EXPECT_EQ(folded.initializers[0].dims, (Shape{96, 80}));
+  EXPECT_THAT(notes_, ElementsAre("4 Cast, Transpose, Reshape or such of weights computed ahead"));
+}
+
+TEST_F(CutWeightsTest, CutsAlongInnerAxesAndBackwards) {
+  const std::string w = builder_.Weight("w", {64, 200});
+  const std::string left = Slice("left", w, 1, 0, 100);
+  const std::string odd = Slice("odd", Slice("right", w, 1, 100, 200), 1, 99, -1000, -2);
+  Multiply("first", 64, left);
+  Multiply("second", 64, odd);
+  const std::string joined = Concat("joined", {builder_.Weight("v", {64, 3}), odd}, -1);
+  Multiply("third", 64, joined);
+  const Graph folded = FoldedLike();
+  EXPECT_THAT(OperatorsOf(folded), ElementsAre(Pair("MatMul", 3)));
+}
+
+TEST_F(CutWeightsTest, SplitsAWeightOfSeveralProducts) {
+  const std::string w = builder_.Weight("qkv", {64, 192});
+  builder_.AddNode("Split", "split", {w, builder_.Ints("sizes", {128, 32, 32})}, {"q", "k", "v"},
+                   {Attribute::Int("axis", -1)});
+  for (const char* part : {"q", "k", "v"}) Multiply(std::string(part) + "_product", 64, part);
+  const Graph folded = FoldedLike();
+  EXPECT_THAT(OperatorsOf(folded), ElementsAre(Pair("MatMul", 3)));
+  EXPECT_EQ(folded.initializers.size(), 3U);
+}
+
+TEST_F(CutWeightsTest, DoesOnceWhatIsDoneTwice) {
+  const std::string w = builder_.Weight("w", {128, 64});
+  for (const std::string name : {"a", "b"}) {
+    const std::string whole =
+        Concat(name, {Slice(name + "2", w, 0, 64, 128), Slice(name + "1", w, 0, 0, 64)}, 0);
+    Multiply(name + "_product", 128, whole);
+  }
+  const Graph folded = FoldedLike();
+  EXPECT_THAT(OperatorsOf(folded), ElementsAre(Pair("MatMul", 2)));
+  EXPECT_EQ(folded.initializers.size(), 1U);
+}
+
+TEST_F(CutWeightsTest, LeavesPartsThatOverlap) {
+  const std::string w = builder_.Weight("w", {128, 64});
+  Multiply("first", 100, Slice("a", w, 0, 0, 100));
+  Multiply("second", 100, Slice("b", w, 0, 28, 128));
+  EXPECT_EQ(CountOf(FoldedLike(), "Slice"), 2);
+  EXPECT_THAT(notes_, ElementsAre("1 weights read in more than one form left as they are"));
+}
+
+// The sum would be stored beside its parts, which others read: so the other part's Transpose, which
+// is another form of what the sum reads, stays too.
+TEST_F(CutWeightsTest, LeavesWhatWouldBeStoredTwice) {
+  const std::string a = builder_.Weight("a", {64, 64});
+  const std::string b = builder_.Weight("b", {64, 64});
+  Multiply("whole", 128, Concat("ab", {a, b}, 0));
+  Multiply("turned", 64, builder_.Add("Transpose", "at", {a}));
+  Multiply("again", 64, b);
+  Multiply("doubled", 128, Concat("cc", {builder_.Weight("c", {64, 64}), "c"}, 0));
+  const Graph folded = FoldedLike();
+  EXPECT_EQ(CountOf(folded, "Concat"), 2);
+  EXPECT_EQ(CountOf(folded, "Transpose"), 1);
+}
+
+TEST_F(CutWeightsTest, LeavesIntegersAndComputedBounds) {
+  const std::string ids = builder_.Input("ids", {-1}, DataType::kInt64);
+  builder_.Output(
+      builder_.Add("Mul", "ints", {ids, Concat("both", {builder_.Ints("one", {1}), "one"}, 0)}),
+      DataType::kInt64);
+  inputs_.push_back({ids, Tensor::Of(DataType::kInt64, {2}, std::vector<std::int64_t>{1, 64})});
+  const std::string end =
+      builder_.Add("Slice", "end", {ids, builder_.Ints("from", {1}), builder_.Ints("to", {2})});
+  builder_.Output(builder_.Add("Slice", "rows",
+                               {builder_.Weight("w", {128, 64}), builder_.Ints("zero", {0}), end}));
+  EXPECT_THAT(OperatorsOf(FoldedLike()),
+              ElementsAre(Pair("Concat", 1), Pair("Mul", 1), Pair("Slice", 2)));
+}
+
+TEST_F(FoldWeightsTest, ReadsTheBoundsOfOldSlices) {
+  ModelBuilder old(9);
+  const std::string w = old.Weight("w", {96, 64});
+  const std::string rows = old.Add("Slice", "rows", {w},
+                                   {Attribute::Ints("axes", {0}), Attribute::Ints("starts", {32}),
+                                    Attribute::Ints("ends", {96})});
+  old.Output(old.Add("MatMul", "product", {old.Input("x", {-1, 64}), rows}));
+  const Model model = old.Build();
+  const Model folded = Folded(model);
+  EXPECT_THAT(OperatorsOf(folded.graph), ElementsAre(Pair("MatMul", 1)));
+  ExpectSameOutputs(model, folded, {{"x", RandomTensor({2, 64}, 1)}}, kBitByBit);
+}
+
 TEST_F(FoldWeightsTest, LeavesActivationsAndOutputs) {
   const std::string x = builder_.Input("x", {-1, 8});
   builder_.Output(builder_.Add("Transpose", "activation", {x}));

@@ -51,9 +51,40 @@ void CopyBits(const Bytes& bytes, std::int64_t begin, std::int64_t count, std::u
   bytes.Copy(part, reinterpret_cast<std::byte*>(to));
 }
 
+// Four numbers side by side, in one register where the processor has such.
+using FourNumbers = std::uint32_t __attribute__((vector_size(16)));
+
+FourNumbers LoadFour(const std::uint32_t* from) {
+  FourNumbers four;
+  std::memcpy(&four, from, sizeof(four));
+  return four;
+}
+
+// The bits in which four rows of four of a differ from four columns of b, whose rows are `b_width`
+// numbers apart.
+FourNumbers DifferenceOfFours(const std::uint32_t* a, std::int64_t a_width, const std::uint32_t* b,
+                              std::int64_t b_width) {
+  const FourNumbers b0 = LoadFour(b);
+  const FourNumbers b1 = LoadFour(b + b_width);
+  const FourNumbers b2 = LoadFour(b + 2 * b_width);
+  const FourNumbers b3 = LoadFour(b + 3 * b_width);
+  const FourNumbers upper_left = __builtin_shufflevector(b0, b1, 0, 4, 1, 5);
+  const FourNumbers upper_right = __builtin_shufflevector(b0, b1, 2, 6, 3, 7);
+  const FourNumbers lower_left = __builtin_shufflevector(b2, b3, 0, 4, 1, 5);
+  const FourNumbers lower_right = __builtin_shufflevector(b2, b3, 2, 6, 3, 7);
+  return (__builtin_shufflevector(upper_left, lower_left, 0, 1, 4, 5) ^ LoadFour(a)) |
+         (__builtin_shufflevector(upper_left, lower_left, 2, 3, 6, 7) ^ LoadFour(a + a_width)) |
+         (__builtin_shufflevector(upper_right, lower_right, 0, 1, 4, 5) ^
+          LoadFour(a + 2 * a_width)) |
+         (__builtin_shufflevector(upper_right, lower_right, 2, 3, 6, 7) ^
+          LoadFour(a + 3 * a_width));
+}
+
 // Some rows of a beside the same columns of b, both in memory.
 class RowComparer {
  public:
+  static constexpr std::int64_t kTile = 16;
+
   RowComparer(const TransposedPair& pair, std::int64_t most_rows) : pair_(pair) {
     const auto count = static_cast<std::size_t>(most_rows * pair.columns);
     a_ = std::make_unique_for_overwrite<std::uint32_t[]>(count);
@@ -77,9 +108,20 @@ class RowComparer {
   }
 
  private:
-  static constexpr std::int64_t kTile = 16;
-
   [[nodiscard]] bool TileDiffers(std::int64_t top, std::int64_t left) const {
+    if (top + kTile > rows_ || left + kTile > pair_.columns) return PartOfTileDiffers(top, left);
+    FourNumbers bits = {};
+    for (std::int64_t row = top; row < top + kTile; row += 4) {
+      for (std::int64_t column = left; column < left + kTile; column += 4) {
+        bits |= DifferenceOfFours(a_.get() + row * pair_.columns + column, pair_.columns,
+                                  b_.get() + column * rows_ + row, rows_);
+      }
+    }
+    return (bits[0] | bits[1] | bits[2] | bits[3]) != 0;
+  }
+
+  // At the lower and the right border.
+  [[nodiscard]] bool PartOfTileDiffers(std::int64_t top, std::int64_t left) const {
     const std::int64_t bottom = std::min(top + kTile, rows_);
     const std::int64_t right = std::min(left + kTile, pair_.columns);
     std::uint32_t bits = 0;
@@ -101,7 +143,8 @@ class RowComparer {
 // Rows of a that a thread holds at a time: some 4 MB, and as much of b.
 std::int64_t RowsTogether(const TransposedPair& pair) {
   constexpr std::int64_t kElements = 1 << 20;
-  return std::max<std::int64_t>(16, kElements / pair.columns);
+  return std::max<std::int64_t>(1, kElements / pair.columns / RowComparer::kTile) *
+         RowComparer::kTile;
 }
 
 }  // namespace

@@ -101,6 +101,19 @@ TEST(IsTranspose, SeesEveryBit) {
   }
 }
 
+// Within the tiles that are compared at once, and beside them.
+TEST(IsTranspose, SeesEveryPlace) {
+  const Tensor numbers = RandomTensor({37, 21}, 1);
+  const Tensor mirrored = Must(ReadTensor(Mirrored(numbers)));
+  const Initializer table = Initializer::Of("table", numbers);
+  EXPECT_TRUE(Must(IsTranspose(table, Initializer::Of("head", mirrored))));
+  for (std::size_t place = 0; place < 37 * 21; ++place) {
+    Tensor changed = mirrored;
+    changed.As<std::uint32_t>()[place] ^= 1U << place % 32;
+    EXPECT_FALSE(Must(IsTranspose(table, Initializer::Of("head", changed)))) << place;
+  }
+}
+
 TEST(IsTranspose, IsFalseForOtherTypesAndRanks) {
   const Initializer ints = Initializer::Of("i", Must(Tensor::Make(DataType::kInt32, {100, 100})));
   EXPECT_FALSE(Must(IsTranspose(ints, ints)));

@@ -91,6 +91,16 @@ void RecurrentRule(RuleContext* context);
 // The elements at offset + sum(index * stride), for all indices within `shape` in row-major order.
 [[nodiscard]] Exprs View(const Exprs& elements, const Shape& shape, const Shape& strides,
                          std::int64_t offset);
+// Elements of a tensor: the first at `offset`, and how they lie along each axis of the result.
+struct TakenElements {
+  Shape shape;
+  Shape strides;  // in elements; negative where an axis is walked backwards
+  std::int64_t offset = 0;
+};
+// What a Slice takes of a tensor of that shape; absent where starts, ends, axes or steps are not
+// constant. The node's inputs must be in the context.   [ONNX Slice-13]
+[[nodiscard]] std::optional<TakenElements> TakenBySlice(const RuleContext& context,
+                                                        const Shape& from);
 // The elements of a tensor as if it had been broadcast to `shape`; absent when they are not known,
 // or when it cannot be.
 [[nodiscard]] std::optional<Exprs> ElementsAs(const KnownTensor& tensor, const Shape& shape);

@@ -103,17 +103,11 @@ void Slice(RuleContext* context) {
   }
   context->SetShape(std::move(dims));
   const auto from = data.ConstantShape();
-  const auto shape = context->outputs.empty() ? std::nullopt : context->outputs[0].ConstantShape();
-  if (!data.elements || !from || !shape) return;
-  Shape strides = StridesOf(*from);
-  std::int64_t offset = 0;
-  for (const SliceSpan& span : *spans) {
-    const auto taken = TakenOf(span, (*from)[span.axis]);
-    if (!taken) return;
-    offset += taken->first * strides[span.axis];
-    strides[span.axis] *= taken->count > 1 ? span.step : 1;
-  }
-  context->SetElements(data.type, *shape, View(*data.elements, *shape, strides, offset));
+  if (!data.elements || !from) return;
+  const auto taken = TakenBySlice(*context, *from);
+  if (!taken) return;
+  context->SetElements(data.type, taken->shape,
+                       View(*data.elements, taken->shape, taken->strides, taken->offset));
 }
 
 // Elements data[.., indices[..], ..] of small tensors; the shape is set already.
@@ -269,6 +263,20 @@ constexpr auto kPickRules = std::to_array<ShapeRuleEntry>({
 });
 
 }  // namespace
+
+std::optional<TakenElements> TakenBySlice(const RuleContext& context, const Shape& from) {
+  const auto spans = SpansOf(context, from.size());
+  if (!spans) return std::nullopt;
+  TakenElements result{from, StridesOf(from), 0};
+  for (const SliceSpan& span : *spans) {
+    const auto taken = TakenOf(span, from[span.axis]);
+    if (!taken) return std::nullopt;
+    result.offset += taken->first * result.strides[span.axis];
+    result.strides[span.axis] *= taken->count > 1 ? span.step : 1;
+    result.shape[span.axis] = taken->count;
+  }
+  return result;
+}
 
 std::span<const ShapeRuleEntry> PickRules() {
   return kPickRules;

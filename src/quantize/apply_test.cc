@@ -292,6 +292,46 @@ TEST(BiasGuard, WidensTheScaleOfAChannelWhoseBiasWouldNotFit) {
   EXPECT_EQ(OperatorsRun(quantized.model)["QLinearConv"], 1);
 }
 
+// What is made of constants when it is asked for is stored in another shape than it is made in.
+TEST(StoredWeights, OfAnLstmMayBeJoinedOfParts) {
+  ModelBuilder builder;
+  const std::string w = builder.Add(
+      "Concat", "w", {builder.Weight("a", {1, 64, 64}), builder.Weight("b", {1, 64, 64})},
+      {Attribute::Int("axis", 1)});
+  builder.AddNode("LSTM", "lstm",
+                  {builder.Input("x", {3, 1, 64}), w, builder.Weight("r", {1, 128, 32}, 0.2)},
+                  {"y"}, {Attribute::Int("hidden_size", 32)});
+  builder.Output("y");
+  const Model prepared = Must(Prepare(builder.Build(), nullptr));
+  const Recipe recipe = Named("weight-int4");
+  const Plan plan = Must(PlanQuantization(prepared, recipe, nullptr));
+  EXPECT_EQ(LayerOf(plan, "lstm").scheme, Scheme::kStored);
+  const Model quantized = Must(ApplyPlan(prepared, plan, {}));
+  const std::vector<NamedTensor> input = {{"x", testing::RandomTensor({3, 1, 64}, 3)}};
+  EXPECT_GT(Sqnr(RunModel(prepared, input)[0], RunModel(quantized, input)[0]), 20);
+}
+
+// One scale a channel is the input's times the weight's: the engine multiplies when it loads.
+TEST(BiasScales, AreComputedWhereThatIsSmaller) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 8, 4, 4});
+  builder.Output(builder.Add("Conv", "conv",
+                             {x, builder.Weight("w", {40, 8, 3, 3}), builder.Weight("b", {40})}));
+  const auto data = NormalSamples({8, 4, 4}, 4);
+  Recipe recipe = Named("static-int8");
+  const Model computed = testing::Quantize(builder.Build(), recipe, data).model;
+  recipe.SetFormat(QuantFormat::kQdq);
+  const Model written = testing::Quantize(builder.Build(), recipe, data).model;
+  EXPECT_EQ(computed.graph.FindInitializer("b_scale"), nullptr);
+  EXPECT_NE(written.graph.FindInitializer("b_scale"), nullptr);
+  EXPECT_LT(Must(EncodeToBytes(computed)).size() + 100, Must(EncodeToBytes(written)).size());
+  auto run = OperatorsRun(computed);
+  EXPECT_EQ(run["QLinearConv"], 1);
+  EXPECT_EQ(run["Mul"], 0);
+  const std::vector<NamedTensor> input = {{"x", testing::RandomTensor({2, 8, 4, 4}, 3)}};
+  EXPECT_EQ(RunModel(computed, input)[0].bytes, RunModel(written, input)[0].bytes);
+}
+
 TEST(BiasGuard, SmallestScaleHoldsEveryBias) {
   for (const double bias : {1e-30, 0.3, -17.5, 1e20}) {
     const double scale = SmallestBiasScale(bias);

@@ -41,6 +41,10 @@ StaticEmitter::StaticEmitter(Emitter* emitter) : emitter_(emitter), qdq_(emitter
   for (const ActivationPlan& activation : emitter->plan().activations) {
     activations_.emplace(activation.tensor, &activation);
   }
+  const std::vector<LayerPlan>& layers = emitter->plan().layers;
+  computes_scales_ = std::all_of(layers.begin(), layers.end(), [](const LayerPlan& layer) {
+    return layer.scheme != Scheme::kStaticInt8 || layer.format == QuantFormat::kEngine;
+  });
 }
 
 Result<StaticEmitter> StaticEmitter::Of(const std::vector<PlannedNode>& nodes, Emitter* emitter) {
@@ -232,9 +236,11 @@ Status StaticEmitter::EmitMember(const PlannedNode& planned) {
     QB_TRY(node.inputs[input], Constant(node.inputs[input], type));
   }
   if (!planned.plan->weight.empty()) {
-    QB_TRY(const ActivationPlan* input, ActivationOf(planned.node->inputs[0]));
-    QB_OK(QuantizeParameters(planned, input->params.scale, adders_.contains(planned.node), &qdq_,
-                             &node));
+    const std::string& tensor = planned.node->inputs[0];
+    QB_TRY(const ActivationPlan* input, ActivationOf(tensor));
+    QB_TRY(const Coded* coded, CodesOf(tensor));
+    const InputScale scale{input->params.scale, computes_scales_ ? coded->names[1] : std::string()};
+    QB_OK(QuantizeParameters(planned, scale, adders_.contains(planned.node), &qdq_, &node));
   }
   if (planned.plan->output_quantized) return EmitCoded(std::move(node), OutputsOf(*planned.node));
   emitter_->Add(std::move(node));

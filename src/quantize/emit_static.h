@@ -55,6 +55,7 @@ class StaticEmitter {
 
   Emitter* emitter_;
   QdqWriter qdq_;
+  bool computes_scales_ = true;  // of biases, when the model is loaded
   std::map<std::string, const ActivationPlan*, std::less<>> activations_;
   std::map<std::string, Coded, std::less<>> coded_;
   std::map<const Node*, const Node*> last_of_;  // layer -> the last node it absorbed

@@ -110,8 +110,9 @@ class Storer {
       scale_shape.assign(dims.size(), 1);
       scale_shape[0] = dims[0];
       scale_shape[1] = dims[1];
-      matrix.dims.erase(matrix.dims.begin());
-      matrix.dims[0] = dims[0] * dims[1];
+      Shape rows(dims.begin() + 1, dims.end());
+      rows[0] *= dims[0];
+      matrix = WithShape(*weight, weight->name, std::move(rows));
     }
     QB_TRY(const auto maxima, facts_.Maxima(matrix, channels, threads_));
     const std::vector<float> scales = SymmetricScales(maxima);

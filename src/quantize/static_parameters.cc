@@ -150,11 +150,27 @@ Result<Names> SharedWeight(const PlannedNode& planned, const WeightedLayer& laye
   });
 }
 
-std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, float input_scale,
-                    std::span<const float> scales, QdqWriter* writer) {
+// Scales s_x s_w. Many of them take more room in the file than the node that multiplies them when
+// the model is loaded, before the engine looks for layers with codes.
+std::string AddBiasScales(const std::string& name, Tensor scales, const InputScale& input,
+                          const std::string& weight_scale, Emitter* emitter) {
+  constexpr std::size_t kFew = 32;
+  const std::span<const float> values = scales.As<float>();
+  const bool is_product =
+      std::all_of(values.begin(), values.end(), [](float scale) { return scale > FLT_MIN; });
+  if (!input.name.empty() && is_product && values.size() >= kFew) {
+    return emitter->Add("Mul", {input.name, weight_scale}, name);
+  }
+  return emitter->AddInitializer(name, std::move(scales));
+}
+
+// `weight_scale`: the initializer that holds `scales`.
+std::string AddBias(const WeightedLayer& layer, std::span<const double> bias,
+                    const InputScale& input, std::span<const float> scales,
+                    const std::string& weight_scale, QdqWriter* writer) {
   Emitter& emitter = writer->emitter();
   std::vector<float> bias_scales;
-  for (const float scale : scales) bias_scales.push_back(std::max(input_scale * scale, FLT_MIN));
+  for (const float scale : scales) bias_scales.push_back(std::max(input.value * scale, FLT_MIN));
   std::vector<std::int32_t> codes;
   for (std::size_t c = 0; c < bias.size(); ++c) {
     const double steps = std::nearbyint(bias[c] / bias_scales[scales.size() == 1 ? 0 : c]);
@@ -169,8 +185,8 @@ std::string AddBias(const WeightedLayer& layer, std::span<const double> bias, fl
   }
   const std::string stored = emitter.AddInitializer(
       base + "_quantized", Tensor::Of(DataType::kInt32, {layer.outputs}, codes));
-  const Names params = {
-      emitter.AddInitializer(base + "_scale", Tensor::OfFloats(shape, bias_scales))};
+  const Names params = {AddBiasScales(base + "_scale", Tensor::OfFloats(shape, bias_scales), input,
+                                      weight_scale, &emitter)};
   std::string floats = emitter.Fresh(base + "_dequantized");
   writer->Dequantize(stored, floats, params, DataType::kInt32, is_whole ? -1 : 0);
   return floats;
@@ -228,8 +244,8 @@ double SmallestBiasScale(double bias) {
   return kRoom * 2 * std::abs(bias) / (0x1p32 - 2);
 }
 
-Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool with_adder,
-                          QdqWriter* writer, Node* node) {
+Status QuantizeParameters(const PlannedNode& planned, const InputScale& input_scale,
+                          bool with_adder, QdqWriter* writer, Node* node) {
   Emitter& emitter = writer->emitter();
   QB_TRY(const WeightedLayer layer, InspectWith(with_adder, planned, emitter));
   QB_TRY(std::vector<double> bias, BiasOf(layer));
@@ -237,7 +253,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
   if (!node->Is("MatMul")) AddShift(emitter.BiasShift(planned), layer.weight_factor, &bias);
   QB_TRY(WeightParts parts, PartsOf(planned, layer, emitter));
   const std::vector<float> chosen = parts.scales;
-  const bool widened = FitBias(bias, input_scale, &parts.scales);
+  const bool widened = FitBias(bias, input_scale.value, &parts.scales);
   if (widened && parts.solved != nullptr) {
     parts.solved = OnWiderScales(*parts.solved, chosen, parts.scales);
   }
@@ -253,7 +269,7 @@ Status QuantizeParameters(const PlannedNode& planned, float input_scale, bool wi
   EraseAttribute("beta", node);
   if (bias.empty()) return Ok();
   node->inputs.resize(3);
-  node->inputs[2] = AddBias(layer, bias, input_scale, parts.scales, writer);
+  node->inputs[2] = AddBias(layer, bias, input_scale, parts.scales, weight[1], writer);
   return Ok();
 }
 

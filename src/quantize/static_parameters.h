@@ -27,12 +27,19 @@ class QdqWriter {
   std::int64_t opset_;
 };
 
+// The scale of a layer's activation.
+struct InputScale {
+  float value = 0;
+  // Its initializer, where the scales of a bias may be computed from it when the model is loaded;
+  // empty: all scales are written, for who reads QuantizeLinear and DequantizeLinear as they stand.
+  std::string name;
+};
+
 // Makes the weight and the bias of `node` (a copy of the planned Conv, Gemm or MatMul) dequantized
-// codes. `input_scale`: of its activation. The bias is int32 with scale s_x s_w and zero point 0;
-// where a bias would not fit, the channel's weight scale grows until it does. Gemm's alpha and beta
-// go into codes and scales. `with_adder`: the bias that an Add behind a Conv holds becomes the
-// Conv's own.
-[[nodiscard]] Status QuantizeParameters(const PlannedNode& planned, float input_scale,
+// codes. The bias is int32 with scale s_x s_w and zero point 0; where a bias would not fit, the
+// channel's weight scale grows until it does. Gemm's alpha and beta go into codes and scales.
+// `with_adder`: the bias that an Add behind a Conv holds becomes the Conv's own.
+[[nodiscard]] Status QuantizeParameters(const PlannedNode& planned, const InputScale& input_scale,
                                         bool with_adder, QdqWriter* writer, Node* node);
 
 // A MatMul whose output stays float, as the engine's own operator: codes in, float out, bias added

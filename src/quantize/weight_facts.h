@@ -43,6 +43,11 @@ class WeightFacts {
   using Key = std::tuple<Place, Shape, Channels>;
   using PairKey = std::tuple<Key, PairOrder, std::int64_t>;
   Place Keep(const Initializer& weight);
+  [[nodiscard]] Result<WeightScales> Widened(const Key& key, const Initializer& weight,
+                                             const PairLayout& pairs, int threads);
+  [[nodiscard]] Result<WeightScales> WidenedInStretches(const Key& key, const Initializer& weight,
+                                                        const PairLayout& pairs,
+                                                        std::int64_t together, int threads);
 
   std::map<Place, Initializer> kept_;  // so that no other numbers come to lie there
   std::map<Key, std::vector<float>> maxima_;

@@ -102,6 +102,7 @@ Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, Quant
               Progress& progress) {
   outcome->sqnr_db = std::numeric_limits<double>::quiet_NaN();
   if (!options.verify) return Ok();
+  const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
   outcome->verified = true;
   outcome->sqnr_db = verification.sqnr_db;
@@ -109,6 +110,7 @@ Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, Quant
   outcome->outputs_original = verification.original;
   outcome->outputs = verification.quantized;
   QB_TRY(outcome->sha256, HashOfFile(options.output));
+  outcome->verify_seconds = Seconds(SystemClock().NowNs() - start);
   return Ok();
 }
 

@@ -115,6 +115,7 @@ Json ResultsOf(const QuantizeOutcome& outcome, const fs::path& file) {
       .Set("sha256", outcome.sha256)
       .Set("seconds", outcome.seconds)
       .Set("calibrate_seconds", outcome.calibrate_seconds)
+      .Set("verify_seconds", outcome.verify_seconds)
       .Set("peak_bytes", outcome.peak_bytes)
       .Set("size_original", outcome.before.ToJson())
       .Set("size", outcome.after.ToJson())

@@ -42,6 +42,15 @@ TEST_F(Quantize, EveryRecipeLoadsStaysNearAndSaysWhatItMade) {
   }
 }
 
+TEST_F(Quantize, SaysWhatVerifyingTookApart) {
+  const std::string command = "quantize " + kMlp + " --recipe dynamic-int8 --print json -o ";
+  const std::string time = ValueOf(Parsed(Run(command + "a.onnx")), "Result", "time");
+  EXPECT_NE(time.find(" s to quantize, "), std::string::npos) << time;
+  EXPECT_NE(time.find(" s to verify"), std::string::npos) << time;
+  const Json quick = Parsed(Run(command + "b.onnx --no-verify"));
+  EXPECT_EQ(ValueOf(quick, "Result", "time").find("verify"), std::string::npos);
+}
+
 TEST_F(Quantize, Float8NamesTheOpsetItNeeds) {
   const Json json = Parsed(Run("quantize " + kMlp + " --recipe float8 -o f8.onnx --print json"));
   bool says = false;
