@@ -101,18 +101,19 @@ Table SummaryTable(const Analysis& analysis) {
 Table SizeTable(const Analysis& analysis) {
   Table table;
   table.title = "Size";
-  table.columns = {{"model", false},
-                   {"arm", false},
-                   {"bytes"},
-                   {"MB"},
-                   {"times smaller"},
-                   {"parameters"},
-                   {"weights by type", false}};
+  table.columns = {
+      {"model", false},  {"arm", false},    {"bytes"},      {"MB"},
+      {"MB of tensors"}, {"times smaller"}, {"parameters"}, {"weights by type", false}};
   for (const ArmSize& row : analysis.sizes) {
     const std::uint64_t bytes = row.size.total_bytes();
+    std::uint64_t tensors = 0;  // the rest is code, names and the like
+    for (const auto& [type, share] : row.size.by_type) tensors += share.bytes;
+    const bool counted = !row.size.by_type.contains("unknown");  // TorchScript's is not
     table.rows.push_back({row.model, row.arm, Format("{}", bytes),
-                          Format("{:.3f}", static_cast<double>(bytes) * 1e-6), Number(row.ratio),
-                          Format("{}", row.size.parameters()), TypeShares(row.size)});
+                          Format("{:.3f}", static_cast<double>(bytes) * 1e-6),
+                          Format("{:.3f}", static_cast<double>(tensors) * 1e-6), Number(row.ratio),
+                          counted ? Format("{}", row.size.parameters()) : "-",
+                          TypeShares(row.size)});
   }
   return table;
 }
