@@ -235,6 +235,8 @@ def write_study(folder, models, samples, budget):
                   f"why = {toml_string(entry.why)}", f"data = {toml_string(entry.name)}"]
         if entry.sizes:
             lines.append("dims = { " + ", ".join(f"{name} = {size}" for name, size in entry.sizes.items()) + " }")
+        if entry.inputs[0].name == "input_ids":
+            lines.append(f"vocabulary = {entry.inputs[0].limit}")
     lines += variants(models, samples)
     for entry in models:
         sources = ", ".join(f"{toml_string(one.name)} = {toml_string(one.name)}" for one in entry.inputs)
