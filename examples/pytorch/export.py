@@ -406,4 +406,5 @@ def main():
     print(f"{out}/model.onnx, {out}/samples.npz, {out}/study.toml: now `quantbench run {out}/study.toml`")
 
 
-main()
+if __name__ == "__main__":
+    main()

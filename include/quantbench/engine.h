@@ -166,6 +166,10 @@ struct TorchSettings {
 
   [[nodiscard]] Json ToJson() const;
   [[nodiscard]] static TorchSettings FromJson(const Json& json);
+  // These where they say something, else `others`.
+  [[nodiscard]] TorchSettings Over(const TorchSettings& others) const;
+  // What is not as by default, one member each; null where all is.
+  [[nodiscard]] Json Unusual() const;
   friend bool operator==(const TorchSettings&, const TorchSettings&) = default;
 };
 

@@ -13,6 +13,7 @@
 #include "quantbench/base/status.h"
 #include "quantbench/calibrate.h"
 #include "quantbench/data.h"
+#include "quantbench/engine.h"
 #include "quantbench/measure.h"
 #include "quantbench/quantize.h"
 
@@ -35,10 +36,14 @@ struct StudyModel {
 struct StudyVariant {
   std::string id;
   std::string why;
-  std::int64_t bits = 0;       // width that is aimed at, as its authors say; 0: not said
-  std::string quantizes;       // what is quantized, in their words
-  Recipe recipe;               // "given" where there is a path
-  std::filesystem::path path;  // a file that was quantized elsewhere; empty: the recipe makes one
+  std::int64_t bits = 0;     // width that is aimed at, as its authors say; 0: not said
+  std::string quantizes;     // what is quantized, in their words
+  Recipe recipe;             // "given" where files are
+  bool per_channel = false;  // asked for in so many words
+  // By model id: files that were quantized elsewhere; empty: the recipe makes them.
+  std::map<std::string, std::filesystem::path> given;
+  // By model id: what the recipe quantizes in place of the model's own file; may be empty.
+  std::map<std::string, std::filesystem::path> from;
   std::string calibrate_data;  // empty: the model's
   CalibrationSettings calibration;
   std::vector<std::string> models;  // empty: all
@@ -169,6 +174,7 @@ struct Study {
   Budget budget;
   bool include_data_loading = false;  // measure from file to answer, beside the forward pass
   std::int64_t timeout_s = 600;       // of one worker
+  TorchSettings torch;                // of TorchScript models
   std::vector<StudyModel> models;
   std::vector<StudyVariant> variants;
   std::map<std::string, DataSpec> data;

@@ -73,6 +73,7 @@ Action AddRun(CLI::App& app) {
       "Each finished case is kept at once; run again, and only what has no record is done.",
       "  quantbench run study.toml\n"
       "  quantbench run study.toml --results results-laptop\n"
+      "  quantbench run study.toml --device cuda --results results-cuda\n"
       "  quantbench run study.toml --dry-run");
   app.add_option("study", flags->study, "the study, a TOML file")->required();
   app.add_option("--results", flags->results,

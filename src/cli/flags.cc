@@ -87,7 +87,8 @@ void InputFlags::Add(CLI::App& app) {
                  "an input filled with one value (--input sr=16000), or what a TorchScript model "
                  "takes (--input 'x=float32[batch,3,224,224]'), once for each")
       ->delimiter(',');
-  app.add_option("--vocabulary", vocabulary, "synthetic token ids lie below this, and below the rows of their table")
+  app.add_option("--vocabulary", vocabulary,
+                 "synthetic token ids lie below this, and below the rows of their table")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
 }

@@ -72,6 +72,22 @@ TEST(Torch, SettingsCrossTheBorder) {
   EXPECT_EQ(TorchSettings::FromJson(Json()), TorchSettings());
 }
 
+TEST(Torch, TheCommandLineStandsOverTheStudy) {
+  const TorchSettings study = {"cuda", "onednn", false};
+  EXPECT_EQ(TorchSettings().Over(study), study);
+  EXPECT_EQ(study.Over({}), study);
+  EXPECT_EQ((TorchSettings{"cpu", "", true}.Over(study)), (TorchSettings{"cpu", "onednn", false}));
+}
+
+TEST(Torch, WhatIsUsualIsNotTold) {
+  EXPECT_TRUE(TorchSettings().Unusual().is_null());
+  EXPECT_TRUE((TorchSettings{"cpu", "", true}.Unusual().is_null()));
+  EXPECT_EQ((TorchSettings{"cuda", "", false}.Unusual().Dump()),
+            Json::MakeObject().Set("device", "cuda").Set("freeze", false).Dump());
+  EXPECT_EQ((TorchSettings{"", "qnnpack", true}.Unusual()["quantized_engine"].AsString()),
+            "qnnpack");
+}
+
 // With the real module.
 class TorchModule : public ::testing::Test {
  protected:

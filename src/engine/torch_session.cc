@@ -170,6 +170,20 @@ Json TorchSettings::ToJson() const {
       .Set("freeze", freeze);
 }
 
+TorchSettings TorchSettings::Over(const TorchSettings& others) const {
+  return {device.empty() ? others.device : device,
+          quantized_engine.empty() ? others.quantized_engine : quantized_engine,
+          freeze && others.freeze};
+}
+
+Json TorchSettings::Unusual() const {
+  Json json;
+  if (!device.empty() && device != "cpu") json.Set("device", device);
+  if (!quantized_engine.empty()) json.Set("quantized_engine", quantized_engine);
+  if (!freeze) json.Set("freeze", false);
+  return json;
+}
+
 TorchSettings TorchSettings::FromJson(const Json& json) {
   return {json["device"].AsString(), json["quantized_engine"].AsString(),
           json["freeze"].AsBool(true)};

@@ -69,8 +69,11 @@ void AddModels(const Study& study, const fs::path& results, Contents* contents) 
     }
   }
   for (const StudyVariant& variant : study.variants) {
-    if (variant.path.empty()) continue;
-    (*contents)[NameOfOriginal(variant.path, study.file.parent_path())] = variant.path;
+    for (const auto* files : {&variant.given, &variant.from}) {
+      for (const auto& [model, path] : *files) {
+        (*contents)[NameOfOriginal(path, study.file.parent_path())] = path;
+      }
+    }
   }
   AddFolder(results / "models", "results/models/", {".onnx", ".data", ".pt"}, contents);
 }

@@ -6,7 +6,7 @@
 #include "quantize_model.h"
 
 namespace quantbench {
-namespace {
+namespace weight_facts_test {
 
 using testing::Must;
 
@@ -35,5 +35,5 @@ TEST(WeightFacts, ScalesOfALargeMatrixAreThoseOfItsRows) {
   EXPECT_GE(stretched.repaired, 2);
 }
 
-}  // namespace
+}  // namespace weight_facts_test
 }  // namespace quantbench

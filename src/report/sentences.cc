@@ -71,8 +71,10 @@ std::string MethodText(const Analysis& analysis) {
   const Study& study = analysis.study;
   std::set<std::string> engines;
   for (const Json& environment : analysis.environments) {
-    engines.insert(Format("{} {}", environment["engine"].AsString(),
-                          environment["engine_version"].AsString()));
+    if (environment["engine"].AsString() != "libtorch") {
+      engines.insert(Format("{} {}", environment["engine"].AsString(),
+                            environment["engine_version"].AsString()));
+    }
     if (environment.Has("torch_version")) {
       engines.insert(Format("libtorch {} (TorchScript)", environment["torch_version"].AsString()));
     }

@@ -1,6 +1,7 @@
 // The tables of a study.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "quantbench/base/format.h"
 #include "quantbench/report.h"
@@ -35,6 +36,16 @@ std::string TypeShares(const ModelSize& size) {
   return text;
 }
 
+// Of the arm's output over the data, else as it was compared when it was made; NaN: not known.
+double SqnrOf(const Analysis& analysis, const std::string& model, const std::string& arm) {
+  const ArmAccuracy* accuracy = AccuracyOf(analysis, model, arm);
+  if (accuracy != nullptr && !std::isnan(accuracy->sqnr_db)) return accuracy->sqnr_db;
+  for (const QuantizeResult& row : analysis.quantized) {
+    if (row.model == model && row.variant == arm) return row.sqnr_db;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string& model,
                                     const std::string& arm) {
   const ArmSize* size = SizeOf(analysis, model, arm);
@@ -51,9 +62,13 @@ std::vector<std::string> SummaryRow(const Analysis& analysis, const std::string&
   row.push_back(latency == nullptr ? "-" : Number(latency->speedup.estimate));
   row.push_back(latency == nullptr || arm == kOriginal ? "-" : Range(latency->speedup));
   const ArmScore* main = scored ? accuracy->main() : nullptr;
-  row.push_back(main == nullptr ? "-" : ScoreTitle(main->score));
-  row.push_back(main == nullptr ? "-" : ShowScore(*main));
-  row.push_back(main == nullptr ? "-" : ShowDifference(*main));
+  if (main != nullptr) {
+    row.insert(row.end(), {ScoreTitle(main->score), ShowScore(*main), ShowDifference(*main)});
+  } else {  // nothing to score: how near the answers stay to the original's
+    const double sqnr_db =
+        arm == kOriginal ? std::numeric_limits<double>::quiet_NaN() : SqnrOf(analysis, model, arm);
+    row.insert(row.end(), {std::isnan(sqnr_db) ? "-" : "SQNR dB", Number(sqnr_db), "-"});
+  }
   row.push_back(scored ? Percent(accuracy->agreement.estimate) : "-");
   return row;
 }
@@ -86,18 +101,19 @@ Table SummaryTable(const Analysis& analysis) {
 Table SizeTable(const Analysis& analysis) {
   Table table;
   table.title = "Size";
-  table.columns = {{"model", false},
-                   {"arm", false},
-                   {"bytes"},
-                   {"MB"},
-                   {"times smaller"},
-                   {"parameters"},
-                   {"weights by type", false}};
+  table.columns = {
+      {"model", false},  {"arm", false},    {"bytes"},      {"MB"},
+      {"MB of tensors"}, {"times smaller"}, {"parameters"}, {"weights by type", false}};
   for (const ArmSize& row : analysis.sizes) {
     const std::uint64_t bytes = row.size.total_bytes();
+    std::uint64_t tensors = 0;  // the rest is code, names and the like
+    for (const auto& [type, share] : row.size.by_type) tensors += share.bytes;
+    const bool counted = !row.size.by_type.contains("unknown");  // TorchScript's is not
     table.rows.push_back({row.model, row.arm, Format("{}", bytes),
-                          Format("{:.3f}", static_cast<double>(bytes) * 1e-6), Number(row.ratio),
-                          Format("{}", row.size.parameters()), TypeShares(row.size)});
+                          Format("{:.3f}", static_cast<double>(bytes) * 1e-6),
+                          Format("{:.3f}", static_cast<double>(tensors) * 1e-6), Number(row.ratio),
+                          counted ? Format("{}", row.size.parameters()) : "-",
+                          TypeShares(row.size)});
   }
   return table;
 }
@@ -163,7 +179,9 @@ Table QuantizationTable(const Analysis& analysis) {
                    {"main reason for float", false, true},
                    {"remark", false, true}};
   for (const QuantizeResult& row : analysis.quantized) {
-    const bool fine = row.outcome == Outcome::kOk;
+    const StudyVariant* variant = analysis.study.FindVariant(row.variant);
+    const bool given = variant != nullptr && !variant->given.empty();
+    const bool fine = row.outcome == Outcome::kOk && !given;
     const std::string reason =
         row.float_reasons.empty()
             ? ""
@@ -171,7 +189,9 @@ Table QuantizationTable(const Analysis& analysis) {
     table.rows.push_back({row.model, row.variant, fine ? Format("{}", row.layers) : "-",
                           fine ? Format("{}", row.quantized) : "-", Number(row.sqnr_db),
                           fine ? Number(row.seconds) : "-", reason,
-                          OutcomeText(row.outcome, row.reason)});
+                          given && row.outcome == Outcome::kOk
+                              ? "made elsewhere"
+                              : OutcomeText(row.outcome, row.reason)});
   }
   return table;
 }

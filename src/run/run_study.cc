@@ -13,6 +13,7 @@
 #include "run/cell_journal.h"
 #include "run/study_case.h"
 #include "run/sweep_order.h"
+#include "run/variant_files.h"
 
 namespace quantbench {
 namespace {
@@ -26,30 +27,8 @@ bool IsFailure(Outcome outcome) {
   return outcome != Outcome::kOk && outcome != Outcome::kSkipped;
 }
 
-// Of every model that is not made here.
-std::vector<fs::path> GivenPaths(const Study& study) {
-  std::vector<fs::path> paths;
-  for (const StudyModel& model : study.models) paths.push_back(model.path);
-  for (const StudyVariant& variant : study.variants) {
-    if (!variant.path.empty()) paths.push_back(variant.path);
-  }
-  return paths;
-}
-
-// What libtorch runs the study's TorchScript models, one fact a key.
-Status AddTorch(const Study& study, const WorkerOptions& worker, Json* environment) {
-  const std::vector<fs::path> paths = GivenPaths(study);
-  if (std::none_of(paths.begin(), paths.end(), IsTorchScript)) return Ok();
-  QB_TRY(const Json facts, DescribeTorchEngine(worker));
-  for (const char* key : {"version", "device", "quantized_engine", "freeze", "onednn",
-                          "cuda_devices", "blas", "blas_file", "blas_gflops"}) {
-    environment->Set(Format("torch_{}", key), facts[key]);
-  }
-  return Ok();
-}
-
-// The environment of this run, with the engine that the workers open.
-Result<Json> EnvironmentOf(const Study& study, const WorkerOptions& worker) {
+// The ONNX Runtime that workers open.
+Status AddOnnxRuntime(const WorkerOptions& worker, Json* environment) {
   SilentProgress silent;
   const WorkerResult engine =
       RunWorker(Json::MakeObject().Set("op", "describe-engine"), worker, silent);
@@ -58,9 +37,34 @@ Result<Json> EnvironmentOf(const Study& study, const WorkerOptions& worker) {
     return Error(failed ? engine.code : ErrorCode::kUnavailable,
                  Format("opening the engine: {}", engine.reason));
   }
+  environment->Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
+  return Ok();
+}
+
+// The libtorch that workers open, one fact a key.
+Status AddTorch(const WorkerOptions& worker, Json* environment) {
+  QB_TRY(const Json facts, DescribeTorchEngine(worker));
+  if (!environment->Has("engine")) {
+    environment->Set("engine", "libtorch").Set("engine_version", facts["version"]);
+  }
+  for (const char* key : {"version", "device", "quantized_engine", "freeze", "onednn",
+                          "cuda_devices", "blas", "blas_file", "blas_gflops"}) {
+    environment->Set(Format("torch_{}", key), facts[key]);
+  }
+  return Ok();
+}
+
+// The environment of this run, with the engines that its models need.
+Result<Json> EnvironmentOf(const Study& study, const WorkerOptions& worker) {
+  const std::vector<fs::path> files = NamedFiles(study);
+  const auto torch = std::count_if(files.begin(), files.end(), IsTorchScript);
   Json environment = DescribeEnvironment();
-  environment.Set("engine", engine.reply["name"]).Set("engine_version", engine.reply["version"]);
-  QB_OK(AddTorch(study, worker, &environment));
+  if (torch < std::ssize(files)) {
+    QB_OK(AddOnnxRuntime(worker, &environment));
+  }
+  if (torch > 0) {
+    QB_OK(AddTorch(worker, &environment));
+  }
   return environment;
 }
 
@@ -113,15 +117,12 @@ Result<DevicePeaks> PeaksOf(const fs::path& results, const Json& environment, Pr
   return peaks;
 }
 
-std::map<std::string, std::string> HashModels(const Study& study) {
-  std::map<std::string, std::string> hashes;
-  const auto add = [&](const std::string& key, const fs::path& path) {
-    auto file = MappedFile::Open(path);
-    hashes[key] = file.ok() ? Sha256(file.value()->text()) : "";
-  };
-  for (const StudyModel& model : study.models) add(model.id, model.path);
-  for (const StudyVariant& variant : study.variants) {
-    if (!variant.path.empty()) add(GivenKey(variant), variant.path);
+std::map<fs::path, std::string> HashFiles(const Study& study) {
+  std::map<fs::path, std::string> hashes;
+  for (const fs::path& path : NamedFiles(study)) {
+    if (hashes.contains(path)) continue;
+    const auto file = MappedFile::Open(path);
+    hashes[path] = file.ok() ? Sha256(file.value()->text()) : "";
   }
   return hashes;
 }
@@ -241,12 +242,14 @@ Result<StudyOutcome> RunStudy(const Study& study, const RunStudyOptions& options
   context.options = &options;
   std::map<std::string, MemoryForecast> forecasts;
   context.forecasts = &forecasts;
-  QB_TRY(context.environment, EnvironmentOf(study, options.worker));
-  context.model_hashes = HashModels(study);
+  WorkerOptions worker = options.worker;
+  worker.torch = worker.torch.Over(study.torch);
+  QB_TRY(context.environment, EnvironmentOf(study, worker));
+  context.hashes = HashFiles(study);
   QB_OK(Freeze(study, options.results));
   QB_TRY(context.peaks, PeaksOf(options.results, context.environment, progress));
   context.environment.Set("peaks", context.peaks->ToJson());
-  for (const std::string& note : TorchNotes(GivenPaths(study), context.peaks, options.worker)) {
+  for (const std::string& note : TorchNotes(NamedFiles(study), context.peaks, worker)) {
     progress.Note(note);
   }
   QB_TRY(const auto finished, Finished(context, store, progress));

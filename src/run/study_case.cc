@@ -2,7 +2,6 @@
 #include "run/study_case.h"
 
 #include <algorithm>
-#include <cmath>
 #include <system_error>
 
 #include "quantbench/base/clock.h"
@@ -13,9 +12,9 @@
 #include "run/arms.h"
 #include "run/cell_journal.h"
 #include "run/model_inputs.h"
-#include "run/quantized_facts.h"
+#include "run/quantize_case.h"
 #include "run/rebatch.h"
-#include "run/verify_model.h"
+#include "run/variant_files.h"
 
 namespace quantbench {
 namespace {
@@ -56,21 +55,49 @@ Json VariantSettings(const Study& study, const StudyModel& model, const StudyVar
   const auto data = CalibrationData(study, model, variant);
   Json calibrate = variant.calibration.ToJson();
   calibrate.Set("data", data ? data->ToJson() : Json());
-  return Json::MakeObject()
-      .Set("id", variant.id)
-      .Set("recipe", variant.recipe.ToJson())
-      .Set("calibrate", std::move(calibrate));
+  Json settings = Json::MakeObject()
+                      .Set("id", variant.id)
+                      .Set("recipe", variant.recipe.ToJson())
+                      .Set("calibrate", std::move(calibrate));
+  // Absent where they are as usual: keys of cases stay what they were before there were others.
+  const fs::path* from = FileFor(variant.from, model);
+  if (from != nullptr) settings.Set("from", from->filename().string());
+  if (PerChannelDynamic(variant, model)) settings.Set("per_channel_dynamic", true);
+  return settings;
+}
+
+// Whether the variant's file is used in the case.
+bool TakesPart(const StudyVariant& variant, const StudyModel& model, const Case& work) {
+  return AppliesTo(variant, model) && (work.arm.empty() || work.arm == variant.id);
+}
+
+// Whether libtorch has something to do in the case.
+bool RunsTorch(const Study& study, const StudyModel& model, const Case& work) {
+  bool runs = IsTorchScript(model.path);
+  for (const StudyVariant& variant : study.variants) {
+    if (!TakesPart(variant, model, work)) continue;
+    const fs::path* given = FileFor(variant.given, model);
+    runs = runs || IsTorchScript(given == nullptr ? SourceOf(variant, model) : *given);
+  }
+  return runs;
+}
+
+// How libtorch runs the models of the case. What a recipe makes has integer operators of the
+// processor: it is made and compared there, wherever it is measured.
+TorchSettings TorchOf(const Study& study, const RunStudyOptions& options, const Case& work) {
+  TorchSettings torch = options.worker.torch.Over(study.torch);
+  if (work.kind != CaseKind::kQuantize) return torch;
+  if (study.FindVariant(work.arm)->given.empty()) torch.device.clear();
+  return torch;
 }
 
 // The settings of the case; with the model's hash they determine its result.
-Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
+Json SettingsOf(const StudyContext& context, const StudyModel& model, const Case& work) {
+  const Study& study = *context.study;
   Json settings = Json::MakeObject().Set("input", ToJson(InputOf(study, model)));
   Json variants = Json::Array{};
   for (const StudyVariant& variant : study.variants) {
-    const bool all_arms = work.kind == CaseKind::kMeasure || work.kind == CaseKind::kNatural ||
-                          work.kind == CaseKind::kScenario;
-    if (!AppliesTo(variant, model) || !(all_arms || variant.id == work.arm)) continue;
-    variants.Append(VariantSettings(study, model, variant));
+    if (TakesPart(variant, model, work)) variants.Append(VariantSettings(study, model, variant));
   }
   settings.Set("variants", std::move(variants));
   if (work.kind == CaseKind::kMeasure) {
@@ -90,18 +117,22 @@ Json SettingsOf(const Study& study, const StudyModel& model, const Case& work) {
     settings.Set("batch", study.evaluate.batch).Set("limit", study.evaluate.limit);
     if (study.until_decided) settings.Set("until_decided", study.margin);
   }
+  Json torch = TorchOf(study, *context.options, work).Unusual();
+  if (!torch.is_null() && RunsTorch(study, model, work)) settings.Set("torch", std::move(torch));
   return settings;
 }
 
 QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
                           const StudyVariant& variant) {
   QuantizeOptions options;
-  options.model = model.path;
+  options.model = SourceOf(variant, model);
   options.output = context.ArmPath(model, variant.id);
   options.recipe = variant.recipe;
   options.calibrate = CalibrationData(*context.study, model, variant);
   options.calibration = variant.calibration;
   options.stated = model.inputs;
+  if (options.model != model.path && !IsTorchScript(options.model)) options.stated.clear();
+  options.per_channel_dynamic = PerChannelDynamic(variant, model);
   options.dims = model.dims;
   options.constants = model.constants;
   options.vocabulary = model.vocabulary;
@@ -109,74 +140,20 @@ QuantizeOptions OptionsOf(const StudyContext& context, const StudyModel& model,
   return options;
 }
 
-Json ResultsOf(const QuantizeOutcome& outcome, const fs::path& file) {
-  return Json::MakeObject()
-      .Set("file", file.filename().string())
-      .Set("sha256", outcome.sha256)
-      .Set("seconds", outcome.seconds)
-      .Set("calibrate_seconds", outcome.calibrate_seconds)
-      .Set("verify_seconds", outcome.verify_seconds)
-      .Set("peak_bytes", outcome.peak_bytes)
-      .Set("size_original", outcome.before.ToJson())
-      .Set("size", outcome.after.ToJson())
-      .Set("verified", outcome.verified)
-      .Set("sqnr_db", outcome.sqnr_db)
-      .Set("exact", outcome.verified && outcome.sqnr_db > 0 && std::isinf(outcome.sqnr_db))
-      .Set("verify_source", outcome.verify_source)
-      .Set("activations", outcome.activations.ToJson())
-      .Set("outputs_original", outcome.outputs_original.ToJson())
-      .Set("outputs", outcome.outputs.ToJson())
-      .Set("plan", outcome.plan.ToJson());
-}
-
-WorkerOptions WorkerOf(const StudyContext& context) {
+WorkerOptions WorkerOf(const StudyContext& context, const Case& work) {
   WorkerOptions worker = context.options->worker;
+  worker.torch = TorchOf(*context.study, *context.options, work);
   worker.timeout_s = context.study->timeout_s;
   return worker;
-}
-
-Result<ModelSize> SizeOfFile(const fs::path& path) {
-  if (IsTorchScript(path)) {
-    QB_TRY(const TorchScript model, LoadTorchScript(path));
-    return SizeOf(model);
-  }
-  QB_TRY(const Model model, LoadModel(path));
-  return SizeOf(model);
-}
-
-// A file that was made elsewhere: looked at and compared with the original, as if we had made it.
-Result<QuantizeOutcome> TakeGiven(const QuantizeOptions& options, const WorkerOptions& worker,
-                                  Progress& progress) {
-  QuantizeOutcome outcome;
-  outcome.plan.notes.emplace_back("not made here: given as a file");
-  QB_TRY(outcome.before, SizeOfFile(options.model));
-  QB_TRY(outcome.after, SizeOfFile(options.output));
-  QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
-  outcome.verified = true;
-  outcome.sqnr_db = verification.sqnr_db;
-  outcome.verify_source = verification.source;
-  outcome.outputs_original = verification.original;
-  outcome.outputs = verification.quantized;
-  QB_TRY(const auto file, MappedFile::Open(options.output));
-  outcome.sha256 = Sha256(file->text());
-  return outcome;
 }
 
 CaseOutcome Quantize(const StudyContext& context, const StudyModel& model, const Case& work,
                      Progress& progress) {
   const StudyVariant& variant = *context.study->FindVariant(work.arm);
   const QuantizeOptions options = OptionsOf(context, model, variant);
-  auto outcome = variant.path.empty() ? QuantizeModel(options, WorkerOf(context), progress)
-                                      : TakeGiven(options, WorkerOf(context), progress);
-  if (!outcome.ok()) {
-    return {Outcome::kFailed, outcome.error().message(), outcome.error().code(), {}};
-  }
-  QuantizeOutcome found = std::move(outcome).value();
-  found.before.denormals = DenormalsOf(model.path);
-  found.after.denormals = DenormalsOf(options.output);
-  Json results = ResultsOf(found, options.output);
-  results.Set("loaded", OperatorsOf(options.output, WorkerOf(context), progress));
-  return {Outcome::kOk, "", ErrorCode::kEngine, std::move(results)};
+  const WorkerOptions worker = WorkerOf(context, work);
+  return variant.given.empty() ? MakeVariant(options, model, worker, progress)
+                               : TakeVariant(options, model, worker, progress);
 }
 
 // The arms whose files exist. Those of variants that could not be made are named in `missing`.
@@ -240,7 +217,7 @@ CaseOutcome Measure(const StudyContext& context, const StudyModel& model, const 
       context.options->results / kUnfinished / Format("{}.json", KeyOf(context, work));
   options.device = Format("{} {}", context.environment["host"].AsString(),
                           context.environment["cpu"].AsString());
-  const WorkerOptions worker = WorkerOf(context);
+  const WorkerOptions worker = WorkerOf(context, work);
   MemoryForecast& forecast = (*context.forecasts)[model.id];
   if (auto reason = forecast.WhyNot(options.cell, FreeMemory(worker.memory_bytes))) {
     return {Outcome::kSkipped, *std::move(reason), ErrorCode::kEngine, {}};
@@ -257,7 +234,7 @@ CaseOutcome Use(const StudyContext& context, const StudyModel& model, const Case
   std::vector<std::string> missing;
   const ScenarioOptions options = {BenchOptionsOf(context, model, work, &missing),
                                    context.study->scenario};
-  CaseOutcome outcome = MeasureScenario(options, WorkerOf(context), progress);
+  CaseOutcome outcome = MeasureScenario(options, WorkerOf(context, work), progress);
   if (outcome.outcome == Outcome::kOk) AddMissing(missing, &outcome);
   return outcome;
 }
@@ -277,7 +254,7 @@ CaseOutcome Evaluate(const StudyContext& context, const StudyModel& model, const
   if (options.until_decided && options.input.data) options.input.data->shuffle = true;
   options.evaluate = context.study->evaluate;
   options.threads = 0;
-  return EvaluateArm(options, WorkerOf(context), progress);
+  return EvaluateArm(options, WorkerOf(context, work), progress);
 }
 
 CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const Case& work,
@@ -300,7 +277,7 @@ CaseOutcome Natural(const StudyContext& context, const StudyModel& model, const 
   options.batches = context.study->natural_batches;
   options.threads = work.cell.threads;
   options.processes = context.study->latency.processes;
-  return MeasureNaturalSizes(options, WorkerOf(context), progress);
+  return MeasureNaturalSizes(options, WorkerOf(context, work), progress);
 }
 
 CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case& work,
@@ -317,15 +294,18 @@ CaseOutcome Do(const StudyContext& context, const StudyModel& model, const Case&
 
 }  // namespace
 
-std::string GivenKey(const StudyVariant& variant) {
-  return variant.path.empty() ? "" : Format("sha256 of variant {}", variant.id);
+std::string StudyContext::HashOf(const fs::path& file) const {
+  const auto found = hashes.find(file);
+  return found == hashes.end() ? "" : found->second;
 }
 
 fs::path StudyContext::ArmPath(const StudyModel& model, std::string_view arm) const {
   if (arm == kOriginal) return model.path;
   const StudyVariant* variant = study->FindVariant(arm);
-  if (variant != nullptr && !variant->path.empty()) return variant->path;
-  const char* kind = IsTorchScript(model.path) ? "pt" : "onnx";
+  const fs::path* given = variant == nullptr ? nullptr : FileFor(variant->given, model);
+  if (given != nullptr) return *given;
+  const fs::path& source = variant == nullptr ? model.path : SourceOf(*variant, model);
+  const char* kind = IsTorchScript(source) ? "pt" : "onnx";
   return options->results / "models" / Format("{}.{}.{}", model.id, arm, kind);
 }
 
@@ -336,14 +316,20 @@ std::string KeyOf(const StudyContext& context, const Case& work) {
                       .Set("quantbench", QB_VERSION)
                       .Set("kind", Name(work.kind))
                       .Set("model", work.model)
-                      .Set("model_sha256", context.model_hashes.at(work.model))
+                      .Set("model_sha256", context.HashOf(model.path))
                       .Set("arm", work.arm)
-                      .Set("settings", SettingsOf(*context.study, model, work));
+                      .Set("settings", SettingsOf(context, model, work));
   for (const StudyVariant& variant : context.study->variants) {
-    const auto hash = context.model_hashes.find(GivenKey(variant));
-    const bool takes_part =
-        AppliesTo(variant, model) && (work.arm.empty() || work.arm == variant.id);
-    if (hash != context.model_hashes.end() && takes_part) question.Set(hash->first, hash->second);
+    if (!TakesPart(variant, model, work)) continue;
+    const fs::path* given = FileFor(variant.given, model);
+    const fs::path* from = FileFor(variant.from, model);
+    if (given != nullptr) {
+      question.Set(Format("sha256 of variant {}", variant.id), context.HashOf(*given));
+    }
+    if (from != nullptr) {
+      question.Set(Format("sha256 of what variant {} is made of", variant.id),
+                   context.HashOf(*from));
+    }
   }
   return Sha256(question.Dump()).substr(0, 32);
 }
@@ -355,8 +341,8 @@ Record RunCase(const StudyContext& context, const Case& work, Progress& progress
   record.what = work;
   record.started = UtcNow();
   record.environment = context.environment;
-  record.settings = SettingsOf(*context.study, model, work);
-  record.settings.Set("model_sha256", context.model_hashes.at(work.model));
+  record.settings = SettingsOf(context, model, work);
+  record.settings.Set("model_sha256", context.HashOf(model.path));
   CaseOutcome outcome = Do(context, model, work, progress);
   record.outcome = outcome.outcome;
   record.reason = std::move(outcome.reason);

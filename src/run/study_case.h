@@ -12,20 +12,17 @@
 
 namespace quantbench {
 
-// The key of the hash of a file that a variant gives, among model_hashes; "" where it gives none.
-std::string GivenKey(const StudyVariant& variant);
-
 // What all cases of a run share.
 struct StudyContext {
   const Study* study = nullptr;
   const RunStudyOptions* options = nullptr;
   Json environment;  // with the engine's name and version, and the peaks
   std::optional<DevicePeaks> peaks;
-  std::map<std::string, std::string>
-      model_hashes;  // SHA-256 of the file by model id, "" unreadable
+  std::map<std::filesystem::path, std::string> hashes;  // SHA-256 of NamedFiles; "": unreadable
   std::map<std::string, MemoryForecast>* forecasts = nullptr;  // by model id
 
   [[nodiscard]] std::filesystem::path ArmPath(const StudyModel& model, std::string_view arm) const;
+  [[nodiscard]] std::string HashOf(const std::filesystem::path& file) const;
 };
 
 // Everything that determines the case's result, hashed: the same key means the same question.

@@ -23,6 +23,7 @@ text = {}
 audio = {}
 answer = {}
 [budget]
+[torch]
 [sweep]
 [scenario]
 [[hypothesis]]

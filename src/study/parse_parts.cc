@@ -2,8 +2,11 @@
 #include "study/parse_parts.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "quantbench/base/format.h"
+
+#include "study/parse_data.h"
 
 namespace quantbench {
 namespace {
@@ -73,7 +76,57 @@ void ReadEnergy(Reader* reader, ScenarioPlan* plan) {
   }
 }
 
+// One of the names, where there is one.
+void ReadName(Reader* reader, std::string_view key, const std::vector<std::string>& known,
+              std::string* name) {
+  reader->String(key, name);
+  if (name->empty() || std::find(known.begin(), known.end(), *name) != known.end()) return;
+  std::string listed;
+  for (const std::string& one : known) listed += (listed.empty() ? "" : ", ") + one;
+  reader->Mistake(key, Format("there is no {} \"{}\" ({})", key, Printable(*name), listed));
+}
+
+// `pattern` with the model's id where it says so.
+std::string ForModel(std::string pattern, std::string_view model) {
+  constexpr std::string_view kModel = "{model}";
+  for (std::size_t at = pattern.find(kModel); at != std::string::npos;
+       at = pattern.find(kModel, at + model.size())) {
+    pattern.replace(at, kModel.size(), model);
+  }
+  return pattern;
+}
+
 }  // namespace
+
+void ReadTorch(Reader* reader, TorchSettings* torch) {
+  ReadName(reader, "device", {"cpu", "cuda"}, &torch->device);
+  ReadName(reader, "quantized_engine", {"x86", "fbgemm", "onednn", "qnnpack"},
+           &torch->quantized_engine);
+  reader->Bool("freeze", &torch->freeze);
+}
+
+std::map<std::string, std::filesystem::path> ReadFiles(Reader* reader, std::string_view key,
+                                                       const std::filesystem::path& folder,
+                                                       const std::vector<std::string>& models) {
+  std::map<std::string, std::filesystem::path> files;
+  std::string pattern;
+  reader->String(key, &pattern);
+  if (pattern.empty()) return files;
+  if (models.size() > 1 && ForModel(pattern, "") == pattern) {
+    reader->Mistake(key,
+                    "a file is of one model: say which with \"models\", or write {model} where the "
+                    "names of several files differ");
+  }
+  for (const std::string& model : models) {
+    const auto path = Resolve(folder, ForModel(pattern, model));
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+      reader->Mistake(key, Format("{} does not exist", path.string()));
+    }
+    files[model] = path;
+  }
+  return files;
+}
 
 void ReadRecipe(Reader* reader, Recipe* result) {
   const toml::node* node = reader->Find("recipe");

@@ -52,6 +52,10 @@ class Parser {
         if (*value < 0) parts.Mistake(key, "a budget is not negative");
       }
     });
+    reader.Table("torch", [&](const toml::table& table, std::string name) {
+      Reader parts(table, std::move(name), diagnostics_);
+      ReadTorch(&parts, &study_.torch);
+    });
     ForEach(&reader, "model", [&](const toml::table& table) { ReadModel(table); });
     ForEach(&reader, "variant", [&](const toml::table& table) { ReadVariant(table); });
     reader.Table("sweep", [&](const toml::table& table, const std::string&) { ReadSweep(table); });
@@ -188,23 +192,27 @@ class Parser {
     study_.models.push_back(std::move(model));
   }
 
-  // A file that somebody else made in place of a recipe.
-  void ReadGiven(Reader* reader, StudyVariant* variant) {
-    std::string path;
-    reader->String("path", &path);
-    if (path.empty()) return;
-    variant->path = Resolve(folder_, path);
-    variant->recipe.name = "given";
-    std::error_code ignored;
-    if (!fs::exists(variant->path, ignored)) {
-      reader->Mistake("path", Format("{} does not exist", variant->path.string()));
+  // Files that somebody else made in place of a recipe, or a recipe.
+  void ReadMaking(Reader* reader, StudyVariant* variant) {
+    const std::vector<std::string> models = variant->models.empty() ? ModelIds() : variant->models;
+    variant->given = ReadFiles(reader, "path", folder_, models);
+    variant->from = ReadFiles(reader, "from", folder_, models);
+    if (variant->given.empty()) {
+      ReadRecipe(reader, &variant->recipe);
+      const auto* recipe = reader->Find("recipe");
+      const auto* parts = recipe == nullptr ? nullptr : recipe->as_table();
+      variant->per_channel =
+          parts != nullptr && (*parts)["per_channel"].value_exact<bool>().value_or(false);
+      return;
     }
+    variant->recipe.name = "given";
     if (reader->Find("recipe") != nullptr) {
       reader->Mistake("recipe", "a variant has either a recipe or a path");
     }
-    const std::size_t models =
-        variant->models.empty() ? study_.models.size() : variant->models.size();
-    if (models > 1) reader->Mistake("path", "a file is of one model: say which with \"models\"");
+    if (!variant->from.empty()) {
+      reader->Mistake("from",
+                      "\"from\" is what a recipe quantizes: a variant with a path has none");
+    }
   }
 
   static void ReadStatedInputs(Reader* reader, StudyModel* model) {
@@ -225,8 +233,7 @@ class Parser {
     reader.Int("bits", &variant.bits, 1, 64);
     reader.String("quantizes", &variant.quantizes);
     reader.Strings("models", &variant.models);
-    ReadGiven(&reader, &variant);
-    if (variant.path.empty()) ReadRecipe(&reader, &variant.recipe);
+    ReadMaking(&reader, &variant);
     for (const std::string& model : variant.models) {
       CheckKnown(&reader, "models", model, ModelIds(), "model");
     }

@@ -127,6 +127,48 @@ TEST_F(StudyTest, FindsEveryMistakeInOneGo) {
   }
 }
 
+// Two models; "{model}" stands for the id of each.
+TEST_F(StudyTest, AVariantNamesAFileForEveryModel) {
+  for (const char* name : {"a.pt", "b.pt", "a.q.pt", "b.q.pt", "a.onnx", "b.onnx"}) {
+    std::ofstream(folder_ / name) << "x";
+  }
+  const std::string head =
+      "[study]\ntitle = \"t\"\n[[model]]\nid = \"a\"\npath = \"a.pt\"\n"
+      "[[model]]\nid = \"b\"\npath = \"b.pt\"\n[[variant]]\nid = \"v\"\n";
+  const auto given = Parse(head + "path = \"{model}.q.pt\"\n");
+  ASSERT_TRUE(given.ok()) << given.error().message();
+  const StudyVariant& variant = given.value().variants.front();
+  EXPECT_EQ(variant.given.at("a"), folder_ / "a.q.pt");
+  EXPECT_EQ(variant.given.at("b"), folder_ / "b.q.pt");
+  EXPECT_EQ(variant.recipe.name, "given");
+  const auto made = Parse(head + "recipe = \"dynamic-int8\"\nfrom = \"{model}.onnx\"\n");
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_TRUE(made.value().variants.front().given.empty());
+  EXPECT_EQ(made.value().variants.front().from.at("b"), folder_ / "b.onnx");
+  EXPECT_NE(Refusal(head + "path = \"a.q.pt\"\n").find("a file is of one model"),
+            std::string::npos);
+  EXPECT_TRUE(Parse(head + "path = \"a.q.pt\"\nmodels = [\"a\"]\n").ok());
+  EXPECT_NE(Refusal(head + "path = \"{model}.r.pt\"\n").find("b.r.pt does not exist"),
+            std::string::npos);
+  EXPECT_NE(Refusal(head + "path = \"{model}.q.pt\"\nrecipe = \"dynamic-int8\"\n")
+                .find("either a recipe or a path"),
+            std::string::npos);
+  EXPECT_NE(Refusal(head + "path = \"{model}.q.pt\"\nfrom = \"{model}.onnx\"\n")
+                .find("a variant with a path has none"),
+            std::string::npos);
+}
+
+TEST_F(StudyTest, SaysHowTorchScriptIsRun) {
+  const auto study =
+      Parse(kHead + "[torch]\ndevice = \"cuda\"\nquantized_engine = \"onednn\"\nfreeze = false\n");
+  ASSERT_TRUE(study.ok()) << study.error().message();
+  EXPECT_EQ(study.value().torch, (TorchSettings{"cuda", "onednn", false}));
+  EXPECT_EQ(Parse(kHead).value().torch, TorchSettings());
+  EXPECT_NE(Refusal(kHead + "[torch]\ndevice = \"gpu\"\n")
+                .find("s.toml:7:10: there is no device \"gpu\" (cpu, cuda)"),
+            std::string::npos);
+}
+
 TEST_F(StudyTest, RefusesEachKindOfMistake) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"[study]\ntitle = \"t\"\n", "at least one [[model]]"},

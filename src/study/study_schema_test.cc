@@ -188,7 +188,8 @@ std::string Rich() {
          "preprocess = { scale = 0.5, mean = 0.2, std = [0.3], layout = \"nchw\" }\n"
          "inputs = { x = \"\", y = 3, z = { nonzero_of = \"x\" } }\ntask = \"classify\"\n"
          "[data.s]\nkind = \"synthetic\"\n"
-         "[budget]\ndrop = 0.01\n[sweep]\nbatch = [1, 2]\ndims = { seq = [8, 16] }\n"
+         "[budget]\ndrop = 0.01\n[torch]\ndevice = \"cpu\"\nquantized_engine = \"x86\"\n"
+         "[sweep]\nbatch = [1, 2]\ndims = { seq = [8, 16] }\n"
          "[scenario]\nrun = [\"offline\", \"server\"]\np99_ms = 5\n"
          "[[hypothesis]]\nid = \"H1\"\ntext = \"c\"\nmetric = \"latency.ratio\"\n"
          "arms = [\"a\", \"original\"]\nwhere = { model = \"m\", batch = 1 }\nexpect = \"<= "
@@ -303,6 +304,9 @@ TEST(StudySchema, ParserAndSchemaAgreeOnWhatIsWrong) {
       {"z = { nonzero_of = \"x\" }", "z = { nonzero = \"x\" }"},
       {"task = \"classify\"", "task = \"guess\""},
       {"drop = 0.01", "drop = -0.01"},
+      {"device = \"cpu\"", "device = \"gpu\""},
+      {"quantized_engine = \"x86\"", "quantized_engine = \"avx\""},
+      {"device = \"cpu\"", "devise = \"cpu\""},
       {"batch = [1, 2]", "batch = []"},
       {"dims = { seq = [8, 16] }", "dims = { seq = [0] }"},
       {"run = [\"offline\", \"server\"]", "run = [\"offline\", \"offline\"]"},

@@ -8,7 +8,7 @@
 extern "C" {
 
 // Goes up whenever anything below changes; the program takes no module of another number.
-inline constexpr std::int32_t kQbTorchAbi = 1;
+inline constexpr std::int32_t kQbTorchAbi = 2;
 
 // The name of the one function that the module shows.
 inline constexpr const char* kQbTorchEntry = "quantbench_torch_api";

@@ -59,6 +59,19 @@ TEST_F(TorchScriptFiles, WithoutAnEngineTheRemedyIsSaid) {
   EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
 }
 
+// A struct of another shape must not be called into.
+TEST_F(TorchScriptFiles, AnEngineOfAnotherBuildIsRefused) {
+  MakeBare();
+  for (const char* command :
+       {"bench bare.pt --input 'x=float32[batch,16]'", "inspect bare.pt --loaded"}) {
+    const Ran ran = Run(command, "QUANTBENCH_TORCH='" QB_OLD_TORCH_MODULE "'");
+    EXPECT_EQ(ran.code, 4) << ran.err;
+    EXPECT_NE(ran.err.find("built for another quantbench"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("build both together"), std::string::npos) << ran.err;
+    EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+  }
+}
+
 TEST_F(TorchScriptFiles, OtherArchivesAreRefused) {
   MakeBare();
   for (const char* command : {"inspect weights.pt", "bench weights.pt"}) {
@@ -135,6 +148,61 @@ TEST_F(WithLibtorch, InputsAreStatedOrTakenFromABesideOrAskedFor) {
   ExpectMeasured(Run("bench bare.pt net/model.onnx" + std::string(kShort)), 2);
   const Ran onnx = Run("bench net/model.onnx --input 'x=float32[batch,16]'");
   EXPECT_EQ(onnx.code, 2) << onnx.err;
+}
+
+constexpr char kAlone[] = R"(
+[study]
+title = "libtorch alone"
+repetitions = 2
+processes = 1
+
+[[model]]
+id = "net"
+path = "model.pt"
+data = "samples"
+
+[[variant]]
+id = "int8"
+recipe = "dynamic-int8"
+
+[data.samples]
+kind = "npz"
+path = "samples.npz"
+inputs = { input_0 = "input_0" }
+)";
+
+TEST_F(WithLibtorch, AloneTheyNeedNoOnnxRuntime) {
+  Export("networks.py:mlp --out net --torchscript");
+  const std::string nowhere = "QUANTBENCH_ORT=/nowhere/libonnxruntime.so";
+  ExpectMeasured(Run("bench net/model.pt --memory" + std::string(kShort), nowhere), 1);
+  Put("net/alone.toml", kAlone);
+  const Ran ran = Run("run net/alone.toml --results results", nowhere);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const std::string report = Read(folder_ / "results/report.md");
+  EXPECT_NE(report.find("libtorch"), std::string::npos);
+  EXPECT_EQ(report.find("onnxruntime"), std::string::npos);
+  const Ran both = Run("bench net/model.pt net/model.onnx" + std::string(kShort), nowhere);
+  EXPECT_NE(both.code, 0);
+  EXPECT_NE((both.out + both.err).find("/nowhere/libonnxruntime.so"), std::string::npos)
+      << both.out << both.err;
+}
+
+// How libtorch runs is part of the question, from the study or from the command line.
+TEST_F(WithLibtorch, AStudyRunAnotherWayIsMeasuredAnew) {
+  Export("networks.py:mlp --out net --torchscript");
+  Put("net/alone.toml", kAlone);
+  const auto told = [&](const std::string& arguments) {
+    const Ran ran = Run("run net/alone.toml --results results " + arguments);
+    const std::size_t at = ran.err.find(" cases: ");
+    return at == std::string::npos ? ran.err : ran.err.substr(at + 8, ran.err.find(" failed") - at);
+  };
+  EXPECT_EQ(told("").substr(0, 34), "4 done now, 0 had a record, 0 fail");
+  EXPECT_EQ(told("--device cpu").substr(0, 34), "0 done now, 4 had a record, 0 fail");
+  EXPECT_EQ(told("--no-freeze").substr(0, 26), "4 done now, 0 had a record");
+  // What quantizing makes is made on the processor all the same.
+  EXPECT_EQ(told("--device cuda").substr(0, 26), "3 done now, 1 had a record");
+  Put("net/alone.toml", std::string(kAlone) + "[torch]\nfreeze = false\n");
+  EXPECT_EQ(told("").substr(0, 26), "0 done now, 4 had a record");
 }
 
 TEST_F(WithLibtorch, AStudyMixesThemAndTheyAnswerAlike) {
