@@ -1,5 +1,6 @@
 // The floor plan, checked: rooms enter other rooms by their doors only, and only those that
 // CMakeLists.txt lets them use; every third-party library is a guest of one room.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -28,8 +29,9 @@ std::map<std::string, Names> ReadFloorPlan(const std::string& cmake) {
     for (std::string word; words >> word;) {
       if (word == "USES") {
         reading = true;
-      } else if (word == "LINKS" || word == "TEST_LINKS") {
-        reading = false;
+      } else if (std::all_of(word.begin(), word.end(),
+                             [](char c) { return c == '_' || (c >= 'A' && c <= 'Z'); })) {
+        reading = false;  // another keyword
       } else if (reading) {
         uses.insert(word);
         uses.insert(plan[word].begin(), plan[word].end());

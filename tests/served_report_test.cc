@@ -155,7 +155,9 @@ TEST_F(ServedReport, FiguresAndTablesOfAHostileModelAreServedAsWhatTheyAre) {
       EXPECT_EQ(answer.status, 200) << file;
       EXPECT_EQ(Unsafe(answer), "") << file;
       EXPECT_EQ(answer.body, ReadFile(entry.path(), 64U << 20U).value()) << file;
-      if (file.ends_with(".svg")) EXPECT_THAT(answer.body, Not(HasSubstr("<script"))) << file;
+      if (file.ends_with(".svg")) {
+        EXPECT_THAT(answer.body, Not(HasSubstr("<script"))) << file;
+      }
       ++served;
     }
   }

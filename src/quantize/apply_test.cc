@@ -169,7 +169,7 @@ TEST(ApplyPlan, UsesTheEnginesQuantizersWhereAnOldModelCannotRise) {
   const Model model = builder.Build();
   const QuantizedModel quantized =
       testing::Quantize(model, Named("static-int8"), NormalSamples({4, 8, 8}, 8));
-  EXPECT_EQ(quantized.model.OpsetVersion(), 11);
+  EXPECT_EQ(quantized.model.OpsetVersion(), 12);
   EXPECT_EQ(quantized.model.OpsetVersion("com.microsoft"), 1);
   EXPECT_EQ(OperatorsRun(quantized.model)["QLinearConv"], 1);
   const std::vector<NamedTensor> input = {{"x", testing::RandomTensor({2, 4, 8, 8}, 12)}};

@@ -1,6 +1,7 @@
 // TorchScript beside ONNX, by the real program: with libtorch where it is built in, and what is
 // said where it is not.
 #include "quantbench/base/json.h"
+#include "quantbench/base/scratch_folder.h"
 
 #include "end_to_end/program.h"
 #include "end_to_end/text_network.h"
@@ -38,6 +39,16 @@ class TorchScriptFiles : public ProgramTest {
     const Ran ran =
         Python("'" QB_SOURCE_DIR "/examples/pytorch/export.py' --samples 16 " + arguments);
     ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  // net/ of the network "mlp" in all forms: made once for all tests.
+  void ExportNet() const {
+    static const ScratchFolder made = ScratchFolder::Make().value();
+    if (!fs::exists(made.path() / "net")) {
+      Export("networks.py:mlp --out net --torch-quantized dynamic --torch-quantized static");
+      fs::copy(folder_ / "net", made.path() / "net", fs::copy_options::recursive);
+    }
+    fs::copy(made.path() / "net", folder_ / "net",
+             fs::copy_options::recursive | fs::copy_options::skip_existing);
   }
   void MakeBare() const { ASSERT_EQ(Python("networks.py").code, 0); }
   // The rows of one table that the program printed.
@@ -88,7 +99,7 @@ TEST_F(TorchScriptFiles, OtherArchivesAreRefused) {
 }
 
 TEST_F(TorchScriptFiles, InspectTellsSizesAndPorts) {
-  Export("networks.py:mlp --out net --torchscript");
+  ExportNet();
   const Json::Array rows = Rows(Run("inspect net/model.pt -o json"), "Model");
   std::string tensors;
   for (const Json& row : rows) {
@@ -113,7 +124,7 @@ class WithLibtorch : public TorchScriptFiles {
 };
 
 TEST_F(WithLibtorch, MeasuresBothEnginesInOneCell) {
-  Export("networks.py:mlp --out net --torch-quantized dynamic --torch-quantized static");
+  ExportNet();
   ExpectMeasured(Run("bench net/model.onnx net/model.pt net/model.dynamic.pt net/model.static.pt" +
                      std::string(kShort)),
                  4);
@@ -144,7 +155,7 @@ TEST_F(WithLibtorch, InputsAreStatedOrTakenFromABesideOrAskedFor) {
   EXPECT_EQ(CountLines(unknown.err), 1) << unknown.err;
   ExpectMeasured(Run("bench bare.pt --input 'anything=float32[batch,16]'" + std::string(kShort)),
                  1);
-  Export("networks.py:mlp --out net");
+  ExportNet();
   ExpectMeasured(Run("bench bare.pt net/model.onnx" + std::string(kShort)), 2);
   const Ran onnx = Run("bench net/model.onnx --input 'x=float32[batch,16]'");
   EXPECT_EQ(onnx.code, 2) << onnx.err;
@@ -155,6 +166,7 @@ constexpr char kAlone[] = R"(
 title = "libtorch alone"
 repetitions = 2
 processes = 1
+budget_s = 0.2
 
 [[model]]
 id = "net"
@@ -172,7 +184,7 @@ inputs = { input_0 = "input_0" }
 )";
 
 TEST_F(WithLibtorch, AloneTheyNeedNoOnnxRuntime) {
-  Export("networks.py:mlp --out net --torchscript");
+  ExportNet();
   const std::string nowhere = "QUANTBENCH_ORT=/nowhere/libonnxruntime.so";
   ExpectMeasured(Run("bench net/model.pt --memory" + std::string(kShort), nowhere), 1);
   Put("net/alone.toml", kAlone);
@@ -189,7 +201,7 @@ TEST_F(WithLibtorch, AloneTheyNeedNoOnnxRuntime) {
 
 // How libtorch runs is part of the question, from the study or from the command line.
 TEST_F(WithLibtorch, AStudyRunAnotherWayIsMeasuredAnew) {
-  Export("networks.py:mlp --out net --torchscript");
+  ExportNet();
   Put("net/alone.toml", kAlone);
   const auto told = [&](const std::string& arguments) {
     const Ran ran = Run("run net/alone.toml --results results " + arguments);
@@ -206,7 +218,7 @@ TEST_F(WithLibtorch, AStudyRunAnotherWayIsMeasuredAnew) {
 }
 
 TEST_F(WithLibtorch, AStudyMixesThemAndTheyAnswerAlike) {
-  Export("networks.py:mlp --out net --torch-quantized dynamic");
+  ExportNet();
   Put("net/mixed.toml", R"(
 [study]
 title = "Who is faster?"
