@@ -3,7 +3,7 @@
 accuracy on the same samples, the trade-off, and real inputs beside synthetic ones of the same size.
 
   bench/real_models.py --assets DIR FOLDER
-  build/release/quantbench run FOLDER/study.toml        about half an hour on two cores
+  build/release/quantbench run FOLDER/study.toml        20 to 30 minutes on two cores
 
 DIR holds models/ and data/ under the names below. FOLDER also gets coco.json, the boxes of the detector's
 images in COCO's form: they come one text file an image (class, centre and size as shares)."""
