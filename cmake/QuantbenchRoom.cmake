@@ -88,7 +88,7 @@ function(qb_tests name)
   add_dependencies(${name} quantbench)  # some tests run the program
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
-  if(name MATCHES "study_test|huge_model|pytorch|command|quantize_test")
+  if(name MATCHES "study_test|huge_model|torch|command|quantize_test|report_tests")
     set_tests_properties(${name} PROPERTIES COST 100)  # the longest start first
   endif()
 endfunction()

@@ -255,6 +255,12 @@ TEST(Flops, WhatIsNotKnownIsNamedAndHostileSizesSaturate) {
   EXPECT_EQ(work.unknown, 1);
   EXPECT_THAT(work.operators[0].unknown, ::testing::HasSubstr("NoSuchOperator"));
 
+  ModelBuilder narrow;  // five taps over three numbers
+  narrow.Add("Conv", "c", {narrow.Input("x", {1, 1, 1, 3}), narrow.Weight("w", {1, 1, 1, 5})});
+  const ModelWork none = Counted(narrow);
+  EXPECT_EQ(none.unknown, 1);
+  EXPECT_EQ(none.total.macs, 0);
+
   constexpr std::int64_t kHuge = std::numeric_limits<std::int32_t>::max();
   ModelBuilder hostile;
   hostile.Add("MatMul", "m",

@@ -1,6 +1,7 @@
 // Finding rules, and what rules ask.
 #include "flops/rules.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "quantbench/tensor.h"
@@ -47,9 +48,13 @@ std::int64_t CountSum(std::int64_t a, std::int64_t b) {
   return a > kMostWork - b ? kMostWork : a + b;
 }
 
+// A window that is larger than its input gives an output of negative size: no shape at all.
 const Shape& CountContext::ShapeOf(const std::vector<ValueFacts>& values, std::size_t place) {
   static const Shape empty = {0};
-  if (place < values.size() && values[place].shape) return *values[place].shape;
+  const bool is_known =
+      place < values.size() && values[place].shape &&
+      std::ranges::all_of(*values[place].shape, [](auto dim) { return dim >= 0; });
+  if (is_known) return *values[place].shape;
   unknown_ = true;
   return empty;
 }
