@@ -21,7 +21,7 @@ table { border-collapse: collapse; font-size: .875rem; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { background: var(--soft); vertical-align: bottom; } td { white-space: nowrap; } .n { text-align: right; }
-td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 14rem; }
+td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 10rem; } td.long { min-width: 22rem; }
 figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .9rem; opacity: .85; }
 ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
@@ -38,6 +38,7 @@ void Heading(std::string_view title, std::string* page) {
 }
 
 void AppendTable(const Table& table, std::string* page) {
+  constexpr std::size_t kLong = 120;  // bytes of a text that needs a wide column
   if (table.rows.empty()) return;
   Heading(table.title, page);
   *page += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
@@ -52,7 +53,7 @@ void AppendTable(const Table& table, std::string* page) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const Column& column = table.columns[i];
       std::string_view kind = column.numeric ? "n" : "";
-      if (column.prose && !row[i].empty()) kind = "prose";
+      if (column.prose && !row[i].empty()) kind = row[i].size() > kLong ? "prose long" : "prose";
       if (column.title == "verdict") kind = row[i];
       *page += kind.empty() ? "<td>" : Format("<td class=\"{}\">", EscapeHtml(kind));
       *page += EscapeHtml(row[i]) + "</td>";

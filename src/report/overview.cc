@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "quantbench/base/format.h"
 
@@ -36,33 +37,40 @@ std::string SizesOf(const Analysis& analysis, const std::string& arm, std::size_
   return Format("{:.2f} to {:.2f} times smaller", least, most);
 }
 
-// "; faster on 2 of 3 (1.20 to 1.53 times), slower on m (1.30 times)": in each model's first cell.
+// "; at batch 1, 1 thread faster on 2 of 3 (1.20 to 1.53 times), slower on m (1.30 times)": in each
+// model's first cell.
 std::string SpeedsOf(const Analysis& analysis, const std::string& arm) {
   std::vector<double> faster;
   std::vector<std::string> slower;
+  std::set<std::string> cells;
   std::size_t measured = 0;
   for (const StudyModel& model : analysis.study.models) {
-    const ArmLatency* row = LatencyOf(FirstCell(analysis, model.id), arm);
+    const CellResult* cell = FirstCell(analysis, model.id);
+    const ArmLatency* row = LatencyOf(cell, arm);
     if (row == nullptr || !row->speedup.valid()) continue;
     ++measured;
+    cells.insert(cell->cell.Describe());
     if (row->speedup.low > 1) faster.push_back(row->speedup.estimate);
     if (row->speedup.high < 1) {
       slower.push_back(Format("{} ({:.2f} times)", model.id, 1 / row->speedup.estimate));
     }
   }
   if (measured == 0) return "";
+  const std::string where = cells.size() == 1 ? Format("at {} ", *cells.begin()) : "";
   std::string text;
   if (!faster.empty()) {
     const auto [least, most] = std::minmax_element(faster.begin(), faster.end());
-    text += Format("; faster on {} of {} ({:.2f} to {:.2f} times)", faster.size(), measured, *least,
-                   *most);
+    const std::string range =
+        faster.size() == 1 ? Format("{:.2f}", *least) : Format("{:.2f} to {:.2f}", *least, *most);
+    text += Format("faster on {} of {} ({} times)", faster.size(), measured, range);
   }
   if (!slower.empty()) {
-    text += Format("{}slower on {}", text.empty() ? "; " : ", ", NamedModels(slower));
+    text += Format("{}slower on {}", text.empty() ? "" : ", ", NamedModels(slower));
   }
-  if (text.empty()) return Format("; no clear difference in speed on any of {}", measured);
+  if (text.empty()) return Format("; {}no clear difference in speed on any of {}", where, measured);
   const std::size_t open = measured - faster.size() - slower.size();
-  return open == 0 ? text : text + Format(", no clear difference on {}", open);
+  if (open > 0) text += Format(", no clear difference on {}", open);
+  return "; " + where + text;
 }
 
 // "; worse on m (-1.20 points), no clear change of the score on 2".
