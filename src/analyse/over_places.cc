@@ -2,6 +2,7 @@
 #include "analyse/over_places.h"
 
 #include <algorithm>
+#include <limits>
 #include <cmath>
 
 #include "quantbench/base/format.h"
@@ -23,7 +24,7 @@ std::string PlaceOfVerdict(const Verdict& verdict) {
 
 // From the value to the nearest end of what is expected, relative to that end; of a direction 0.
 double FromBorder(const Expectation& expect, const Verdict& verdict) {
-  double nearest = INFINITY;
+  double nearest = std::numeric_limits<double>::infinity();
   for (const double border : {expect.low, expect.high}) {
     if (!std::isfinite(border)) continue;
     const double away = std::fabs(verdict.value.estimate - border);
@@ -60,8 +61,8 @@ std::string AlsoAt(const Verdicts& found) {
 
 // "; elsewhere 0.72 to 0.94": values at places where it was not refuted.
 std::string Elsewhere(const HypothesisResult& result) {
-  double low = INFINITY;
-  double high = -INFINITY;
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
   for (const Verdict& verdict : result.verdicts) {
     const double value = verdict.value.estimate;
     if (verdict.judgement == Judgement::kRefuted || std::isnan(value)) continue;
