@@ -2,8 +2,8 @@
 #include "analyse/over_places.h"
 
 #include <algorithm>
-#include <limits>
 #include <cmath>
+#include <limits>
 
 #include "quantbench/base/format.h"
 
