@@ -37,8 +37,15 @@ void Heading(std::string_view title, std::string* page) {
   *page += Format("<h2>{}</h2>\n", EscapeHtml(title));
 }
 
-void AppendTable(const Table& table, std::string* page) {
+// How a cell is set: a number, a text that may be broken, a verdict in its colour; else empty.
+std::string_view ClassOf(const Column& column, std::string_view text) {
   constexpr std::size_t kLong = 120;  // bytes of a text that needs a wide column
+  if (column.title == "verdict") return text;
+  if (column.prose && !text.empty()) return text.size() > kLong ? "prose long" : "prose";
+  return column.numeric ? "n" : "";
+}
+
+void AppendTable(const Table& table, std::string* page) {
   if (table.rows.empty()) return;
   Heading(table.title, page);
   *page += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
@@ -51,10 +58,7 @@ void AppendTable(const Table& table, std::string* page) {
   for (const auto& row : table.rows) {
     *page += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const Column& column = table.columns[i];
-      std::string_view kind = column.numeric ? "n" : "";
-      if (column.prose && !row[i].empty()) kind = row[i].size() > kLong ? "prose long" : "prose";
-      if (column.title == "verdict") kind = row[i];
+      const std::string_view kind = ClassOf(table.columns[i], row[i]);
       *page += kind.empty() ? "<td>" : Format("<td class=\"{}\">", EscapeHtml(kind));
       *page += EscapeHtml(row[i]) + "</td>";
     }

@@ -95,7 +95,7 @@ Status Serve(const ServeOptions& options) {
   const sigset_t ends = BlockEndSignals();
   std::thread listener([&server, waiting = pthread_self()] {
     server.listen_after_bind();
-    pthread_kill(waiting, SIGTERM);  // ends the wait below, where listening ended by itself
+    pthread_kill(waiting, SIGINT);  // ends the wait below, where listening ended by itself
   });
   options.ready(port);
   int signal = 0;
