@@ -25,6 +25,13 @@ std::string NamedModels(const std::vector<std::string>& names) {
   return text;
 }
 
+// "1.20 to 1.53", or "1.20" where both read the same.
+std::string ShowRange(double least, double most) {
+  const std::string low = Format("{:.2f}", least);
+  const std::string high = Format("{:.2f}", most);
+  return low == high ? low : low + " to " + high;
+}
+
 std::string SizesOf(const Analysis& analysis, const std::string& arm, std::size_t* models) {
   double least = std::numeric_limits<double>::infinity();
   double most = 0;
@@ -34,7 +41,7 @@ std::string SizesOf(const Analysis& analysis, const std::string& arm, std::size_
     most = std::max(most, size.ratio);
     ++*models;
   }
-  return Format("{:.2f} to {:.2f} times smaller", least, most);
+  return ShowRange(least, most) + " times smaller";
 }
 
 // "; at batch 1, 1 thread faster on 2 of 3 (1.20 to 1.53 times), slower on m (1.30 times)": in each
@@ -60,9 +67,8 @@ std::string SpeedsOf(const Analysis& analysis, const std::string& arm) {
   std::string text;
   if (!faster.empty()) {
     const auto [least, most] = std::minmax_element(faster.begin(), faster.end());
-    const std::string range =
-        faster.size() == 1 ? Format("{:.2f}", *least) : Format("{:.2f} to {:.2f}", *least, *most);
-    text += Format("faster on {} of {} ({} times)", faster.size(), measured, range);
+    text +=
+        Format("faster on {} of {} ({} times)", faster.size(), measured, ShowRange(*least, *most));
   }
   if (!slower.empty()) {
     text += Format("{}slower on {}", text.empty() ? "" : ", ", NamedModels(slower));
@@ -108,8 +114,8 @@ std::vector<std::string> OverviewSentences(const Analysis& analysis) {
     std::size_t models = 0;
     const std::string sizes = SizesOf(analysis, arm, &models);
     if (models == 0) continue;
-    sentences.push_back(Format("{}, {} models: {}{}{}.", arm, models, sizes,
-                               SpeedsOf(analysis, arm), ScoresOf(analysis, arm)));
+    sentences.push_back(Format("{}, {} model{}: {}{}{}.", arm, models, models == 1 ? "" : "s",
+                               sizes, SpeedsOf(analysis, arm), ScoresOf(analysis, arm)));
   }
   return sentences;
 }

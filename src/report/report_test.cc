@@ -131,10 +131,9 @@ TEST(Sentences, SumUpManyModels) {
   }
   const auto sentences = AnswerSentences(analysis);
   ASSERT_EQ(sentences.size(), 2U);
-  EXPECT_EQ(
-      sentences[0],
-      "q, 7 models: 2.00 to 8.00 times smaller; at batch 1, 1 thread faster on 6 of 7 (2.00 to "
-      "2.00 times), slower on m6 (2.00 times).");
+  EXPECT_EQ(sentences[0],
+            "q, 7 models: 2.00 to 8.00 times smaller; at batch 1, 1 thread faster on 6 of 7 (2.00 "
+            "times), slower on m6 (2.00 times).");
   EXPECT_EQ(sentences[1], "r, 7 models: 2.00 to 8.00 times smaller.");
 }
 
