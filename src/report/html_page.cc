@@ -21,7 +21,7 @@ table { border-collapse: collapse; font-size: .875rem; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { background: var(--soft); vertical-align: bottom; } td { white-space: nowrap; } .n { text-align: right; }
-td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 10rem; } td.long { min-width: 22rem; }
+td.n { font-variant-numeric: tabular-nums; } td.prose { white-space: normal; min-width: 9rem; } td.long { min-width: 21rem; }
 figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { font-size: .9rem; opacity: .85; }
 ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
