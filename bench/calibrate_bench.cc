@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "quantbench/base/clock.h"
@@ -133,7 +134,8 @@ int Main(char** arguments) {
   const auto engine = Must(OpenOnnxRuntime());
   SyntheticSpec spec;
   spec.samples = std::atoi(arguments[2]) + 1;
-  const Kept dataset(*Must(MakeSynthetic(spec, InputsOf(model), nullptr)));
+  std::vector<std::string> notes;
+  const Kept dataset(*Must(MakeSynthetic(spec, InputsOf(model), &notes)));
   Work work{model,
             *engine,
             dataset,

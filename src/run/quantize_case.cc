@@ -54,11 +54,7 @@ Status CompareWithOriginal(QuantizeOptions options, const StudyModel& model,
   options.stated = model.inputs;
   QB_TRY(outcome->before, SizeOfFile(model.path));
   QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
-  outcome->verified = true;
-  outcome->sqnr_db = verification.sqnr_db;
-  outcome->verify_source = verification.source;
-  outcome->outputs_original = verification.original;
-  outcome->outputs = verification.quantized;
+  verification.PutInto(outcome);
   return Ok();
 }
 

@@ -104,11 +104,7 @@ Status Verify(const QuantizeOptions& options, const WorkerOptions& worker, Quant
   if (!options.verify) return Ok();
   const std::int64_t start = SystemClock().NowNs();
   QB_TRY(const Verification verification, VerifyByWorker(options, worker, progress));
-  outcome->verified = true;
-  outcome->sqnr_db = verification.sqnr_db;
-  outcome->verify_source = verification.source;
-  outcome->outputs_original = verification.original;
-  outcome->outputs = verification.quantized;
+  verification.PutInto(outcome);
   QB_TRY(outcome->sha256, HashOfFile(options.output));
   outcome->verify_seconds = Seconds(SystemClock().NowNs() - start);
   return Ok();

@@ -165,6 +165,14 @@ Result<Verification> VerifyByWorker(const QuantizeOptions& options, const Worker
   return verification;
 }
 
+void Verification::PutInto(QuantizeOutcome* outcome) const {
+  outcome->verified = true;
+  outcome->sqnr_db = sqnr_db;
+  outcome->verify_source = source;
+  outcome->outputs_original = original;
+  outcome->outputs = quantized;
+}
+
 InputSource InputOf(const QuantizeOptions& options) {
   InputSource input;
   input.data = options.calibrate;

@@ -15,6 +15,8 @@ struct Verification {
   std::string source;      // what both models were fed
   DenormalCount original;  // among the outputs
   DenormalCount quantized;
+
+  void PutInto(QuantizeOutcome* outcome) const;  // as verified
 };
 // Loads options.model and options.output in a worker and compares their outputs. An output with NaN
 // or of another shape, or a model that does not load or run, is an error.
