@@ -22,10 +22,11 @@ struct ProfiledOperator {
   std::string op_type;
   std::vector<ValueFacts> inputs;  // those that are there, in order
   std::vector<ValueFacts> outputs;
-  double us = 0;        // a run of the model: MeanOfFastest of its calls, times calls
-  double error_us = 0;  // standard error of that
-  double calls = 0;     // a run
-  double after_us = 0;  // a run: from its end to the next operator's start or the end of the run
+  double us = 0;           // a run of the model: MeanOfFastest of its calls, times calls
+  double error_us = 0;     // standard error of that
+  double calls = 0;        // a run
+  double after_us = 0;     // a run: from its end to the next operator's start or the end of the run
+  std::int64_t macs = -1;  // of a call, where the engine says; -1: its shapes tell
 };
 
 // Interruptions only lengthen, so only the fastest quarter of the times is believed; 0 of none.
@@ -38,6 +39,7 @@ struct ModelProfile {
   // these gaps is a MeanOfFastest of its own: what interrupts a run falls into one gap of one run.
   double between_us = 0;
   std::int64_t runs = 0;
+  std::string engine;  // what computes codes in libtorch ("onednn"); empty: ONNX Runtime
 
   [[nodiscard]] double operators_us() const;
   [[nodiscard]] double run_us() const { return operators_us() + between_us; }
@@ -45,7 +47,8 @@ struct ModelProfile {
   [[nodiscard]] static Result<ModelProfile> FromJson(const Json& json);
 };
 
-// From the events that ONNX Runtime's profiler writes, those of the first `skip` runs left out.
+// From the events that ONNX Runtime's profiler writes, or libtorch's in the same form, those of the
+// first `skip` runs left out.
 // kMalformed when there is no run among them.
 [[nodiscard]] Result<ModelProfile> ReadProfile(const Json& events, std::int64_t skip);
 
@@ -66,7 +69,7 @@ enum class OperatorClass : std::uint8_t {
 
 // A model, the graph that the engine made of it and what that took.
 struct ProfiledModel {
-  const Model* optimized = nullptr;
+  const Model* optimized = nullptr;  // null: TorchScript, whose engine shows no graph
   ModelProfile profile;
   double unprofiled_us = 0;  // a run without the profiler, a MeanOfFastest
 };
@@ -100,6 +103,8 @@ enum class ReasonKind : std::uint8_t {
   kSmallWork,           // as much overhead as work
   kBlocksDecoded,       // weights in blocks, decoded again for many rows
   kDynamic,             // input quantized in every run
+  kForeignEngine,       // kernels that are made for another processor
+  kStepByStep,          // a recurrence that quantizes in every step
   kNoDotProducts,       // of this processor
   kUnexplained,         // slower, and no test says why
   kAround,              // a faster kernel, eaten up by what is around it
@@ -171,11 +176,20 @@ struct SideOfExplanation {
   [[nodiscard]] double plain_run_us() const;
 };
 
+// An embedding table that stayed float: it costs no time, but size and memory.
+struct FloatTable {
+  std::string layer;  // the operator that looks it up
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  std::uint64_t bytes = 0;
+};
+
 struct SpeedExplanation {
   SideOfExplanation original;
   SideOfExplanation quantized;
-  std::vector<LayerTime> layers;  // in the order of the quantized model
-  std::vector<Blame> blames;      // the costliest first
+  std::vector<LayerTime> layers;         // in the order of the quantized model
+  std::vector<Blame> blames;             // the costliest first
+  std::vector<FloatTable> float_tables;  // of the quantized model, from 64 KiB on
   // Of a run of the quantized model, not profiled, once everything that has a forecast is cured.
   std::optional<Forecast> cured_run_us;
 };

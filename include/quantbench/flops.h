@@ -54,6 +54,9 @@ struct ModelWork {
   std::int64_t parameters = 0;         // every tensor once
   std::int64_t shared_parameters = 0;  // of them, those that several operators read
   std::int64_t unknown = 0;            // operators of which not everything could be counted
+  // Read and written, without weights, by the operator that goes through most: what a cache would
+  // have to hold. Operators that only quantize are left out, those on decoded codes count as codes.
+  std::int64_t widest_bytes = 0;
 
   [[nodiscard]] Json ToJson() const;  // without the operators
   [[nodiscard]] static ModelWork FromJson(const Json& json);

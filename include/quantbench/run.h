@@ -341,6 +341,7 @@ struct ExplainSpeedOptions {
 struct ExplainedSpeed {
   SpeedExplanation speed;
   std::vector<SaturatingLayer> saturating;  // of the quantized model as loaded; only where they can
+  std::uint64_t quantized_bytes = 0;        // of its file and external files
   double contention =
       1;  // wall over CPU time of runs with one thread; with several it is not known
 };

@@ -10,6 +10,7 @@
 #include "analyse/overheads.h"
 #include "analyse/surprises.h"
 #include "analyse/trouble.h"
+#include "analyse/working_set.h"
 
 namespace quantbench {
 namespace {
@@ -148,6 +149,8 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
     double last = 0;
     std::int64_t last_batch = 0;
     double spread = 0;  // relative standard error of the two means, added
+    std::string model;
+    std::string arm;
   };
   std::map<std::string, Peak> peaks;
   for (const CellResult& cell : analysis.cells) {
@@ -155,6 +158,8 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
     for (const ArmLatency& arm : cell.arms) {
       if (arm.outcome != Outcome::kOk || arm.ms.n < 2) continue;
       Peak& peak = peaks[Format("{} {} ({})", cell.model, arm.arm, WithoutBatch(cell.cell))];
+      peak.model = cell.model;
+      peak.arm = arm.arm;
       const double error = arm.ms.stddev / arm.ms.mean / std::sqrt(static_cast<double>(arm.ms.n));
       if (arm.samples_per_s > peak.best) {
         peak.best = arm.samples_per_s;
@@ -174,8 +179,9 @@ void Throughput(const Analysis& analysis, std::vector<Finding>* findings) {
     findings->push_back(
         {Level::kNote,
          Format("throughput of {} peaks at batch {} ({:.0f} samples/s) and is {:.0f} % "
-                "lower at batch {}",
-                who, peak.at, peak.best, fall * 100, peak.last_batch)});
+                "lower at batch {}{}",
+                who, peak.at, peak.best, fall * 100, peak.last_batch,
+                WhyCacheCosts(analysis, peak.model, peak.arm, peak.at, peak.last_batch))});
   }
 }
 

@@ -7,6 +7,7 @@
 #include "quantbench/base/format.h"
 
 #include "analyse/denormals.h"
+#include "analyse/working_set.h"
 
 namespace quantbench {
 namespace {
@@ -75,9 +76,9 @@ void Dips(const Analysis& analysis, std::vector<Finding>* findings) {
       deepest = fall;
       text = Format(
           "{} {} ({}): throughput falls by {:.0f} % from batch {} to {} and rises again "
-          "beyond: a batch that suits neither the kernels' tiles nor the threads, or a "
-          "cache that is just too small",
-          scaling.model, scaling.arm, scaling.where, fall * 100, from, to);
+          "beyond{}",
+          scaling.model, scaling.arm, scaling.where, fall * 100, from, to,
+          WhyCacheCosts(analysis, scaling.model, scaling.arm, from, to));
     }
     if (!text.empty()) findings->push_back({Level::kNote, std::move(text)});
   }

@@ -173,6 +173,26 @@ TEST(PlantedCauses, ThroughputFallsForGood) {
                    "peaks at batch 8"));
 }
 
+// What the widest operator goes through grows beyond a cache, or does not.
+TEST(PlantedCauses, ACacheExplainsWhyThroughputFalls) {
+  const auto at = [](std::int64_t batch, double ms, std::int64_t bytes_of_a_sample) {
+    ModelWork work;
+    work.total.macs = 1'000'000 * batch;
+    work.widest_bytes = bytes_of_a_sample * batch;
+    PlantedCell cell;
+    cell.batch = batch;
+    cell.original_ms = ms;
+    cell.work = Json(Json::Array{work.ToJson().Set("arm", "original")});
+    const Json cache =
+        Json::MakeObject().Set("kind", "read").Set("name", "L3").Set("bytes", 16'000'000);
+    cell.environment.Set("peaks", Json::MakeObject().Set("peaks", Json(Json::Array{cache})));
+    return cell;
+  };
+  EXPECT_TRUE(Told(FindingsOf({at(1, 10, 1'500'000), at(8, 40, 1'500'000), at(16, 160, 1'500'000)}),
+                   "12 MB at batch 8 and 24 MB at 16, more than the L3 cache (16 MB)"));
+  EXPECT_FALSE(Told(FindingsOf({at(1, 10, 1'000), at(8, 40, 1'000), at(16, 160, 1'000)}), "cache"));
+}
+
 TEST(PlantedCauses, TwoSpeeds) {
   PlantedCell cell;
   cell.shape = [](int process, int) { return process % 2 == 0 ? 1 : 1.12; };

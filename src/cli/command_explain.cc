@@ -164,6 +164,7 @@ Result<ExplainSpeedOptions> ExplainSpeedOptionsOf(const ExplainFlags& flags) {
   options.cell.threads = std::max(1, flags.threads);
   QB_TRY(options.cell.dims, flags.input.Dims());
   QB_TRY(options.input.constants, flags.input.Constants());
+  QB_TRY(options.input.stated, flags.input.Stated());
   options.input.vocabulary = flags.input.vocabulary;
   return options;
 }
@@ -205,11 +206,12 @@ Action AddExplain(CLI::App& app) {
       "are a bit.",
       "  quantbench explain model.onnx model.int8.onnx\n"
       "  quantbench explain bert.onnx bert.int8.onnx --dim seq=128 --all\n"
+      "  quantbench explain traced.pt traced.int8.pt --input 'x=float32[batch,64]'\n"
       "  quantbench explain model.onnx --accuracy --calibrate images.toml\n"
       "  quantbench explain model.onnx --accuracy --calibration table.json --observer mse "
       "--figures out\n"
       "  quantbench explain model.onnx --accuracy --recipe dynamic-int8 --quick");
-  app.add_option("model", flags->model, "the float model, an .onnx file")->required();
+  app.add_option("model", flags->model, "the float model, .onnx or TorchScript .pt")->required();
   app.add_option("quantized", flags->quantized, "the quantized model, of the same inputs");
   app.add_option("--batch", flags->batch, "batch size that is profiled")
       ->check(CLI::PositiveNumber)

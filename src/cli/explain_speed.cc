@@ -2,8 +2,12 @@
 #include "cli/explain_speed.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
 
 #include "quantbench/base/format.h"
+#include "quantbench/model/torchscript.h"
 
 namespace quantbench {
 namespace {
@@ -149,6 +153,19 @@ Table SaturatingOf(std::vector<SaturatingLayer> layers, std::size_t most) {
   return table;
 }
 
+// Of the file of `bytes`.
+Table FloatTablesOf(const std::vector<FloatTable>& tables, std::uint64_t bytes) {
+  Table table;
+  table.title = "Embeddings that stayed float";
+  table.columns = {{"layer", false}, {"rows"}, {"width"}, {"MB"}, {"% of the file"}};
+  for (const FloatTable& entry : tables) {
+    table.rows.push_back({entry.layer, Format("{}", entry.rows), Format("{}", entry.width),
+                          Format("{:.1f}", static_cast<double>(entry.bytes) * 1e-6),
+                          ShareOf(static_cast<double>(entry.bytes), static_cast<double>(bytes))});
+  }
+  return table;
+}
+
 // What curing promises; no rows when nothing can be forecast.
 Table PromiseOf(const SpeedExplanation& told) {
   Table table;
@@ -161,6 +178,19 @@ Table PromiseOf(const SpeedExplanation& told) {
   table.rows.push_back({Micros(now), Micros(run.us), Format("{:.3f}", now / run.us),
                         Format("{:.3f}", now / run.high_us), Format("{:.3f}", now / run.low_us)});
   return table;
+}
+
+}  // namespace
+
+namespace {
+
+// How fast floats can be is asked only where libtorch may be slower than that.
+std::optional<DevicePeaks> PeaksFor(std::span<const std::filesystem::path> models,
+                                    Terminal& terminal) {
+  if (std::none_of(models.begin(), models.end(), IsTorchScript)) return std::nullopt;
+  PeakOptions options;
+  options.budget_ns = kPeaksBesideMeasuringNs;
+  return MeasurePeaks(options, terminal);
 }
 
 }  // namespace
@@ -182,7 +212,14 @@ int ShowSpeed(const ExplainSpeedOptions& options, const WorkerOptions& worker, b
   if (!saturating.empty()) {
     tables.push_back(SaturatingOf(saturating, whole ? saturating.size() : kMostReasons));
   }
+  if (!told.float_tables.empty()) {
+    tables.push_back(FloatTablesOf(told.float_tables, explained.value().quantized_bytes));
+  }
   terminal.Print(Render(tables, format));
+  const std::array<std::filesystem::path, 2> models = {options.original, options.quantized};
+  for (const std::string& note : TorchNotes(models, PeaksFor(models, terminal), worker)) {
+    terminal.Note(note);
+  }
   terminal.Note(
       Format("profiling made the original {:+.1f} % and the quantized model {:+.1f} % "
              "slower; shares are of profiled runs, `quantbench bench` measures the ratio",
@@ -198,6 +235,12 @@ int ShowSpeed(const ExplainSpeedOptions& options, const WorkerOptions& worker, b
     terminal.Note(
         "sums that saturate are wrong without a word: write 7-bit weights (quantbench "
         "quantize repairs these layers), or use a processor with VNNI");
+  }
+  if (!told.float_tables.empty()) {
+    terminal.Note(
+        "embeddings are looked up, not multiplied: as floats they cost no time, but size and "
+        "memory; "
+        "quantbench's recipes for ONNX quantize them");
   }
   if (left > 0) terminal.Note(Format("{} more layers: --all", left));
   return kExitDone;

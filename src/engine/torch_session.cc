@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
 
 namespace quantbench {
@@ -76,11 +77,10 @@ class TorchEngine final : public Engine {
 Result<std::unique_ptr<Session>> TorchSession::Load(const QbTorchApi& api, const EngineModel& model,
                                                     const SessionOptions& options,
                                                     const TorchSettings& settings) {
-  if (model.watcher != nullptr || !options.optimized_model_path.empty() ||
-      !options.profile_prefix.empty()) {
+  if (model.watcher != nullptr || !options.optimized_model_path.empty()) {
     return Error(ErrorCode::kUnsupported,
-                 "a TorchScript model shows no values, operators or graph of its own: export it to "
-                 "ONNX for that");
+                 "a TorchScript model shows no values or graph of its own: export it to ONNX for "
+                 "that");
   }
   Json json = settings.ToJson();
   json.Set("threads", options.threads);
@@ -88,6 +88,10 @@ Result<std::unique_ptr<Session>> TorchSession::Load(const QbTorchApi& api, const
   QB_OK(TorchStatus(
       api, api.load(model.bytes.data(), model.bytes.size(), json.Dump().c_str(), &loaded)));
   auto session = std::unique_ptr<TorchSession>(new TorchSession(api, Handle(loaded, Free{&api})));
+  if (!options.profile_prefix.empty()) {
+    QB_OK(TorchStatus(api, api.begin_profile(loaded)));
+    session->profile_prefix_ = options.profile_prefix;
+  }
   char* text = nullptr;
   QB_OK(TorchStatus(api, api.ports(loaded, &text)));
   QB_TRY(const Json ports, TakeTorchJson(api, text));
@@ -139,7 +143,16 @@ Result<std::vector<NamedTensor>> TorchSession::Fetch() {
 }
 
 Result<std::string> TorchSession::EndProfile() {
-  return Error(ErrorCode::kInvalidArgument, "the session does not profile");
+  if (profile_prefix_.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "the session does not profile");
+  }
+  char* text = nullptr;
+  QB_OK(TorchStatus(api_, api_.end_profile(session_.get(), &text)));
+  const std::string events(text);
+  api_.free_text(text);
+  std::string path = profile_prefix_ + ".json";
+  QB_OK(WriteFileAtomic(path, events));
+  return path;
 }
 
 Result<std::unique_ptr<Engine>> OpenTorch(const TorchSettings& settings) {

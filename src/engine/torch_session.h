@@ -42,6 +42,7 @@ class TorchSession final : public Session {
   std::vector<Port> outputs_;
   std::vector<std::string> wanted_;  // outputs; empty: all
   bool bound_ = false;
+  std::string profile_prefix_;  // empty: not profiled
 };
 
 }  // namespace quantbench

@@ -4,6 +4,8 @@
 
 #include "quantbench/explain.h"
 
+#include "explain/torch_operators.h"
+
 namespace quantbench {
 namespace {
 
@@ -60,6 +62,7 @@ std::string_view Name(OperatorClass what) {
 }
 
 OperatorClass ClassOf(const ProfiledOperator& op, const Node* node) {
+  if (IsTorchOperator(op.op_type)) return ClassOfTorch(op.op_type);
   constexpr std::int64_t kIntegerAccuracy = 4;
   if (op.op_type == "MatMulNBits" && node != nullptr &&
       node->IntAttribute("accuracy_level", 0) == kIntegerAccuracy) {

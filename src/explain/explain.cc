@@ -8,8 +8,10 @@
 
 #include "quantbench/graph.h"
 
+#include "explain/float_tables.h"
 #include "explain/pair.h"
 #include "explain/reasons.h"
+#include "explain/torch_operators.h"
 
 namespace quantbench {
 namespace {
@@ -36,8 +38,8 @@ struct Joined {
 // One model: its operators with the nodes they are.
 class Side {
  public:
-  explicit Side(const ProfiledModel& model) : model_(model), index_(model.optimized->graph) {
-    for (const NodeRef& ref : ListNodes(model.optimized->graph)) nodes_[ref.name] = ref.node;
+  explicit Side(const ProfiledModel& model) : model_(model), index_(graph()) {
+    for (const NodeRef& ref : ListNodes(graph())) nodes_[ref.name] = ref.node;
     const SideOfExplanation totals = Totals();
     if (totals.unattributed_us > 0) {
       plain_gaps_ = (totals.plain_run_us() - totals.operators_us) / totals.unattributed_us;
@@ -58,8 +60,12 @@ class Side {
     const auto found = nodes_.find(op.name);
     return found == nodes_.end() || found->second->op_type != op.op_type ? nullptr : found->second;
   }
-  [[nodiscard]] const Graph& graph() const { return model_.optimized->graph; }
+  [[nodiscard]] const Graph& graph() const {
+    static const Graph none;
+    return model_.optimized == nullptr ? none : model_.optimized->graph;
+  }
   [[nodiscard]] const GraphIndex& index() const { return index_; }
+  [[nodiscard]] std::string_view engine() const { return model_.profile.engine; }
 
   [[nodiscard]] std::vector<LayerKey> Keys() const {
     std::vector<LayerKey> keys;
@@ -109,6 +115,7 @@ class Side {
   // From the shapes that were seen. Inputs that are omitted are not in the profile, nor are
   // constants that the engine gave away once it had packed them for its kernels.
   [[nodiscard]] std::int64_t MacsOf(const ProfiledOperator& op) const {
+    if (op.macs >= 0) return op.macs;
     RunNode run;
     Node stand_in;
     stand_in.op_type = op.op_type;
@@ -159,6 +166,7 @@ Joined Join(const Side& side, const std::vector<std::size_t>& members) {
 
 LayerFamily FamilyOf(const ProfiledOperator& op, const Node* node) {
   const std::string& type = op.op_type;
+  if (IsTorchOperator(type)) return FamilyOfTorch(op);
   if (type.find("LSTM") != std::string::npos || type == "GRU" || type == "RNN") {
     return LayerFamily::kRecurrence;
   }
@@ -212,10 +220,10 @@ LayerTime TimeOf(const PairedLayer& pair, const Side& original, const Side& quan
   const ProfiledOperator& op = quantized.OperatorOf(quantized.layers()[pair.quantized.front()]);
   const Node* node = quantized.NodeOf(op);
   row.what = ClassOf(op, node);
-  Reason reason = ReasonOf(
-      {&op, node, &quantized.graph(), &quantized.index(), row.what, row.macs, row.original_us,
-       row.quantized_us, row.around_quantized_us, row.around_original_us, row.error_us},
-      isa);
+  Reason reason = ReasonOf({&op, node, &quantized.graph(), &quantized.index(), row.what, row.macs,
+                            row.original_us, row.quantized_us, row.around_quantized_us,
+                            row.around_original_us, row.error_us, quantized.engine()},
+                           isa);
   row.kind = reason.kind;
   row.why = std::move(reason.why);
   row.cure = std::move(reason.cure);
@@ -243,6 +251,7 @@ SpeedExplanation ExplainSpeed(const ProfiledModel& original, const ProfiledModel
     explanation.layers.push_back(TimeOf(pair, before, after, isa));
   }
   Forecasts(&explanation);
+  explanation.float_tables = FindFloatTables(quantized);
   return explanation;
 }
 

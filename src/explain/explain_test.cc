@@ -75,6 +75,24 @@ TEST(Profile, IsAMeanOfTheFastestQuarterAfterTheWarmUp) {
   EXPECT_FALSE(ReadProfile(Json::Array{}, 0).ok());
 }
 
+// libtorch's events say how much a call multiplies, and what computes codes.
+TEST(Profile, WhatTheEngineSaysOfItselfIsKept) {
+  Json event = KernelEvent("aten::linear 1", "aten::linear", 0, 5);
+  Json args = event["args"];
+  event.Set("args", args.Set("macs", 640));
+  Json run = RunEvent(0, 6);
+  run.Set("args", Json::MakeObject().Set("engine", "qnnpack"));
+  Json events = Json::Array{};
+  events.Append(event).Append(run);
+  const auto read = ReadProfile(events, 0);
+  ASSERT_TRUE(read.ok());
+  const auto profile = ModelProfile::FromJson(read.value().ToJson());
+  ASSERT_TRUE(profile.ok());
+  EXPECT_EQ(profile.value().engine, "qnnpack");
+  ASSERT_EQ(profile.value().operators.size(), 1U);
+  EXPECT_EQ(profile.value().operators[0].macs, 640);
+}
+
 TEST(Profile, OperatorsAreClassedByWhatTheyReadAndDo) {
   const auto of = [](std::string op_type, DataType first) {
     ProfiledOperator op;

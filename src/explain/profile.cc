@@ -85,6 +85,7 @@ class ProfileReader {
   void EndRun(const Json& run) {
     if (seen_++ >= skip_) {
       ++profile_.runs;
+      profile_.engine = run["args"]["engine"].AsString();
       for (const Json* event : pending_) AddCall(*event);
       AddGaps(run);
     }
@@ -112,6 +113,7 @@ class ProfileReader {
       profile_.operators.push_back({std::move(name), args["op_name"].AsString(),
                                     ValuesIn(args["input_type_shape"]),
                                     ValuesIn(args["output_type_shape"])});
+      profile_.operators.back().macs = args["macs"].AsInt(-1);
       calls_.emplace_back();
     }
     calls_[entry->second].push_back(event["dur"].AsDouble());
@@ -176,12 +178,14 @@ Json ModelProfile::ToJson() const {
                     .Set("error_us", op.error_us)
                     .Set("calls", op.calls)
                     .Set("after_us", op.after_us)
+                    .Set("macs", op.macs)
                     .Set("inputs", ValuesToJson(op.inputs))
                     .Set("outputs", ValuesToJson(op.outputs)));
   }
   return Json::MakeObject()
       .Set("runs", runs)
       .Set("between_us", between_us)
+      .Set("engine", engine)
       .Set("operators", std::move(list));
 }
 
@@ -189,6 +193,7 @@ Result<ModelProfile> ModelProfile::FromJson(const Json& json) {
   ModelProfile profile;
   QB_TRY(profile.runs, json.RequireInt("runs", "profile"));
   QB_TRY(profile.between_us, json.RequireDouble("between_us", "profile"));
+  profile.engine = json["engine"].AsString();
   for (const Json& entry : json["operators"].AsArray()) {
     ProfiledOperator op;
     op.name = entry["name"].AsString();
@@ -197,6 +202,7 @@ Result<ModelProfile> ModelProfile::FromJson(const Json& json) {
     op.error_us = entry["error_us"].AsDouble();
     op.calls = entry["calls"].AsDouble();
     op.after_us = entry["after_us"].AsDouble();
+    op.macs = entry["macs"].AsInt(-1);
     op.inputs = ValuesIn(entry["inputs"]);
     op.outputs = ValuesIn(entry["outputs"]);
     profile.operators.push_back(std::move(op));

@@ -8,6 +8,8 @@
 #include "quantbench/base/format.h"
 #include "quantbench/graph.h"
 
+#include "explain/torch_operators.h"
+
 namespace quantbench {
 namespace {
 
@@ -278,8 +280,8 @@ std::optional<Reason> OnlySlower(const LayerFacts& facts, std::string_view) {
 }
 
 constexpr auto kSlowTests =
-    std::to_array<Test>({SignedActivations, Depthwise, DynamicConv, BlocksDecoded, UnsignedWeights,
-                         FewTerms, SmallWork, Dynamic, NoDotProducts, OnlySlower});
+    std::to_array<Test>({WhyTorchIsSlow, SignedActivations, Depthwise, DynamicConv, BlocksDecoded,
+                         UnsignedWeights, FewTerms, SmallWork, Dynamic, NoDotProducts, OnlySlower});
 
 Reason FirstOf(std::span<const Test> tests, const LayerFacts& facts, std::string_view isa) {
   for (const Test test : tests) {
@@ -309,6 +311,8 @@ std::string_view Name(ReasonKind kind) {
     case ReasonKind::kSmallWork: return "little work";
     case ReasonKind::kBlocksDecoded: return "weights in blocks, many rows";
     case ReasonKind::kDynamic: return "quantized in every run";
+    case ReasonKind::kForeignEngine: return "kernels for another processor";
+    case ReasonKind::kStepByStep: return "quantized in every step";
     case ReasonKind::kNoDotProducts: return "no dot-product instructions";
     case ReasonKind::kUnexplained: return "slower, no tested reason";
     case ReasonKind::kAround: break;
@@ -317,6 +321,8 @@ std::string_view Name(ReasonKind kind) {
 }
 
 Reason ReasonOf(const LayerFacts& facts, std::string_view isa) {
+  const bool is_torch = IsTorchOperator(facts.op->op_type);
+  if (is_torch && facts.what == OperatorClass::kFloat) return WhyTorchIsFloat(facts);
   if (facts.what == OperatorClass::kFloat) return FirstOf(kFloatTests, facts, isa);
   if (facts.original_us <= 0) return {};
   if (IsLonger(facts.quantized_us, facts.original_us, facts.error_us)) {

@@ -22,6 +22,7 @@ struct LayerFacts {
   double around_us = 0;           // operators around it in the quantized model
   double around_original_us = 0;  // and in the original
   double error_us = 0;            // standard error of quantized_us less original_us
+  std::string_view engine;        // ModelProfile::engine
 };
 
 struct Reason {

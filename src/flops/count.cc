@@ -174,6 +174,9 @@ class Counter {
     work_.total += entry.work;
     if (entry.integer) work_.integer_macs = CountSum(work_.integer_macs, entry.work.macs);
     if (!entry.unknown.empty()) ++work_.unknown;
+    if (entry.op_type == "QuantizeLinear" || entry.op_type == "DequantizeLinear") return;
+    const std::int64_t values = entry.work.bytes() - entry.weight_bytes;
+    work_.widest_bytes = std::max(work_.widest_bytes, entry.decoded ? values / 4 : values);
   }
 
   ModelWork work_;
@@ -214,7 +217,8 @@ Json ModelWork::ToJson() const {
       .Set("integer_macs", integer_macs)
       .Set("parameters", parameters)
       .Set("shared_parameters", shared_parameters)
-      .Set("unknown", unknown);
+      .Set("unknown", unknown)
+      .Set("widest_bytes", widest_bytes);
 }
 
 ModelWork ModelWork::FromJson(const Json& json) {
@@ -227,6 +231,7 @@ ModelWork ModelWork::FromJson(const Json& json) {
   work.parameters = count("parameters");
   work.shared_parameters = count("shared_parameters");
   work.unknown = count("unknown");
+  work.widest_bytes = count("widest_bytes");
   return work;
 }
 

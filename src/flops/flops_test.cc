@@ -130,6 +130,8 @@ TEST(Flops, OperatorsOfCodesCountTheSameMacsAndTheirScaling) {
   EXPECT_EQ(counted.parameters, 108 + 4);  // no scales
   EXPECT_FALSE(counted.operators.front().decoded);
   EXPECT_EQ(counted.operators.front().weight_bytes, 108 + 4 * 4 + 3 * 4 + 3);  // scales, too
+  EXPECT_EQ(counted.widest_bytes, counted.total.bytes() - counted.operators.front().weight_bytes);
+  EXPECT_EQ(ModelWork::FromJson(counted.ToJson()).widest_bytes, counted.widest_bytes);
 
   ModelBuilder matmul;
   matmul.Add("MatMulInteger", "m",
@@ -214,6 +216,7 @@ TEST(Flops, DecodedOperandsAreWorkOnCodes) {
   EXPECT_TRUE(product.integer);
   EXPECT_TRUE(product.decoded);
   EXPECT_EQ(product.weight_bytes, 35 * 4);  // as written: decoded, ahead
+  EXPECT_EQ(work.widest_bytes, 20 + 28);    // as codes
 }
 
 // A condition that is given decides the branch; one that is not leaves the work open.

@@ -1,5 +1,6 @@
 // Profiles of original and quantized model: taken in turn in fresh workers, read by the parent.
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "quantbench/base/clock.h"
@@ -12,13 +13,14 @@
 #include "run/arms.h"
 #include "run/cell_input.h"
 #include "run/protocol.h"
+#include "run/size_of_file.h"
 
 namespace quantbench {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kProfiledArms = 2;
+constexpr std::size_t kProfiledArms = 2;
 constexpr std::int64_t kWarmUpRuns = 3;
 constexpr std::int64_t kMostProfileRuns = 40;
 constexpr std::int64_t kLeastProfileRuns = 5;
@@ -137,7 +139,9 @@ Result<Json> ProfileInWorker(const Json& request, Engine& engine, Progress& prog
   QB_TRY(const auto arms, LoadBoth(engine, paths, input, [&](std::size_t arm) {
            SessionOptions profiled = plain;
            profiled.profile_prefix = (folder / Format("profile-{}", arm)).string();
-           profiled.optimized_model_path = OptimizedIn(folder, arm).string();
+           if (!IsTorchScript(paths[arm])) {
+             profiled.optimized_model_path = OptimizedIn(folder, arm).string();
+           }
            return profiled;
          }));
   progress.Update("with the profiler", 2 * process + 1, 2 * processes);
@@ -172,22 +176,26 @@ Result<ExplainedSpeed> ExplainInWorker(const ExplainSpeedOptions& options, int p
     return Error(result.code, Format("profiling {} and {}: {}", options.original.string(),
                                      options.quantized.string(), result.reason));
   }
-  std::vector<Model> optimized;
-  std::vector<ProfiledModel> profiled(kProfiledArms);
+  const std::array<fs::path, kProfiledArms> paths = {options.original, options.quantized};
+  std::array<Model, kProfiledArms> optimized;
+  std::array<ProfiledModel, kProfiledArms> profiled;
   const Json::Array& arms = result.reply["arms"].AsArray();
   if (arms.size() != profiled.size()) {
     return Error(ErrorCode::kInternal, "the worker did not profile both models");
   }
   for (std::size_t i = 0; i < profiled.size(); ++i) {
-    QB_TRY(Model model, LoadModel(OptimizedIn(scratch.path(), i)));
-    optimized.push_back(std::move(model));
+    if (!IsTorchScript(paths[i])) {
+      QB_TRY(optimized[i], LoadModel(OptimizedIn(scratch.path(), i)));
+      profiled[i].optimized = &optimized[i];
+    }
     QB_TRY(profiled[i].profile, ModelProfile::FromJson(arms[i]["profile"]));
     profiled[i].unprofiled_us = arms[i]["unprofiled_us"].AsDouble();
   }
-  for (std::size_t i = 0; i < profiled.size(); ++i) profiled[i].optimized = &optimized[i];
   ExplainedSpeed explained;
   explained.contention = result.reply["contention"].AsDouble();
   explained.speed = ExplainSpeed(profiled[0], profiled[1], DescribeEnvironment()["isa"].AsString());
+  QB_TRY(const ModelSize size, SizeOfFile(options.quantized));
+  explained.quantized_bytes = size.total_bytes();
   if (HostSaturatesPairs()) explained.saturating = FindSaturating(optimized[1].graph);
   return explained;
 }
@@ -214,12 +222,6 @@ void WidenPromise(std::span<const ExplainedSpeed> all, ExplainedSpeed* told) {
 
 Result<ExplainedSpeed> ExplainSpeedOf(const ExplainSpeedOptions& options,
                                       const WorkerOptions& worker, Progress& progress) {
-  for (const fs::path& path : {options.original, options.quantized}) {
-    if (!IsTorchScript(path)) continue;
-    return Error(
-        ErrorCode::kUnsupported,
-        Format("{}: TorchScript shows no layers: this needs ONNX, export it first", path.string()));
-  }
   std::vector<ExplainedSpeed> all;
   for (int process = 0; process < std::max(1, options.processes); ++process) {
     QB_TRY(ExplainedSpeed one, ExplainInWorker(options, process, worker, progress));

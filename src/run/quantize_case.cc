@@ -7,9 +7,9 @@
 
 #include "quantbench/base/file.h"
 #include "quantbench/base/format.h"
-#include "quantbench/model/torchscript.h"
 
 #include "run/quantized_facts.h"
+#include "run/size_of_file.h"
 #include "run/verify_model.h"
 
 namespace quantbench {
@@ -35,15 +35,6 @@ Json ResultsOf(const QuantizeOutcome& outcome, const fs::path& file) {
       .Set("outputs_original", outcome.outputs_original.ToJson())
       .Set("outputs", outcome.outputs.ToJson())
       .Set("plan", outcome.plan.ToJson());
-}
-
-Result<ModelSize> SizeOfFile(const fs::path& path) {
-  if (IsTorchScript(path)) {
-    QB_TRY(const TorchScript model, LoadTorchScript(path));
-    return SizeOf(model);
-  }
-  QB_TRY(const Model model, LoadModel(path));
-  return SizeOf(model);
 }
 
 // Compares what a variant is with the study's original.

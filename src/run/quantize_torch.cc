@@ -13,6 +13,7 @@
 #include "run/calibrate_model.h"
 #include "run/model_inputs.h"
 #include "run/protocol.h"
+#include "run/size_of_file.h"
 #include "run/verify_model.h"
 
 namespace quantbench {
@@ -191,11 +192,6 @@ Plan TorchPlanOf(const QuantizeOptions& options, const Json& report) {
   return plan;
 }
 
-Result<ModelSize> SizeOfTorch(const std::filesystem::path& path) {
-  QB_TRY(const TorchScript model, LoadTorchScript(path));
-  return SizeOf(model);
-}
-
 }  // namespace
 
 Result<Json> QuantizeTorchInWorker(const Json& request, Engine& engine, Progress& progress) {
@@ -229,7 +225,7 @@ Result<QuantizeOutcome> QuantizeByTorch(const QuantizeOptions& options, const Wo
     QB_OK(CheckDims(known, options.dims));
   }
   QuantizeOutcome outcome;
-  QB_TRY(outcome.before, SizeOfTorch(options.model));
+  QB_TRY(outcome.before, SizeOfFile(options.model));
   const Json request = Json::MakeObject()
                            .Set("op", "quantize-torch")
                            .Set("path", options.model.string())
@@ -249,7 +245,7 @@ Result<QuantizeOutcome> QuantizeByTorch(const QuantizeOptions& options, const Wo
   if (result.reply["calibrate_seconds"].is_null()) outcome.calibrate_seconds = 0;
   outcome.seconds = result.reply["seconds"].AsDouble();
   outcome.peak_bytes = result.peak_bytes;
-  QB_TRY(outcome.after, SizeOfTorch(options.output));
+  QB_TRY(outcome.after, SizeOfFile(options.output));
   return outcome;
 }
 

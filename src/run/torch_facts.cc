@@ -40,7 +40,7 @@ std::vector<std::string> TorchNotes(std::span<const std::filesystem::path> model
   std::vector<std::string> notes;
   for (const std::filesystem::path& model : models) {
     if (!IsTorchScript(model)) continue;
-    notes.push_back(Format("{}: run by {}; work, operators and roofline are known of ONNX only",
+    notes.push_back(Format("{}: run by {}; work and roofline are known of ONNX only",
                            Printable(model.filename().string()), VersionOf(facts.value())));
   }
   const Peak* peak = peaks ? peaks->Fastest(PeakKind::kFloat32, 1) : nullptr;

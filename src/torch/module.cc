@@ -63,6 +63,14 @@ char* Fetch(QbTorchSession* session, QbTorchSee see, void* user) {
   return Guard([&] { session->Fetch(see, user); });
 }
 
+char* BeginProfile(QbTorchSession* session) {
+  return Guard([&] { session->BeginProfile(); });
+}
+
+char* EndProfile(QbTorchSession* session, char** json) {
+  return Guard([&] { *json = CopyText(session->EndProfile().dump()); });
+}
+
 void FreeSession(QbTorchSession* session) {
   delete session;
 }
@@ -71,9 +79,9 @@ char* Quantize(const QbTorchQuantizeRequest* request, char** report) {
   return Guard([&] { *report = CopyText(QuantizeTorch(*request).dump()); });
 }
 
-constexpr QbTorchApi kApi = {kQbTorchAbi,   TORCH_VERSION, FreeText,    Describe,
-                             MeasureBlasAt, Load,          Ports,       Bind,
-                             Run,           Fetch,         FreeSession, Quantize};
+constexpr QbTorchApi kApi = {kQbTorchAbi,  TORCH_VERSION, FreeText,    Describe, MeasureBlasAt,
+                             Load,         Ports,         Bind,        Run,      Fetch,
+                             BeginProfile, EndProfile,    FreeSession, Quantize};
 
 }  // namespace
 }  // namespace quantbench

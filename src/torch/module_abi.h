@@ -8,7 +8,7 @@
 extern "C" {
 
 // Goes up whenever anything below changes; the program takes no module of another number.
-inline constexpr std::int32_t kQbTorchAbi = 2;
+inline constexpr std::int32_t kQbTorchAbi = 3;
 
 // The name of the one function that the module shows.
 inline constexpr const char* kQbTorchEntry = "quantbench_torch_api";
@@ -71,6 +71,10 @@ struct QbTorchApi {
   char* (*run)(QbTorchSession* session);
   // Shows every output of the last run, in order.
   char* (*fetch)(QbTorchSession* session, QbTorchSee see, void* user);
+  // Between the two the operators of every run are timed, on the thread that runs. `json`: events
+  // as ONNX Runtime's profiler writes them, "macs" beside the shapes.
+  char* (*begin_profile)(QbTorchSession* session);
+  char* (*end_profile)(QbTorchSession* session, char** json);
   void (*free_session)(QbTorchSession* session);
 
   // `report`: JSON, which layer became what and why not.

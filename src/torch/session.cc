@@ -187,8 +187,22 @@ void QbTorchSession::Bind(const QbTorchTensor* inputs, std::uint64_t count) {
 
 void QbTorchSession::Run() {
   const c10::InferenceMode guard;
+  if (profile_) profile_->BeginRun();
   result_ = module_.forward(bound_);
   if (!device_.is_cpu()) torch::cuda::synchronize();
+  if (profile_) profile_->EndRun();
+}
+
+void QbTorchSession::BeginProfile() {
+  if (!device_.is_cpu()) throw std::runtime_error("operators are timed on the processor only");
+  profile_ = std::make_unique<quantbench::TorchProfile>(quantized_engine_);
+}
+
+OrderedJson QbTorchSession::EndProfile() {
+  if (!profile_) throw std::runtime_error("the session does not profile");
+  OrderedJson events = profile_->Events();
+  profile_.reset();
+  return events;
 }
 
 void QbTorchSession::Fetch(QbTorchSee see, void* user) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <torch/script.h>
 
 #include "torch/module_abi.h"
+#include "torch/profile.h"
 
 // What the border calls a session. Members throw.
 struct QbTorchSession {
@@ -19,6 +21,10 @@ struct QbTorchSession {
   void Bind(const QbTorchTensor* inputs, std::uint64_t count);
   void Run();
   void Fetch(QbTorchSee see, void* user) const;
+  // From here on the operators of every run are timed.
+  void BeginProfile();
+  // Ends that; the events, as TorchProfile has them. Throws where nothing was begun.
+  [[nodiscard]] nlohmann::ordered_json EndProfile();
 
  private:
   void ReadInputs(const nlohmann::json& described);
@@ -36,4 +42,5 @@ struct QbTorchSession {
   std::vector<std::string> output_names_;       // as described; may be empty
   std::vector<c10::IValue> bound_;
   c10::IValue result_;
+  std::unique_ptr<quantbench::TorchProfile> profile_;  // null: not profiled
 };

@@ -93,7 +93,7 @@ TEST_F(TorchScriptFiles, OtherArchivesAreRefused) {
         << ran.err;
     EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
   }
-  const Ran onnx_only = Run("explain bare.pt bare.pt");
+  const Ran onnx_only = Run("roofline bare.pt");
   EXPECT_NE(onnx_only.code, 0);
   EXPECT_NE(onnx_only.err.find("this needs ONNX"), std::string::npos) << onnx_only.err;
 }
@@ -145,6 +145,22 @@ TEST_F(WithLibtorch, ConvolutionsAndLongShortTermMemoryRunAsPyTorchQuantizedThem
                      "--vocabulary 50" +
                      std::string(kShort)),
                  3);
+}
+
+// Operators are libtorch's own; what one multiplies is known of packed weights, too.
+TEST_F(WithLibtorch, ExplainTellsOfEveryOperator) {
+  Export("networks.py:image --out image --torch-quantized static");
+  const Ran ran = Run("explain image/model.pt image/model.static.pt -o json");
+  const Json::Array layers = Rows(ran, "Layers");
+  ASSERT_EQ(layers.size(), 2U) << ran.out;  // the convolution and the product
+  EXPECT_EQ(layers[0]["quantized"].AsString(), "quantized::conv2d_relu") << ran.out;
+  EXPECT_DOUBLE_EQ(layers[0]["MMAC"].AsDouble(), 0.0311);  // 8 x 27 x 12 x 12
+  EXPECT_EQ(layers[1]["original"].AsString(), "aten::linear") << ran.out;
+  EXPECT_EQ(layers[1]["kernel"].AsString(), "integer kernel") << ran.out;
+  EXPECT_NE(ran.err.find("model.pt: run by libtorch"), std::string::npos) << ran.err;
+  // An operator of the one engine finds its partner in the other.
+  ExportNet();
+  EXPECT_EQ(Rows(Run("explain net/model.onnx net/model.dynamic.pt -o json"), "Layers").size(), 2U);
 }
 
 TEST_F(WithLibtorch, InputsAreStatedOrTakenFromABesideOrAskedFor) {
