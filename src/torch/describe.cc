@@ -59,6 +59,13 @@ nlohmann::ordered_json DescribeTorch() {
           {"config", at::show_config()}};
 }
 
+void UseThreads(int threads) {
+  if (at::get_num_threads() != threads) at::set_num_threads(threads);
+  using SetThreads = void (*)(int);
+  void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
+  if (set != nullptr) reinterpret_cast<SetThreads>(set)(threads);
+}
+
 nlohmann::ordered_json MeasureBlas(int threads) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kSize = 256;
@@ -66,7 +73,7 @@ nlohmann::ordered_json MeasureBlas(int threads) {
   constexpr int kLeast = 3;
   const c10::InferenceMode guard;
   const int before = at::get_num_threads();
-  at::set_num_threads(threads);
+  UseThreads(threads);
   const at::Tensor a = at::ones({kSize, kSize});
   const at::Tensor b = at::ones({kSize, kSize});
   at::Tensor out = at::mm(a, b);  // allocates, and starts what starts late
@@ -77,7 +84,7 @@ nlohmann::ordered_json MeasureBlas(int threads) {
     at::mm_out(out, a, b);
     best_s = std::min(best_s, std::chrono::duration<double>(Clock::now() - start).count());
   }
-  at::set_num_threads(before);
+  UseThreads(before);
   const double operations = 2.0 * kSize * kSize * kSize;
   return {{"size", kSize}, {"threads", threads}, {"gflops", operations / best_s * 1e-9}};
 }

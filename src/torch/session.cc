@@ -5,12 +5,12 @@
 #include <stdexcept>
 #include <thread>
 
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/cuda.h>
 
 #include "torch/archive.h"
+#include "torch/describe.h"
 #include "torch/element_types.h"
 #include "torch/guard.h"
 
@@ -104,7 +104,7 @@ QbTorchSession::QbTorchSession(const void* bytes, std::uint64_t size,
   device_ = quantbench::DeviceNamed(options.value("device", ""));
   // Packed weights are unpacked for the engine that is set while they are read.
   quantized_engine_ = quantbench::UseQuantizedEngine(options.value("quantized_engine", ""));
-  UseThreads();
+  quantbench::UseThreads(threads_);
   std::string described;
   module_ = quantbench::LoadArchive(bytes, size, &described);
   ReadInputs(quantbench::ParseDescription(described));
@@ -139,10 +139,6 @@ void QbTorchSession::Freeze() {
   }
 }
 
-void QbTorchSession::UseThreads() const {
-  if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
-}
-
 OrderedJson QbTorchSession::Ports() const {
   OrderedJson outputs = OrderedJson::array();
   for (const std::string& name : output_names_) outputs.push_back({{"name", name}});
@@ -171,7 +167,7 @@ void QbTorchSession::Bind(const QbTorchTensor* inputs, std::uint64_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     by_name = by_name && PlaceOf(inputs[i].name, i, true) < inputs_.size();
   }
-  UseThreads();
+  quantbench::UseThreads(threads_);
   std::vector<c10::IValue> bound(count);
   for (std::size_t i = 0; i < count; ++i) {
     const QbTorchTensor& input = inputs[i];

@@ -29,7 +29,6 @@ struct QbTorchSession {
  private:
   void ReadInputs(const nlohmann::json& described);
   void Freeze();
-  void UseThreads() const;
   // Which input a tensor of that name goes to, the `place`-th of those given.
   [[nodiscard]] std::size_t PlaceOf(const std::string& name, std::size_t place, bool by_name) const;
 
