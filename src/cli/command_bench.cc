@@ -130,6 +130,9 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
                  return false;
                }
                records.push_back(AdHocRecord(work, std::move(outcome)));
+               if (const auto& peaks = options.value().peaks) {
+                 records.back().environment.Set("peaks", peaks->ToJson());
+               }
                terminal.Note(Told(study, flags.models, records.back()));
                return true;
              });

@@ -325,6 +325,7 @@ Reason ReasonOf(const LayerFacts& facts, std::string_view isa) {
   if (is_torch && facts.what == OperatorClass::kFloat) return WhyTorchIsFloat(facts);
   if (facts.what == OperatorClass::kFloat) return FirstOf(kFloatTests, facts, isa);
   if (facts.original_us <= 0) return {};
+  if (auto stepwise = WhyTorchRecurrenceGainsLittle(facts)) return *std::move(stepwise);
   if (IsLonger(facts.quantized_us, facts.original_us, facts.error_us)) {
     return FirstOf(kSlowTests, facts, isa);
   }

@@ -63,27 +63,24 @@ std::int64_t StepsOf(const ProfiledOperator& op) {
   return (*op.inputs[0].shape)[0] * (*op.inputs[0].shape)[1];
 }
 
-std::optional<Reason> ForeignEngine(const LayerFacts& facts, std::string_view isa) {
-  // Its x86 kernels are SSE2 [PyTorch, aten/src/ATen/native/quantized/cpu/qnnpack/src/q8gemm].
-  if (facts.engine != "qnnpack" || isa.find("avx2") == std::string_view::npos) return std::nullopt;
-  return Reason{ReasonKind::kForeignEngine,
-                Format("QNNPACK is made for ARM, its x86 kernels are SSE2: {}", RatesOf(facts)),
-                "--quantized-engine x86, fbgemm or onednn, whichever this libtorch has; or ONNX"};
-}
+}  // namespace
 
-std::optional<Reason> StepByStep(const LayerFacts& facts) {
+// What is computed at once for all steps is the input's part; the hidden state's is not
+// [PyTorch, aten/src/ATen/native/RNN.cpp].
+std::optional<Reason> WhyTorchRecurrenceGainsLittle(const LayerFacts& facts) {
+  constexpr double kLittle = 1.2;
   const std::int64_t steps = StepsOf(*facts.op);
-  if (!IsTorchRecurrence(facts.op->op_type) || steps < 2) return std::nullopt;
+  const bool steps_weigh = IsTorchRecurrence(facts.op->op_type) && steps > 1;
+  if (!steps_weigh || facts.original_us <= 0) return std::nullopt;
+  if (facts.quantized_us * kLittle < facts.original_us) return std::nullopt;
   return Reason{ReasonKind::kStepByStep,
-                Format("{} steps, each quantizes its row and calls the product anew: {:.1f} µs a "
-                       "step in place of {:.1f}",
+                Format("{} rows, step after step, and every step quantizes its hidden state anew: "
+                       "{:.1f} µs a row in place of {:.1f}",
                        steps, facts.quantized_us / static_cast<double>(steps),
                        facts.original_us / static_cast<double>(steps)),
                 "the same network as ONNX (examples/pytorch/export.py): ONNX Runtime's LSTM on "
                 "codes is one kernel"};
 }
-
-}  // namespace
 
 bool IsTorchOperator(std::string_view op_type) {
   return op_type.find("::") != std::string_view::npos;
@@ -130,8 +127,11 @@ Reason WhyTorchIsFloat(const LayerFacts& facts) {
 }
 
 std::optional<Reason> WhyTorchIsSlow(const LayerFacts& facts, std::string_view isa) {
-  if (auto foreign = ForeignEngine(facts, isa)) return foreign;
-  return StepByStep(facts);
+  // Its x86 kernels are SSE2 [PyTorch, aten/src/ATen/native/quantized/cpu/qnnpack/src/q8gemm].
+  if (facts.engine != "qnnpack" || isa.find("avx2") == std::string_view::npos) return std::nullopt;
+  return Reason{ReasonKind::kForeignEngine,
+                Format("QNNPACK is made for ARM, its x86 kernels are SSE2: {}", RatesOf(facts)),
+                "--quantized-engine x86, fbgemm or onednn, whichever this libtorch has; or ONNX"};
 }
 
 }  // namespace quantbench

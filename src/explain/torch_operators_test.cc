@@ -94,8 +94,15 @@ TEST(TorchOperators, ARecurrenceIsToldByItsSteps) {
                Called("aten::quantized_lstm", 1'000'000, 800, frames), "onednn");
   EXPECT_EQ(layer.family, LayerFamily::kRecurrence);
   EXPECT_EQ(layer.kind, ReasonKind::kStepByStep);
-  EXPECT_THAT(layer.why, HasSubstr("100 steps"));
-  EXPECT_THAT(layer.why, HasSubstr("8.0 µs a step in place of 4.0"));
+  EXPECT_THAT(layer.why, HasSubstr("100 rows"));
+  EXPECT_THAT(layer.why, HasSubstr("8.0 µs a row in place of 4.0"));
+  const auto gains = [&](double us) {
+    return OneLayer(Called("aten::lstm", 1'000'000, 400, frames),
+                    Called("aten::quantized_lstm", 1'000'000, us, frames), "onednn")
+        .kind;
+  };
+  EXPECT_EQ(gains(400), ReasonKind::kStepByStep);  // as fast: int8 bought nothing
+  EXPECT_EQ(gains(200), ReasonKind::kNone);
 }
 
 // It is looked up, not multiplied: no layer, but most of a file.
