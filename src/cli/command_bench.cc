@@ -102,6 +102,13 @@ void TellOfTorch(const BenchFlags& flags, const BenchOptions& options, Terminal&
   }
 }
 
+// What of the device belongs to a cell: what it can do at most, where that was measured.
+Json EnvironmentOf(const BenchOptions& options) {
+  Json environment;
+  if (options.peaks) environment.Set("peaks", options.peaks->ToJson());
+  return environment;
+}
+
 int Bench(const BenchFlags& flags, Terminal& terminal) {
   const OutputFormat format = flags.output.format();
   auto options = OptionsOf(flags);
@@ -130,9 +137,7 @@ int Bench(const BenchFlags& flags, Terminal& terminal) {
                  return false;
                }
                records.push_back(AdHocRecord(work, std::move(outcome)));
-               if (const auto& peaks = options.value().peaks) {
-                 records.back().environment.Set("peaks", peaks->ToJson());
-               }
+               records.back().environment = EnvironmentOf(options.value());
                terminal.Note(Told(study, flags.models, records.back()));
                return true;
              });
