@@ -79,13 +79,21 @@ inline ScenarioResult ScenarioNamed(const std::string& name, Scenario scenario) 
   result.cell.arms.clear();
   result.cell.cell.scenario = scenario;
   result.source = name;
+  result.target_ms = 20;
+  result.window_s = 1;
   ScenarioArm arm;
   arm.arm = name;
-  arm.value = arm.better = {2, 1.9, 2.1};
+  arm.value = arm.better = arm.net = arm.slowdown = {2, 1.9, 2.1};
+  arm.parts = {1, 2, 0.5, 3};
+  arm.batches = {{1, 10}, {2, 15}};
+  arm.rates = {{1, true, 10}, {2, false, 30}};
+  arm.course = {{0, 2, 1, 0.9, 1.1}, {2, 4, 1.2, 1.1, 1.3}};
+  ScenarioArm original = arm;
+  original.arm = std::string(kOriginal);
   ScenarioArm broken;
   broken.arm = broken.reason = name;
   broken.outcome = Outcome::kCrashed;
-  result.arms = {arm, broken};
+  result.arms = {original, arm, broken};
   return result;
 }
 

@@ -69,6 +69,8 @@ void GatherLikeCell(const Study& study, const Record& record, ScenarioResult* re
     const auto batch = static_cast<double>(row.batch);
     row.better = arm.arm == kOriginal ? kItself : Times(arm.speedup, batch / original_batch);
     row.value = {offline ? batch / (arm.ms.mean * 1e-3) : arm.ms.mean, kNaN, kNaN};
+    row.doubt = arm.doubt;
+    if (offline) row.batches = BatchesTried(record, arm.arm);
     if (!offline) {
       const Json& raw = ArmNamed(record, arm.arm);
       row.parts = {PartOf(raw, "load_ns"), PartOf(raw, "preprocess_ns"), PartOf(raw, "copy_ns"),
@@ -147,6 +149,7 @@ void GatherServed(const Record& record, ScenarioResult* result) {
     if (row.outcome == Outcome::kOk && processes.empty()) Unreadable(&row);
     if (row.outcome == Outcome::kOk) {
       FillServed(processes, &row);
+      row.rates = RatesTried(processes, plan["allowed_late"].AsInt());
       row.better = row.arm == kOriginal
                        ? kItself
                        : AsWideAsControl(RateRatio(processes, original), result->cell.control);
@@ -191,6 +194,7 @@ void GatherSustained(const Record& record, ScenarioResult* result) {
       row.first_ms = change.first_ms;
       row.last_ms = change.last_ms;
       row.slowdown = change.slowdown;
+      row.course = CourseOf(laps, original);
       const bool itself = row.arm == kOriginal;
       row.better_first = itself ? kItself : Inverse(Discounted(change.ratio_first, result->cell));
       row.better = row.better_last =

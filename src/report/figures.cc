@@ -9,6 +9,7 @@
 #include "report/escape.h"
 #include "report/lookup.h"
 #include "report/plot.h"
+#include "report/scenario_figures.h"
 #include "report/sweep_figures.h"
 #include "report/trade_off_figure.h"
 
@@ -95,6 +96,7 @@ std::vector<Figure> MakeFigures(const Analysis& analysis) {
     Figure trade = TradeOffFigure(analysis, model.id);
     if (!trade.name.empty()) figures.push_back(std::move(trade));
   }
+  for (Figure& figure : ScenarioFigures(analysis)) figures.push_back(std::move(figure));
   return figures;
 }
 

@@ -26,7 +26,7 @@ struct Figure {
 };
 
 // Size bars; latency against everything swept (sweep_figures.h), model by model; accuracy against
-// latency.
+// latency; scenarios (scenario_figures.h).
 std::vector<Figure> MakeFigures(const Analysis& analysis);
 
 // Writes <name>.dat, <name>.gp and, when gnuplot is there, <name>.png and <name>.svg. Returns the

@@ -23,6 +23,25 @@ struct PartTimes {
   [[nodiscard]] double total() const { return load + preprocess + copy + run; }
 };
 
+// What an arm did on the way to its figure.
+struct BatchTried {  // offline, in the trial that chooses the batch
+  std::int64_t batch = 1;
+  double samples_per_s = 0;
+};
+struct RateTried {    // server, in one of the processes
+  double rate = 0;    // queries a second
+  bool met = false;   // the target
+  double p99_ms = 0;  // 99 % take at most that long, with 95 % confidence; of a missed one, which
+                      // ended early, the least that it can be
+};
+struct CoursePart {  // sustained, one of equal parts of the whole time
+  double from_s = 0;
+  double to_s = 0;
+  double ms = 0;      // mean of a pass
+  double low_ms = 0;  // of nine laps in ten the mean of a pass lies between these
+  double high_ms = 0;
+};
+
 // An arm in a scenario; only the fields of that scenario say something.
 struct ScenarioArm {
   std::string arm;
@@ -33,7 +52,8 @@ struct ScenarioArm {
   // interval); mean time of a pass from file to answer, or over all laps (sustained), in ms;
   // joules.
   Interval value;
-  Interval better;          // than the original: times the throughput, the rate, or the speed
+  double doubt = 0;  // offline, end to end: relative half-width of the 95 % interval of `value`
+  Interval better;   // than the original: times the throughput, the rate, or the speed
   std::int64_t batch = 1;   // offline: its own
   double service_ms = 0;    // server: a pass without waiting
   double p99_ms = 0;        // server: at the highest rate that was met, median over processes
@@ -51,6 +71,9 @@ struct ScenarioArm {
   Interval better_net;
   double watts = 0;     // energy: while it ran, gross
   double carbon_g = 0;  // energy: CO2-equivalent of a million inferences, gross; NaN: not stated
+  std::vector<BatchTried> batches;  // by rising batch
+  std::vector<RateTried> rates;     // by rising rate, all processes
+  std::vector<CoursePart> course;   // in order; those without laps left out
 };
 
 struct ScenarioResult {

@@ -1,0 +1,97 @@
+// Formulas and separators of spreadsheets, quotes of SQL, commands of shells and of gnuplot.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace quantbench::testing {
+
+inline const std::vector<std::string>& CommandNames() {
+  static const std::vector<std::string> names = {
+      "=1+1",
+      "=cmd|' /C calc'!A0",
+      "=HYPERLINK(\"http://evil.example\",\"x\")",
+      "=IMPORTXML(\"http://evil.example\",\"//a\")",
+      "+1+1",
+      "+cmd|' /C calc'!A0",
+      "-1+1",
+      "-2+3+cmd|' /C calc'!A0",
+      "@SUM(1+1)",
+      "@",
+      "=",
+      "+",
+      "-",
+      "\t=1+1",
+      "\r=1+1",
+      "\n=1+1",
+      " =1+1",
+      "\xef\xbc\x9d"
+      "1+1",
+      "\xef\xbc\x8b"
+      "1+1",
+      "\xef\xbc\x8d"
+      "1+1",
+      "\xef\xbc\xa0SUM(1)",
+      "\"=1+1\"",
+      "'=1+1",
+      "a,b",
+      "a;b",
+      "a\tb",
+      "a\"b",
+      "\",\"",
+      "\"\r\n=1+1",
+      "a,\"b\"\r\n=1+1,",
+      "'; DROP TABLE models; --",
+      "\"; DROP TABLE models; --",
+      "'); DROP TABLE models;--",
+      "' OR '1'='1",
+      "\" OR \"\"=\"",
+      "1; ATTACH DATABASE '/tmp/x' AS x",
+      "?1",
+      ":name",
+      "$(id)",
+      "`id`",
+      "${IFS}",
+      "; id",
+      "| id",
+      "&& id",
+      "> /tmp/x",
+      "!id",
+      "\n!id",
+      "\"; system(\"id\"); \"",
+      "\" . system('id') . \"",
+      "'\nset output '/tmp/x",
+      "\\\"; system('id') #",
+      "@macro",
+      "%s%s%s%n",
+      "%d",
+      "%",
+      "100 %",
+      "{/Symbol a}",
+      "{/*9 big}",
+      "x^2",
+      "x_2",
+      "&{space}",
+      "~a{.8-}",
+      "\\n",
+      "\\\\n",
+      "\\101",
+      "# comment",
+      "x # comment",
+      "NaN",
+      "1e999",
+      "null",
+      "true",
+      "..",
+      "../../etc/passwd",
+      "/etc/passwd",
+      "C:\\windows\\system32",
+      "--help",
+      "-o",
+      "CON",
+      "a/b",
+  };
+  return names;
+}
+
+}  // namespace quantbench::testing
