@@ -37,7 +37,7 @@ double RoundedUp(double value, double unit) {
   return std::ceil(value / unit) * unit;
 }
 
-double CountOf(const Shape& shape) {
+double NumbersIn(const Shape& shape) {
   double count = 1;
   for (const std::int64_t dim : shape) count *= static_cast<double>(dim);
   return count;
@@ -196,7 +196,7 @@ const Shape* SampleShapes::Of(std::string_view tensor) const {
 std::optional<double> SampleShapes::ElementsOf(std::string_view tensor) const {
   const Shape* shape = Of(tensor);
   if (shape == nullptr) return std::nullopt;
-  return CountOf(*shape);
+  return NumbersIn(*shape);
 }
 
 std::optional<ExpectedCost> CostOfLayer(const Node& node, const WeightedLayer& layer,
@@ -205,7 +205,7 @@ std::optional<ExpectedCost> CostOfLayer(const Node& node, const WeightedLayer& l
   if (!outputs || layer.weight == nullptr || layer.outputs < 1) return std::nullopt;
   const Shape& weight = layer.weight->dims;
   if (node.Is("Conv")) return ConvCost(node, weight, *outputs, reads_graph_input);
-  return ProductCost(CountOf(weight), static_cast<double>(layer.outputs), *outputs);
+  return ProductCost(NumbersIn(weight), static_cast<double>(layer.outputs), *outputs);
 }
 
 std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes) {
