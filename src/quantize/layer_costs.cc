@@ -127,8 +127,8 @@ struct ElementRule {
   bool of_input = false;
 };
 constexpr auto kElementRules = std::to_array<ElementRule>({
-    {"Add", {0.15, 0.25}},
-    {"Mul", {0.15, 0.25}},
+    {"Add", {0.05, 0.25}},  // of floats, part of the convolution before it
+    {"Mul", {0.25, 0.25}},
     {"Where", {0.3, 0.3}},
     {"Concat", {0.3, 0.15}},
     {"AveragePool", {0.15, 0.2}, true},
@@ -143,6 +143,7 @@ constexpr auto kElementRules = std::to_array<ElementRule>({
     {"Unsqueeze", {0, 0}},
 });
 constexpr ExpectedCost kMoved = {0.3, 0.12};  // by all others
+constexpr ExpectedCost kSimple = {0.25, 0.25};  // an Add or a clamp on its own
 
 GivenInputs OneSample(const Graph& graph) {
   std::set<std::string_view> constants;
@@ -208,7 +209,8 @@ std::optional<ExpectedCost> CostOfLayer(const Node& node, const WeightedLayer& l
   return ProductCost(NumbersIn(weight), static_cast<double>(layer.outputs), *outputs);
 }
 
-std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes) {
+std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes,
+                                        const Surroundings& around) {
   const ElementRule* rule = nullptr;
   for (const ElementRule& known : kElementRules) {
     if (known.op_type == node.op_type) rule = &known;
@@ -221,9 +223,15 @@ std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& sh
     if (!count) return std::nullopt;
     elements += *count;
   }
-  const ExpectedCost& element = rule != nullptr ? rule->element : kMoved;
-  return ExpectedCost{kCallBetween.as_float + elements * element.as_float,
-                      kCallBetween.as_integers + elements * element.as_integers};
+  ExpectedCost element = rule != nullptr ? rule->element : kMoved;
+  const bool is_sum = node.Is("Add") && !around.reads_constant;
+  if (node.Is("Add") && !is_sum) element = kSimple;
+  ExpectedCost cost = {kCallBetween.as_float + elements * element.as_float,
+                       kCallBetween.as_integers + elements * element.as_integers};
+  if (around.is_clamped && !is_sum) {
+    cost.as_float += kCallBetween.as_float + elements * kSimple.as_float;
+  }
+  return cost;
 }
 
 double CostOfQuantizing(double elements, bool is_image) {

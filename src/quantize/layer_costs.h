@@ -39,8 +39,14 @@ struct ExpectedCost {
 [[nodiscard]] std::optional<ExpectedCost> CostOfLayer(const Node& node, const WeightedLayer& layer,
                                                       const SampleShapes& shapes,
                                                       bool reads_graph_input);
-// Of an operator that can lie between them (rules.h); absent when a shape is not known.
-[[nodiscard]] std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes);
+// Of an operator that can lie between them (rules.h); absent when a shape is not known. With what
+// is around it, as far as that decides which kernels it gets.
+struct Surroundings {
+  bool reads_constant = false;
+  bool is_clamped = false;  // a Relu or Clip follows, which integers absorb
+};
+[[nodiscard]] std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes,
+                                                      const Surroundings& around);
 
 // Of making codes of a tensor, or floats of codes: with the change of layout that images take.
 [[nodiscard]] double CostOfQuantizing(double elements, bool is_image);

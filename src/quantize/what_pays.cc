@@ -16,7 +16,7 @@ namespace {
 
 // Costs are good to a fifth. A region that is expected to gain more is left whole; a mix must be
 // this much faster than integers throughout, and than floats.
-constexpr double kClearGain = 1.25;
+constexpr double kClearGain = 1.2;
 constexpr double kGainOverIntegers = 1.03;
 constexpr double kGainOverFloats = 1.05;
 // Beyond this many nodes a cut could take long: they are chosen as they can be.
@@ -74,12 +74,23 @@ class Weigher {
     const auto cost = is_layer
                           ? CostOfLayer(operation, chosen->layer, shapes_,
                                         context_.index().IsGraphInput(operation.inputs[0]))
-                          : CostBetween(operation, shapes_);
+                          : CostBetween(operation, shapes_, AroundOf(node));
     if (!cost) return std::nullopt;
     WeighedRegion::Member member{node, cost->as_float, cost->as_integers, false};
     if (region_.FactorOf(node) > 0) member.as_integers = 0;  // no node computes it
     member.is_forced = is_layer && chosen->choices.by_rule;
     return member;
+  }
+
+  [[nodiscard]] Surroundings AroundOf(std::int64_t node) const {
+    Surroundings around;
+    for (const std::string& input : context_.NodeOf(node).node->inputs) {
+      if (context_.index().FindInitializer(input) != nullptr) around.reads_constant = true;
+    }
+    for (const std::string& output : region_.OutputsOf(node)) {
+      if (region_.ClampOf(output) != nullptr) around.is_clamped = true;
+    }
+    return around;
   }
 
   [[nodiscard]] bool AddCosts(const std::string& name, WeighedTensor* tensor) const {
