@@ -113,8 +113,7 @@ std::optional<ExpectedCost> ConvCost(const Node& node, const Shape& weight, doub
 ExpectedCost ProductCost(double weights, double columns, double outputs) {
   ExpectedCost cost = kLayerCall;
   const double macs = outputs * weights / columns;
-  cost.as_float +=
-      macs / kFloatRate + outputs * kOutput.as_float + weights * kWeight.as_float;
+  cost.as_float += macs / kFloatRate + outputs * kOutput.as_float + weights * kWeight.as_float;
   cost.as_integers +=
       macs / kIntegerRate + outputs * kOutput.as_integers + weights * kWeight.as_integers;
   return cost;
@@ -142,7 +141,7 @@ constexpr auto kElementRules = std::to_array<ElementRule>({
     {"Squeeze", {0, 0}},
     {"Unsqueeze", {0, 0}},
 });
-constexpr ExpectedCost kMoved = {0.3, 0.12};  // by all others
+constexpr ExpectedCost kMoved = {0.3, 0.12};    // by all others
 constexpr ExpectedCost kSimple = {0.25, 0.25};  // an Add or a clamp on its own
 
 GivenInputs OneSample(const Graph& graph) {
@@ -160,7 +159,8 @@ GivenInputs OneSample(const Graph& graph) {
       const bool is_batch = shape.empty() || batches.contains(dim.name);
       shape.push_back(dim.value < 0 && is_batch ? 1 : dim.value);
     }
-    const bool is_known = std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim >= 0; });
+    const bool is_known =
+        std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim >= 0; });
     if (is_known) given[input.name].shape = std::move(shape);
   }
   return given;

@@ -22,8 +22,7 @@ TEST(FindRecipe, KnowsEveryRecipeOfTheTable) {
 
 TEST(FindRecipe, WeighsCostsWhereSpeedIsWhatItIsFor) {
   for (const RecipeEntry& entry : Recipes()) {
-    EXPECT_EQ(FindRecipe(entry.name).value().weighs_costs,
-              entry.name.starts_with("static-int8"));
+    EXPECT_EQ(FindRecipe(entry.name).value().weighs_costs, entry.name.starts_with("static-int8"));
   }
 }
 

@@ -71,10 +71,9 @@ class Weigher {
     const ChosenLayer* chosen = choices_.Find(node);
     const bool is_layer = chosen != nullptr && IsWeightedOperator(operation);
     if (is_layer && !IsMeasured(*chosen->treatment())) return std::nullopt;
-    const auto cost = is_layer
-                          ? CostOfLayer(operation, chosen->layer, shapes_,
-                                        context_.index().IsGraphInput(operation.inputs[0]))
-                          : CostBetween(operation, shapes_, AroundOf(node));
+    const auto cost = is_layer ? CostOfLayer(operation, chosen->layer, shapes_,
+                                             context_.index().IsGraphInput(operation.inputs[0]))
+                               : CostBetween(operation, shapes_, AroundOf(node));
     if (!cost) return std::nullopt;
     WeighedRegion::Member member{node, cost->as_float, cost->as_integers, false};
     if (region_.FactorOf(node) > 0) member.as_integers = 0;  // no node computes it

@@ -12,9 +12,9 @@ namespace quantbench {
 
 // The choices of all layers, static integers left where they are not expected to pay: layers and
 // stretches of layers, or all of them where the rest would hardly gain (docs/quantization.md, "What
-// pays"). Follows from the graph alone. Where the recipe does not weigh costs, the target or the form
-// of a layer was not measured or a shape is not known, layers are chosen as they can be. `note` (may
-// be null): what a reader of the plan should know; as it was: nothing was left.
+// pays"). Follows from the graph alone. Where the recipe does not weigh costs, the target or the
+// form of a layer was not measured or a shape is not known, layers are chosen as they can be.
+// `note` (may be null): what a reader of the plan should know; as it was: nothing was left.
 [[nodiscard]] LayerChoices ChoicesThatPay(const PlanContext& context, std::string* note);
 
 // A tensor of the integer region as the cut sees it.

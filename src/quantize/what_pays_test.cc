@@ -107,12 +107,12 @@ TEST(LayerCosts, AreThoseThatWereMeasured) {
     const auto cost = CostOfLayer(model.graph.nodes[0], layer, SampleShapes(model), true);
     return cost ? cost->as_float / cost->as_integers : 0;
   };
-  EXPECT_LT(gain({1, 1, 32, 32}, {8, 1, 5, 5}), 0.4);          // mnist_cnn: 0.24
-  EXPECT_GT(gain({1, 64, 58, 58}, {64, 64, 3, 3}), 1.8);       // ResNet-18
-  EXPECT_GT(gain({1, 128, 6, 6}, {128, 128, 1, 1}), 1.5);      // MobileNetV1 0.25: 1.7
-  EXPECT_LT(gain({1, 24, 46, 46}, {24, 1, 3, 3}, 24), 0.5);    // FastestDet: 0.3
-  EXPECT_LT(gain({1, 32, 26, 26}, {32, 1, 3, 3}, 32), 1);      // MobileNetV1 0.25: 0.7
-  EXPECT_EQ(gain({1, 8, 8, 8}, {8, 4, 3, 3}, 2), 0);           // groups were not
+  EXPECT_LT(gain({1, 1, 32, 32}, {8, 1, 5, 5}), 0.4);        // mnist_cnn: 0.24
+  EXPECT_GT(gain({1, 64, 58, 58}, {64, 64, 3, 3}), 1.8);     // ResNet-18
+  EXPECT_GT(gain({1, 128, 6, 6}, {128, 128, 1, 1}), 1.5);    // MobileNetV1 0.25: 1.7
+  EXPECT_LT(gain({1, 24, 46, 46}, {24, 1, 3, 3}, 24), 0.5);  // FastestDet: 0.3
+  EXPECT_LT(gain({1, 32, 26, 26}, {32, 1, 3, 3}, 32), 1);    // MobileNetV1 0.25: 0.7
+  EXPECT_EQ(gain({1, 8, 8, 8}, {8, 4, 3, 3}, 2), 0);         // groups were not
 }
 
 // --- whole models ---
@@ -121,12 +121,11 @@ TEST(LayerCosts, AreThoseThatWereMeasured) {
 Model SmallNetwork() {
   ModelBuilder builder;
   const std::string x = builder.Input("x", {-1, 1, 28, 28});
-  const std::string stem =
-      builder.Add("Conv", "stem", {x, builder.Weight("sw", {8, 1, 5, 5})},
-                  {Attribute::Ints("pads", {2, 2, 2, 2})});
-  const std::string pool = builder.Add("MaxPool", "pool", {builder.Add("Relu", "relu", {stem})},
-                                       {Attribute::Ints("kernel_shape", {2, 2}),
-                                        Attribute::Ints("strides", {2, 2})});
+  const std::string stem = builder.Add("Conv", "stem", {x, builder.Weight("sw", {8, 1, 5, 5})},
+                                       {Attribute::Ints("pads", {2, 2, 2, 2})});
+  const std::string pool =
+      builder.Add("MaxPool", "pool", {builder.Add("Relu", "relu", {stem})},
+                  {Attribute::Ints("kernel_shape", {2, 2}), Attribute::Ints("strides", {2, 2})});
   builder.Output(builder.Add("Conv", "second", {pool, builder.Weight("w", {16, 8, 5, 5})}));
   return builder.Build();
 }
@@ -141,8 +140,9 @@ Model LargeStart() {
                         {value, builder.Weight(std::string(name) + "w", {24, 1, 3, 3}, 0.3)},
                         {Attribute::Int("group", 24)});
   }
-  value = builder.Add("MaxPool", "pool", {value},
-                      {Attribute::Ints("kernel_shape", {4, 4}), Attribute::Ints("strides", {4, 4})});
+  value =
+      builder.Add("MaxPool", "pool", {value},
+                  {Attribute::Ints("kernel_shape", {4, 4}), Attribute::Ints("strides", {4, 4})});
   value = builder.Add("Conv", "wide", {value, builder.Weight("w1", {64, 24, 3, 3}, 0.1)});
   builder.Output(builder.Add("Conv", "last", {value, builder.Weight("w2", {64, 64, 3, 3}, 0.1)}));
   return builder.Build();
@@ -246,9 +246,9 @@ TEST(WhatPays, MixesFloatsAndIntegersInOneModel) {
   EXPECT_EQ(run.at("Conv"), 4);
   EXPECT_EQ(run.at("QLinearConv"), 2);
   const std::vector<NamedTensor> input = {{"x", testing::RandomTensor({1, 3, 160, 160}, 3)}};
-  EXPECT_GT(testing::Sqnr(testing::RunModel(model, input)[0],
-                          testing::RunModel(made.model, input)[0]),
-            25);
+  EXPECT_GT(
+      testing::Sqnr(testing::RunModel(model, input)[0], testing::RunModel(made.model, input)[0]),
+      25);
 }
 
 }  // namespace what_pays_test
