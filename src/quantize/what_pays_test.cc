@@ -115,6 +115,19 @@ TEST(LayerCosts, AreThoseThatWereMeasured) {
   EXPECT_EQ(gain({1, 8, 8, 8}, {8, 4, 3, 3}, 2), 0);         // groups were not
 }
 
+// One row through a layer of an LSTM network: little work, and still less as codes.
+TEST(LayerCosts, ReadTheWeightsOfProductsOnce) {
+  ModelBuilder builder;
+  builder.Output(
+      builder.Add("MatMul", "a", {builder.Input("x", {1, 128}), builder.Weight("w", {128, 257})}));
+  const Model model = builder.Build();
+  const GraphIndex index(model.graph);
+  const WeightedLayer layer = InspectLayer(model.graph.nodes[0], model.graph, index, {});
+  const auto cost = CostOfLayer(model.graph.nodes[0], layer, SampleShapes(model), true);
+  ASSERT_TRUE(cost);
+  EXPECT_GT(cost->as_float, cost->as_integers + CostOfQuantizing(128, false));  // dtln_1
+}
+
 // --- whole models ---
 
 // A stem of eight 5x5 windows over one channel, and a second layer: mnist_cnn's shapes.
