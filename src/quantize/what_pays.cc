@@ -187,7 +187,7 @@ double WeighedRegion::CostOf(const std::vector<bool>& is_integer) const {
 }
 
 std::vector<bool> WhichPay(const WeighedRegion& region) {
-  const std::vector<bool> all(region.members.size(), true);
+  std::vector<bool> all(region.members.size(), true);
   std::vector<bool> asked;
   for (const WeighedRegion::Member& member : region.members) asked.push_back(member.is_forced);
   const double as_integers = region.CostOf(all);
