@@ -32,7 +32,7 @@ using testing::Sqnr;
 using testing::TestEngine;
 
 Recipe RecipeOf(std::string_view name) {
-  Recipe recipe = FindRecipe(name).value();
+  Recipe recipe = testing::Unweighed(name);
   recipe.target = Target::kX64;
   return recipe;
 }

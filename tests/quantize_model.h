@@ -17,6 +17,13 @@ struct QuantizedModel {
   Model model;
 };
 
+// A named recipe that takes integers wherever they can be: models of tests are too small to gain.
+inline Recipe Unweighed(std::string_view name) {
+  Recipe recipe = Must(FindRecipe(name));
+  recipe.weighs_costs = false;
+  return recipe;
+}
+
 // Prepare, calibrate where needed, plan, apply.
 inline QuantizedModel Quantize(const Model& model, const Recipe& recipe, const Dataset& dataset) {
   QuantizedModel result;

@@ -160,6 +160,9 @@ struct Recipe {
   std::vector<RecipeRule> rules;        // the last that matches decides
   std::vector<std::string> keep_float;  // names, operators, patterns: stronger than any rule
   bool quantize_embeddings = true;
+  // Static integers only where they are expected to pay (docs/quantization.md, "What pays"), else
+  // wherever they can be. The named static-int8 recipes do.
+  bool weighs_costs = false;
   Target target = HostTarget();
   Observer observer =
       Observer::kMinMax;  // what the ranges of activations follow unless a user says

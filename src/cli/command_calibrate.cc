@@ -26,6 +26,7 @@ Result<QuantizeOptions> CalibrateOptionsOf(const CalibrateFlags& flags) {
   options.model = flags.model;
   options.output = flags.output;
   QB_TRY(options.recipe, FindRecipe(flags.recipe));
+  options.recipe.weighs_costs = false;  // the table is for whatever will become integers
   QB_TRY(options.calibrate, flags.calibration.Data());
   QB_TRY(options.calibration, flags.calibration.Settings());
   QB_TRY(options.dims, flags.input.Dims());

@@ -90,7 +90,8 @@ class Lowering {
 
 }  // namespace
 
-Status LowerForIntegers(Model* model, std::vector<std::string>* notes) {
+Status LowerForIntegers(Model* model, std::vector<std::string>* notes,
+                        const std::set<std::string, std::less<>>& floats) {
   std::vector<std::string> ignored;
   if (notes == nullptr) notes = &ignored;
   const auto note = [&](std::int64_t count, std::string_view what) {
@@ -103,7 +104,7 @@ Status LowerForIntegers(Model* model, std::vector<std::string>* notes) {
   note(InterleaveShuffles(model), "channel shuffles written as interleaving Concat");
   QB_TRY(const std::int64_t padded, PadDepthwiseChannels(model));
   note(padded, "depthwise Conv padded with channels of zeros to a multiple of 16");
-  QB_TRY(const std::int64_t widened, WidenStem(model));
+  QB_TRY(const std::int64_t widened, WidenStem(model, floats));
   note(widened, "first Conv given a fourth input channel of zeros");
   return Ok();
 }

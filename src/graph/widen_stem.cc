@@ -21,7 +21,7 @@ bool IsStem(const GraphIndex& index, const Node& node, const ConstantConv& conv)
 
 }  // namespace
 
-Result<std::int64_t> WidenStem(Model* model) {
+Result<std::int64_t> WidenStem(Model* model, const std::set<std::string, std::less<>>& floats) {
   if (OnnxOpset(*model) < kPadInputsOpset) return 0;
   Graph& graph = model->graph;
   const GraphIndex index(graph);
@@ -35,7 +35,7 @@ Result<std::int64_t> WidenStem(Model* model) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     Node node = graph.nodes[i];
     const std::optional<ConstantConv> conv = ConstantConvOf(index, node);
-    if (!conv || !IsStem(index, node, *conv)) continue;
+    if (!conv || !IsStem(index, node, *conv) || floats.contains(node.outputs[0])) continue;
     if (FindNarrowStart(graph, index, graph.nodes[i])) continue;  // it is better left float
     const std::string& input = node.inputs[0];
     if (amounts.empty()) amounts = names.Fresh("one_channel");

@@ -73,6 +73,17 @@ TEST(WidenStem, LeavesTheStartOfANarrowNetwork) {
   EXPECT_EQ(widened(15, true), 1);
 }
 
+TEST(WidenStem, LeavesWhatComputesOnFloats) {
+  ModelBuilder builder;
+  builder.Input("x", {1, 3, 9, 9});
+  builder.Output(Stem(&builder, "a", {5, 3, 3, 3})).Output(Stem(&builder, "b", {2, 3, 3, 3}));
+  Model model = builder.Build();
+  EXPECT_EQ(Must(WidenStem(&model, {"a_out"})), 1);
+  const GraphIndex index(model.graph);
+  EXPECT_EQ(index.Producer("a_out")->inputs[0], "x");
+  EXPECT_NE(index.Producer("b_out")->inputs[0], "x");
+}
+
 TEST(WidenStem, LeavesALaterConvolution) {
   ModelBuilder builder;
   const std::string x = builder.Add("Relu", "relu", {builder.Input("x", {-1, 3, 9, 8})});

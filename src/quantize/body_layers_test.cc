@@ -313,7 +313,7 @@ TEST(BodiesPlan, KeepsWeightsFloatWhoseNamesMeanTwoThings) {
 }
 
 TEST(BodiesPlan, MeasuresActivationsWhereCalibrationSeesNothing) {
-  const Recipe recipe = Must(FindRecipe("static-int8-fast"));
+  const Recipe recipe = testing::Unweighed("static-int8-fast");
   const auto samples = testing::NormalSamples({1, kWidth}, 6);
   const testing::QuantizedModel result = testing::Quantize(LoopingModel(), recipe, samples);
   const LayerPlan layer = LayerOf(result.plan, "recurrent");

@@ -148,7 +148,7 @@ TEST_P(OperatorBetween, RunsOnIntegersAndStaysNearFloat) {
   const std::string first = Conv(&builder, "first", builder.Input("x", {-1, 4, 8, 8}));
   builder.Output(Conv(&builder, "last", GetParam().middle(&builder, first)));
   const Model model = builder.Build();
-  Recipe recipe = FindRecipe("static-int8").value();
+  Recipe recipe = testing::Unweighed("static-int8");
   const auto data = NormalSamples({4, 8, 8}, 32);
   const QuantizedModel quantized = testing::Quantize(model, recipe, data);
   EXPECT_EQ(LayerOf(quantized.plan, "middle").scheme, Scheme::kStaticInt8);
@@ -252,7 +252,7 @@ class WeightedLayers : public ::testing::TestWithParam<std::tuple<Layer, bool>> 
     input_ = {{"x", testing::RandomTensor(dims, 12)}};
   }
   [[nodiscard]] QuantizedModel Quantize(std::string_view name) const {
-    Recipe recipe = FindRecipe(name).value();
+    Recipe recipe = testing::Unweighed(name);
     recipe.SetPerChannel(std::get<1>(GetParam()));
     if (name == "dynamic-int8") {
       // Asked for by name: ConvInteger too, which does not pay by itself.

@@ -233,4 +233,14 @@ void LayerChoices::Demote(std::int64_t node, const std::string& reason) {
   AgreeOnShared();
 }
 
+void LayerChoices::LeaveFloat(const std::map<std::int64_t, std::string>& reasons) {
+  for (const auto& [node, reason] : reasons) {
+    ChosenLayer& chosen = layers_.at(node);
+    if (chosen.reason.empty()) chosen.reason = reason;
+    while (chosen.Is(Scheme::kStaticInt8) || chosen.Is(Scheme::kDynamicInt8)) ++chosen.position;
+    Settle(node, &chosen);
+  }
+  AgreeOnShared();
+}
+
 }  // namespace quantbench

@@ -43,6 +43,9 @@ class LayerChoices {
   // The choice does not suit after all: the next takes its place, for the other readers of the
   // weight too.
   void Demote(std::int64_t node, const std::string& reason);
+  // Integer arithmetic does not pay in these nodes, which are static, for the reasons given: they
+  // move on to what computes with floats.
+  void LeaveFloat(const std::map<std::int64_t, std::string>& reasons);
 
  private:
   explicit LayerChoices(const PlanContext& context) : context_(&context) {}

@@ -9,6 +9,7 @@
 #include "quantize/plan_stored.h"
 #include "quantize/tied_weights.h"
 #include "quantize/weight_scales.h"
+#include "quantize/what_pays.h"
 
 namespace quantbench {
 namespace {
@@ -210,7 +211,7 @@ std::vector<std::string> TensorsToObserve(const Model& prepared, const Recipe& r
   if (!recipe.needs_calibration()) return {};
   const auto context = PlanContext::Of(prepared, recipe);
   if (!context.ok()) return {};  // PlanQuantization says what is wrong
-  const LayerChoices choices = LayerChoices::Of(context.value());
+  const LayerChoices choices = ChoicesThatPay(context.value(), nullptr);
   std::set<std::string> tensors = StaticPart::Of(context.value(), choices).region().Activations();
   for (std::string& tensor : Float8Inputs(context.value(), choices)) {
     tensors.insert(std::move(tensor));
@@ -227,7 +228,8 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
                  Format("recipe {} needs calibration, and none was given", recipe.name));
   }
   QB_TRY(const PlanContext context, PlanContext::Of(prepared, recipe));
-  LayerChoices choices = LayerChoices::Of(context);
+  std::string what_pays;
+  LayerChoices choices = ChoicesThatPay(context, &what_pays);
   QB_TRY(const StaticPart part, PlanStaticPart(context, table, &choices));
   Plan plan;
   if (recipe.needs_calibration()) {
@@ -248,6 +250,7 @@ Result<Plan> PlanQuantization(const Model& prepared, const Recipe& recipe,
     }
   }
   plan.notes = stored.Notes();
+  if (!what_pays.empty()) plan.notes.push_back(std::move(what_pays));
   QB_OK(TieWeights(context.scopes(), &plan, facts));
   QB_OK(CountRepairs(context, choices, facts, &plan));
   QB_OK(CheckFinite(context.scopes(), plan.layers, facts));

@@ -19,7 +19,7 @@ using testing::Must;
 using ::testing::UnorderedElementsAre;
 
 Recipe Static() {
-  Recipe recipe = FindRecipe("static-int8").value();
+  Recipe recipe = testing::Unweighed("static-int8");
   recipe.target = Target::kX64;
   return recipe;
 }

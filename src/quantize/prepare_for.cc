@@ -1,25 +1,67 @@
 // Preparing a model for a recipe.
+#include <map>
+#include <set>
+
 #include "quantbench/graph.h"
 #include "quantbench/quantize.h"
+
+#include "quantize/what_pays.h"
 
 namespace quantbench {
 
 namespace {
 
-Result<Model> PrepareModel(Model model, bool integers, std::vector<std::string>* notes) {
-  QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (integers) QB_OK(LowerForIntegers(&prepared, notes));
-  return prepared;
+using OutputNames = std::set<std::string, std::less<>>;
+
+// What convolutions put out that will compute on floats. None where the recipe does not fit the
+// model: planning says why.
+OutputNames FloatConvs(const Model& lowered, const Recipe& recipe) {
+  OutputNames outputs;
+  const auto context = PlanContext::Of(lowered, recipe);
+  if (!context.ok()) return outputs;
+  const LayerChoices choices = ChoicesThatPay(context.value(), nullptr);
+  for (const auto& [id, chosen] : choices.layers()) {
+    const Node& node = *context.value().NodeOf(id).node;
+    if (node.Is("Conv") && !chosen.Is(Scheme::kStaticInt8)) outputs.insert(node.outputs[0]);
+  }
+  return outputs;
+}
+
+// The same of a plan.
+OutputNames FloatConvs(const Model& prepared, const Plan& plan) {
+  std::map<std::string_view, Scheme> schemes;
+  for (const LayerPlan& layer : plan.layers) schemes.emplace(layer.layer, layer.scheme);
+  OutputNames outputs;
+  for (const NodeRef& node : ListNodes(prepared.graph)) {
+    const auto found = schemes.find(node.name);
+    if (!node.node->Is("Conv") || found == schemes.end()) continue;
+    if (found->second != Scheme::kStaticInt8) outputs.insert(node.node->outputs[0]);
+  }
+  return outputs;
 }
 
 }  // namespace
 
 Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::string>* notes) {
-  return PrepareModel(std::move(model), recipe.needs_calibration(), notes);
+  QB_TRY(Model prepared, Prepare(std::move(model), notes));
+  if (!recipe.needs_calibration()) return prepared;
+  Model lowered = prepared;
+  std::vector<std::string> lowering;
+  QB_OK(LowerForIntegers(&lowered, &lowering));
+  const OutputNames floats = FloatConvs(lowered, recipe);
+  if (!floats.empty()) {
+    lowered = std::move(prepared);
+    lowering.clear();
+    QB_OK(LowerForIntegers(&lowered, &lowering, floats));
+  }
+  if (notes != nullptr) notes->insert(notes->end(), lowering.begin(), lowering.end());
+  return lowered;
 }
 
 Result<Model> PrepareFor(Model model, const Plan& plan, std::vector<std::string>* notes) {
-  return PrepareModel(std::move(model), plan.calibrated, notes);
+  QB_TRY(Model prepared, Prepare(std::move(model), notes));
+  if (plan.calibrated) QB_OK(LowerForIntegers(&prepared, notes, FloatConvs(prepared, plan)));
+  return prepared;
 }
 
 }  // namespace quantbench

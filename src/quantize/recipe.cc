@@ -159,6 +159,7 @@ Result<Recipe> FindRecipe(std::string_view name) {
     recipe.embeddings = ParseChoices(kIngredients[i].embeddings);
     recipe.recovery.steps = StepsNamed(kIngredients[i].steps);
     recipe.observer = kIngredients[i].observer;
+    recipe.weighs_costs = kIngredients[i].choices == kStatic;
     return recipe;
   }
   const std::string_view nearest = Nearest(name, names);
@@ -254,6 +255,7 @@ Json Recipe::ToJson() const {
       .Set("rules", std::move(rule_list))
       .Set("keep_float", Json::List(keep_float))
       .Set("quantize_embeddings", quantize_embeddings)
+      .Set("weighs_costs", weighs_costs)
       .Set("target", Name(target))
       .Set("observer", Name(observer))
       .Set("recovery", recovery.ToJson());
@@ -272,6 +274,7 @@ Result<Recipe> Recipe::FromJson(const Json& json) {
     recipe.keep_float.push_back(pattern.AsString());
   }
   recipe.quantize_embeddings = json["quantize_embeddings"].AsBool(recipe.quantize_embeddings);
+  recipe.weighs_costs = json["weighs_costs"].AsBool(recipe.weighs_costs);
   if (json.Has("target")) {
     QB_TRY(recipe.target, ParseTarget(json["target"].AsString()));
   }

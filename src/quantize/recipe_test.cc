@@ -20,6 +20,12 @@ TEST(FindRecipe, KnowsEveryRecipeOfTheTable) {
   }
 }
 
+TEST(FindRecipe, WeighsCostsWhereSpeedIsWhatItIsFor) {
+  for (const RecipeEntry& entry : Recipes()) {
+    EXPECT_EQ(FindRecipe(entry.name).value().weighs_costs, entry.name.starts_with("static-int8"));
+  }
+}
+
 TEST(FindRecipe, NamesTheNearestForAMistake) {
   const auto recipe = FindRecipe("static-int9");
   ASSERT_FALSE(recipe.ok());
@@ -45,6 +51,7 @@ TEST(Recipe, SurvivesJson) {
   recipe.rules = {rule};
   recipe.keep_float = {"fc*", "Gather"};
   recipe.quantize_embeddings = false;
+  recipe.weighs_costs = true;
   recipe.target = Target::kArm;
   const auto back = Recipe::FromJson(recipe.ToJson());
   ASSERT_TRUE(back.ok()) << back.error().message();

@@ -86,7 +86,7 @@ std::vector<float> PatchAround(const Tensor& image, std::int64_t row, std::int64
 class Simulated : public ::testing::Test {
  protected:
   [[nodiscard]] static QuantizedModel Quantize(const Model& model, const Shape& sample) {
-    Recipe recipe = FindRecipe("static-int8").value();
+    Recipe recipe = testing::Unweighed("static-int8");
     recipe.target = Target::kX64;
     return testing::Quantize(model, recipe, testing::NormalSamples(sample, 16));
   }

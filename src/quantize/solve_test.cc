@@ -74,7 +74,7 @@ Model ProductModel() {
 }
 
 Recipe RecipeWith(std::string_view base, const std::vector<std::string>& steps) {
-  Recipe recipe = Must(FindRecipe(base));
+  Recipe recipe = testing::Unweighed(base);
   recipe.recovery.steps = Must(ParseSteps(steps));
   return recipe;
 }
@@ -231,7 +231,7 @@ TEST(Solve, IntegerProductsStaySafeFromOverflow) {
 
 // A treatment of the whole model.
 Recipe OnlyW4a8() {
-  Recipe recipe = Must(FindRecipe("static-int8"));
+  Recipe recipe = testing::Unweighed("static-int8");
   recipe.choices = Must(ParseTreatments("w4a8,static-int8"));
   return recipe;
 }
@@ -257,7 +257,7 @@ TEST(W4a8, RunsOnIntegersAndStoresHalfTheBytes) {
   EXPECT_EQ(run.at("QLinearConv"), 2);
   EXPECT_EQ(run.count("Gather"), 0U);  // unpacked while loading
   const testing::QuantizedModel wide =
-      testing::Quantize(model, Must(FindRecipe("static-int8")), data);
+      testing::Quantize(model, testing::Unweighed("static-int8"), data);
   EXPECT_LT(Must(EncodeToBytes(narrow.model)).size(),
             Must(EncodeToBytes(wide.model)).size() * 3 / 4);
 }

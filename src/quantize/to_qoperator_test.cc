@@ -122,7 +122,7 @@ Model Network() {
 TEST(ToQOperator, MakesAWholeNetworkOfOperatorsOnCodes) {
   const auto data = NormalSamples({4, 8, 8}, 16);
   for (const Target target : {Target::kX64, Target::kArm}) {
-    Recipe recipe = FindRecipe("static-int8").value();
+    Recipe recipe = testing::Unweighed("static-int8");
     recipe.target = target;
     const Model qdq = testing::Quantize(Network(), recipe, data).model;
     recipe.SetFormat(QuantFormat::kQOperator);
@@ -144,7 +144,7 @@ TEST(ToQOperator, ReadsTheEnginesQuantizers) {
   const std::string soft = builder.Add("Softmax", "soft", {x});  // cannot be raised to 13
   const std::string conv = builder.Add("Conv", "conv", {soft, builder.Weight("w", {6, 4, 3, 3})});
   builder.Output(builder.Add("Conv", "next", {conv, builder.Weight("v", {6, 6, 3, 3})}));
-  Recipe recipe = FindRecipe("static-int8").value();
+  Recipe recipe = testing::Unweighed("static-int8");
   recipe.SetFormat(QuantFormat::kQOperator);
   const Model model = testing::Quantize(builder.Build(), recipe, NormalSamples({4, 8, 8}, 8)).model;
   EXPECT_EQ(model.OpsetVersion(), 12);

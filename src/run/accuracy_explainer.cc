@@ -41,6 +41,24 @@ bool IsQuantized(const Plan& plan, std::string_view name) {
   });
 }
 
+// What did not pay in the whole network is not weighed again without parts of it.
+void KeepChoices(const Plan& plan, Recipe* recipe) {
+  if (!recipe->weighs_costs) return;
+  recipe->weighs_costs = false;
+  for (const LayerPlan& layer : plan.layers) {
+    const bool is_stored = layer.scheme == Scheme::kStored;
+    if (!is_stored && layer.scheme != Scheme::kKeepFloat) continue;
+    RecipeRule rule;
+    rule.match = layer.layer;
+    Treatment treatment;
+    treatment.scheme = layer.scheme;
+    treatment.weights = layer.weight_type;
+    treatment.per_channel = layer.weight_axis >= 0;
+    rule.choices = {treatment};
+    recipe->rules.push_back(std::move(rule));
+  }
+}
+
 }  // namespace
 
 AccuracyExplainer::AccuracyExplainer(const Model& prepared, const Recipe& recipe, Engine& engine,
@@ -134,6 +152,7 @@ Result<std::vector<TensorError>> AccuracyExplainer::Compare(const Model& model,
 
 Result<Plan> AccuracyExplainer::PlanWithout(std::vector<std::string> in_float) const {
   Recipe recipe = recipe_;
+  KeepChoices(plan_, &recipe);
   for (std::string& layer : in_float) recipe.keep_float.push_back(std::move(layer));
   return PlanQuantization(prepared_, recipe, table());
 }

@@ -43,6 +43,7 @@ Result<std::vector<Payoff>> MeasureOne(const PayoffOptions& options, const fs::p
   quantize.model = model;
   quantize.output = scratch.path() / "quantized.onnx";
   QB_TRY(quantize.recipe, FindRecipe(recipe));
+  quantize.recipe.weighs_costs = false;  // measured here, for all layers
   quantize.dims = options.cell.dims;
   quantize.constants = options.input.constants;
   quantize.vocabulary = options.input.vocabulary;

@@ -39,6 +39,11 @@ QuantizeOptions PreparedAs(const Plan& plan, QuantizeOptions options) {
   auto recipe = FindRecipe(plan.calibrated ? "static-int8" : "float16");
   QB_CHECK(recipe.ok(), "recipes of ours");
   options.recipe = std::move(recipe).value();
+  options.recipe.weighs_costs = false;  // the plan says what computes on floats
+  for (const LayerPlan& layer : plan.layers) {
+    const bool is_float_conv = layer.op_type == "Conv" && layer.scheme != Scheme::kStaticInt8;
+    if (is_float_conv) options.recipe.keep_float.push_back(layer.layer);
+  }
   return options;
 }
 

@@ -58,19 +58,21 @@ TEST_F(StudyRun, TellsOfActivationsAndOutputsThatAreDenormal) {
       "MatMul", "fade", {builder.Input("x", {-1, 16}), builder.Weight("w", {16, 16}, 1e-39)});
   builder.Output(builder.Add("MatMul", "rest", {faint, builder.Weight("v", {16, 4})}));
   ASSERT_TRUE(SaveModel(builder.Build(), folder_ / "fade.onnx", {}).ok());
-  const auto findings = [&](const std::string& recipe) {
+  const auto findings = [&](const std::string& results, const std::string& recipe) {
     Put("study.toml",
         "[study]\ntitle = \"t\"\nrepetitions = 2\nprocesses = 1\n"
-        "[[model]]\nid = \"fade\"\npath = \"fade.onnx\"\n[[variant]]\nid = \"q\"\nrecipe = \"" +
-            recipe + "\"\n");
-    const Ran ran = Run("run study.toml --results " + recipe);
+        "[[model]]\nid = \"fade\"\npath = \"fade.onnx\"\n[[variant]]\nid = \"q\"\nrecipe = " +
+            recipe + "\n");
+    const Ran ran = Run("run study.toml --results " + results);
     EXPECT_EQ(ran.code, 0) << ran.err;
-    return Read(folder_ / recipe / "report.md");
+    return Read(folder_ / results / "report.md");
   };
-  const std::string watched = findings("static-int8");
+  // By rule: so small a network would not pay as integers.
+  const std::string watched =
+      findings("static", "{ base = \"static-int8\", rules = [\"MatMul=static-int8\"] }");
   EXPECT_NE(watched.find("of the values that flow through it"), std::string::npos) << watched;
   EXPECT_NE(watched.find("most of all in \"fade\\_out\""), std::string::npos) << watched;
-  const std::string compared = findings("bfloat16");
+  const std::string compared = findings("half", "\"bfloat16\"");
   EXPECT_NE(compared.find("of the values that it answers with"), std::string::npos) << compared;
 }
 
