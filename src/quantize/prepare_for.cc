@@ -8,7 +8,11 @@ namespace {
 
 Result<Model> PrepareModel(Model model, bool integers, std::vector<std::string>* notes) {
   QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (integers) QB_OK(LowerForIntegers(&prepared, notes));
+  if (integers) {
+    QB_OK(LowerForIntegers(&prepared, notes));
+  } else {
+    QB_OK(RecomposeAttention(&prepared, notes));
+  }
   return prepared;
 }
 
