@@ -30,6 +30,16 @@ Result<std::vector<double>> NumbersOf(const Initializer& tensor) {
   return ToDoubles(numbers);
 }
 
+// Adds the squares of whole rows to their columns.
+void AddSquares(std::span<const float> rows, std::span<double> columns) {
+  for (std::size_t row = 0; row < rows.size(); row += columns.size()) {
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      const double number = rows[row + column];
+      columns[column] += number * number;
+    }
+  }
+}
+
 }  // namespace
 
 // Some columns of x W + b.
@@ -60,35 +70,48 @@ Result<double> ScoreBound::LargestProduct(std::string_view query, std::string_vi
 
 bool ScoreBound::FindProjection(std::string_view value, Projection* found) const {
   const GraphIndex& index = pattern_.index();
-  const auto width = [&](std::string_view part) {
-    const auto& shape = pattern_.ShapeOf(part);
-    return shape && shape->size() == 3 ? shape->back().constant() : std::nullopt;
-  };
-  found->count = width(value).value_or(0);
+  found->count = WidthOf(value);
   const Node* node = index.Producer(value);
-  if (node != nullptr && node->Is("Split") && !node->inputs.empty()) {
-    const std::int64_t axis = node->IntAttribute("axis", 0);
-    if (axis != 2 && axis != -1) return false;
-    for (const std::string& part : node->outputs) {
-      if (part == value) break;
-      if (!width(part)) return false;
-      found->first += *width(part);
-    }
+  if (node != nullptr && node->Is("Split")) {
+    if (!FindPart(*node, value, found)) return false;
     node = index.Producer(node->inputs[0]);
   }
   if (node != nullptr && node->Is("Add") && node->inputs.size() == 2) {
-    const bool first = index.FindInitializer(node->inputs[0]) != nullptr;
-    found->bias = index.FindInitializer(node->inputs[first ? 0 : 1]);
+    const std::size_t constant = index.FindInitializer(node->inputs[0]) != nullptr ? 0 : 1;
+    found->bias = index.FindInitializer(node->inputs[constant]);
     if (found->bias == nullptr) return false;
-    node = index.Producer(node->inputs[first ? 1 : 0]);
+    node = index.Producer(node->inputs[1 - constant]);
   }
   if (node == nullptr || !node->Is("MatMul") || node->inputs.size() != 2) return false;
   found->weight = index.FindInitializer(node->inputs[1]);
-  if (found->weight == nullptr || found->weight->dims.size() != 2) return false;
-  const std::int64_t columns = found->weight->dims[1];
-  return HoldsFloats(found->weight, Elements(*found->weight)) &&
-         (found->bias == nullptr || HoldsFloats(found->bias, columns)) && found->count >= 1 &&
-         found->first + found->count <= columns && FindNorm(node->inputs[0], found);
+  return ColumnsFit(*found) && FindNorm(node->inputs[0], found);
+}
+
+// Of the last of three axes; 0 where it is not known.
+std::int64_t ScoreBound::WidthOf(std::string_view value) const {
+  const auto& shape = pattern_.ShapeOf(value);
+  return shape && shape->size() == 3 ? shape->back().constant().value_or(0) : 0;
+}
+
+// Where the part begins that is called `value`.
+bool ScoreBound::FindPart(const Node& split, std::string_view value, Projection* found) const {
+  const std::int64_t axis = split.IntAttribute("axis", 0);
+  if ((axis != 2 && axis != -1) || split.inputs.empty()) return false;
+  for (const std::string& part : split.outputs) {
+    if (part == value) return true;
+    const std::int64_t width = WidthOf(part);
+    if (width < 1) return false;
+    found->first += width;
+  }
+  return false;
+}
+
+bool ScoreBound::ColumnsFit(const Projection& found) {
+  if (found.weight == nullptr || found.weight->dims.size() != 2) return false;
+  const std::int64_t columns = found.weight->dims[1];
+  return HoldsFloats(found.weight, Elements(*found.weight)) &&
+         (found.bias == nullptr || HoldsFloats(found.bias, columns)) && found.count >= 1 &&
+         found.first + found.count <= columns;
 }
 
 bool ScoreBound::FindNorm(std::string_view value, Projection* found) const {
@@ -144,14 +167,7 @@ Status ScoreBound::SumColumns(const Initializer& weight) {
   columns_.assign(static_cast<std::size_t>(width), 0);
   for (std::int64_t begin = 0; begin < values.size(); begin += rows * width) {
     const std::int64_t end = std::min(values.size(), begin + rows * width);
-    values.Read(begin, end, [&](std::span<const float> numbers) {
-      for (std::size_t i = 0; i < numbers.size(); i += columns_.size()) {
-        for (std::size_t column = 0; column < columns_.size(); ++column) {
-          const double number = numbers[i + column];
-          columns_[column] += number * number;
-        }
-      }
-    });
+    values.Read(begin, end, [&](std::span<const float> numbers) { AddSquares(numbers, columns_); });
   }
   summed_ = weight.name;
   return Ok();

@@ -30,6 +30,9 @@ class ScoreBound {
  private:
   struct Projection;
   [[nodiscard]] bool FindProjection(std::string_view value, Projection* found) const;
+  [[nodiscard]] std::int64_t WidthOf(std::string_view value) const;
+  [[nodiscard]] bool FindPart(const Node& split, std::string_view value, Projection* found) const;
+  [[nodiscard]] static bool ColumnsFit(const Projection& found);
   [[nodiscard]] bool FindNorm(std::string_view value, Projection* found) const;
   [[nodiscard]] Result<std::vector<double>> NormsOfHeads(const Projection& projection,
                                                          std::int64_t heads);
