@@ -244,6 +244,14 @@ struct NarrowStart {
 // change. kMalformed when the numbers of a tensor do not fit it.
 [[nodiscard]] Result<Model> Prepare(Model model, std::vector<std::string>* notes);
 
+// For graphs whose activations stay float between layers: attention written in pieces (Reshape,
+// Transpose, MatMul, scale, mask, Softmax, MatMul, Transpose, Reshape) becomes one
+// MultiHeadAttention of com.microsoft, where shapes are proven and nothing else reads the pieces.
+// A mask must be constant, causal, and proven to leave no weight to what it hides: filled with the
+// lowest number, or with one that the weights cannot come near (score_bound.h). The same function,
+// float rounding apart. Errors as PayloadOf.
+[[nodiscard]] Status RecomposeAttention(Model* model, std::vector<std::string>* notes);
+
 // For graphs whose activations become codes, the forms that the engine's integer kernels are fast
 // with: HardSwish and HardSigmoid, for which it has only float kernels, as Add, Clip and Mul; and
 // what upsample.h, interleave_shuffle.h, pad_channels.h and widen_stem.h say. The same function,

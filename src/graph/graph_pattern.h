@@ -40,6 +40,8 @@ class Pattern {
   [[nodiscard]] std::optional<std::vector<std::int64_t>> ElementsOf(std::string_view value) const {
     return shapes_.Of(value).ConstantElements();
   }
+  // All that is known of it; see ShapeValues.
+  [[nodiscard]] const KnownTensor& Known(std::string_view value) const { return shapes_.Of(value); }
   // Whether `value` is an initializer of one number (float32, int64 or int32) that is `wanted`, up
   // to the rounding of a few float32 operations, and that leaves the shape of `beside` as it is
   // when the two are broadcast.

@@ -44,7 +44,10 @@ OutputNames FloatConvs(const Model& prepared, const Plan& plan) {
 
 Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::string>* notes) {
   QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (!recipe.needs_calibration()) return prepared;
+  if (!recipe.needs_calibration()) {
+    QB_OK(RecomposeAttention(&prepared, notes));
+    return prepared;
+  }
   Model lowered = prepared;
   std::vector<std::string> lowering;
   QB_OK(LowerForIntegers(&lowered, &lowering));
@@ -60,7 +63,11 @@ Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::str
 
 Result<Model> PrepareFor(Model model, const Plan& plan, std::vector<std::string>* notes) {
   QB_TRY(Model prepared, Prepare(std::move(model), notes));
-  if (plan.calibrated) QB_OK(LowerForIntegers(&prepared, notes, FloatConvs(prepared, plan)));
+  if (plan.calibrated) {
+    QB_OK(LowerForIntegers(&prepared, notes, FloatConvs(prepared, plan)));
+  } else {
+    QB_OK(RecomposeAttention(&prepared, notes));
+  }
   return prepared;
 }
 
