@@ -219,8 +219,8 @@ TEST(ObserveTensors, SettlesTheSameWhereverItWasStopped) {
     EXPECT_EQ(kept.size(), budget == 1 ? 96U : 32U);  // 32 samples in each of three passes
     EXPECT_TRUE(whole["stable"].AsBool());
     options.checkpoint = {};
-    for (const Json& json : kept) {
-      const CalibrationStatistics before = Must(CalibrationStatistics::FromJson(json));
+    for (std::size_t i = 7; i < kept.size(); i += 8) {  // the last of a pass, among others
+      const CalibrationStatistics before = Must(CalibrationStatistics::FromJson(kept[i]));
       options.resume = &before;
       EXPECT_EQ(Must(StatisticsOf(data, options)).ToJson(), whole) << before.position;
     }
