@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -45,6 +46,31 @@ int RenameNew(const fs::path& from, const fs::path& to) {
   return unlink(from.c_str());
 }
 
+// Whether a file of this name is ".target.<process>.<count>.part".
+bool IsTemporaryOf(std::string_view name, std::string_view target) {
+  const std::string begin = Format(".{}.", target);
+  constexpr std::string_view kEnd = ".part";
+  if (name.size() <= begin.size() + kEnd.size()) return false;
+  if (!name.starts_with(begin) || !name.ends_with(kEnd)) return false;
+  const auto middle = name.substr(begin.size(), name.size() - begin.size() - kEnd.size());
+  return middle.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+// Removes what writers of `path` that were killed left beside it. Those that live hold a lock.
+void RemoveLeftOvers(const fs::path& path) {
+  const std::string target = path.filename().string();
+  std::error_code failed;
+  for (fs::directory_iterator entry(FolderOf(path), failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const fs::path& found = entry->path();
+    if (!IsTemporaryOf(found.filename().string(), target)) continue;
+    const int fd = open(found.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(found.c_str());
+    close(fd);
+  }
+}
+
 void SyncFolder(const fs::path& folder) {
   const int fd = open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
   if (fd < 0) return;
@@ -58,10 +84,12 @@ Result<AtomicFile> AtomicFile::Create(const fs::path& path, IfExists if_exists) 
   static std::atomic<int> counter{0};
   std::error_code ignored;
   if (if_exists == IfExists::kFail && fs::exists(path, ignored)) return Exists(path);
+  RemoveLeftOvers(path);
   const fs::path temporary = FolderOf(path) / Format(".{}.{}.{}.part", path.filename().string(),
                                                      getpid(), counter.fetch_add(1));
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return WriteError(path, errno);
+  flock(fd, LOCK_EX | LOCK_NB);  // where the file system knows no locks, left-overs stay
   return AtomicFile(fd, path, temporary, if_exists);
 }
 

@@ -58,6 +58,20 @@ TEST_F(FileTest, AbandonedFileLeavesNothing) {
   EXPECT_EQ(CountFiles(), before);
 }
 
+TEST_F(FileTest, WhatAKilledWriterLeftIsRemovedByTheNextOne) {
+  Put(".a.txt.1.0.part", "half");
+  Put(".a.txt.mine.part", "somebody's own");
+  Put(".b.txt.1.0.part", "half of another file");
+  auto living = AtomicFile::Create(folder_ / "a.txt");
+  ASSERT_TRUE(living.ok() && living.value().Write("slow").ok());
+  EXPECT_FALSE(fs::exists(folder_ / ".a.txt.1.0.part"));
+  EXPECT_TRUE(fs::exists(folder_ / ".a.txt.mine.part"));
+  EXPECT_TRUE(fs::exists(folder_ / ".b.txt.1.0.part"));
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "a.txt", "quick").ok());
+  ASSERT_TRUE(living.value().Commit().ok());  // it lives, so nobody took its file
+  EXPECT_EQ(ReadFile(folder_ / "a.txt").value(), "slow");
+}
+
 TEST_F(FileTest, OldContentStaysUntilCommit) {
   Put("a.txt", "old");
   auto file = AtomicFile::Create(folder_ / "a.txt");

@@ -40,18 +40,17 @@ class ObservingPass {
            WatchedModel::Load(context_, tensors_, [&](std::size_t tensor, const TensorView& value) {
              return See(tensor, value);
            }));
-    bool is_stable = false;
-    while (all_->position < limit && !is_stable) {
+    while (all_->position < limit && !all_->stable) {
       const std::int64_t sample = all_->position;
       sample_ = Format("sample {}", sample);
       QB_OK(RunOrSkip(*watched, sample, limit));
       all_->position = sample + watched->batch();
       all_->samples = std::max(all_->samples, std::min(limit, all_->position) -
                                                   static_cast<std::int64_t>(all_->skipped.size()));
-      is_stable = options_.until_stable && IsLook(all_->position) && LookIsStable();
+      // Known before `done` keeps it: who goes on from there must not look for more.
+      all_->stable = options_.until_stable && IsLook(all_->position) && LookIsStable();
       QB_OK(done(std::min(limit, all_->position)));
     }
-    all_->stable = is_stable;
     return Ok();
   }
 
@@ -189,6 +188,7 @@ Result<CalibrationStatistics> ObserveTensors(const Model& model, Engine& engine,
     }));
     ++all.pass;
     all.position = 0;
+    if (all.pass < passes) all.stable = false;  // each pass settles by itself
   }
   return all;
 }

@@ -100,6 +100,32 @@ TEST(Calibrate, StacksSamplesWhereTheModelFixesItsBatch) {
   EXPECT_EQ(table.ranges.at("x").max, 3);
 }
 
+TEST(Calibrate, TakesTokensAndMasksOfAnyLength) {
+  ModelBuilder builder;
+  const std::string ids = builder.Input("ids", {-1, -1}, DataType::kInt64);
+  const std::string mask = builder.Input("mask", {-1, -1}, DataType::kInt64);
+  const std::string table =
+      builder.Constant("table", Tensor::OfFloats({5}, std::vector<float>{0, 1, 2, 3, 40}));
+  const std::string rows = builder.Add("Gather", "rows", {table, ids});
+  const std::string kept = builder.Add("Cast", "kept", {mask}, {Attribute::Int("to", 1)});
+  builder.Output(builder.Add("Mul", "masked", {rows, kept}));
+  const auto sample = [](const std::vector<std::int64_t>& tokens,
+                         const std::vector<std::int64_t>& seen) {
+    const Shape shape = {static_cast<std::int64_t>(tokens.size())};
+    Sample made;
+    made.inputs = {Tensor::Of(DataType::kInt64, shape, tokens),
+                   Tensor::Of(DataType::kInt64, shape, seen)};
+    return made;
+  };
+  const VectorDataset data({sample({1, 2}, {1, 1}), sample({3, 4, 1}, {1, 0, 1})});
+  const CalibrationTable found =
+      Must(TableOf(builder.Build(), data, {"rows_out", "kept_out", "masked_out"}));
+  EXPECT_EQ(found.samples, 2);
+  EXPECT_EQ(found.ranges.at("rows_out"), (TensorRange{1, 40, 5, 0, DataType::kFloat32, {1, 2}}));
+  EXPECT_EQ(found.ranges.at("kept_out").min, 0);
+  EXPECT_EQ(found.ranges.at("masked_out").max, 3);  // 40 was masked
+}
+
 TEST(Calibrate, CountsWhatIsNotFinite) {
   const float infinity = std::numeric_limits<float>::infinity();
   const CalibrationTable table =
@@ -174,6 +200,30 @@ TEST(ObserveTensors, GoesOnWhereItWasStopped) {
     EXPECT_EQ(runs, budget == 1 ? 120 : 40);
     EXPECT_EQ(all.ToJson()["tensors"], expected["tensors"]);
     EXPECT_EQ(all.samples, 40);
+  }
+}
+
+// Also where the last thing that was kept is that scales had settled.
+TEST(ObserveTensors, SettlesTheSameWhereverItWasStopped) {
+  const auto data = Samples(std::vector<std::vector<float>>(100, {-1, 2, 0.5F}));
+  for (const std::uint64_t budget : {std::uint64_t{1}, std::uint64_t{1} << 30}) {
+    CalibrateOptions options = Histograms(100);
+    options.until_stable = true;
+    options.memory_bytes = budget;
+    std::vector<Json> kept;
+    options.checkpoint = [&](const CalibrationStatistics& all) {
+      kept.push_back(all.ToJson());
+      return Ok();
+    };
+    const Json whole = Must(StatisticsOf(data, options)).ToJson();
+    EXPECT_EQ(kept.size(), budget == 1 ? 96U : 32U);  // 32 samples in each of three passes
+    EXPECT_TRUE(whole["stable"].AsBool());
+    options.checkpoint = {};
+    for (std::size_t i = 7; i < kept.size(); i += 8) {  // the last of a pass, among others
+      const CalibrationStatistics before = Must(CalibrationStatistics::FromJson(kept[i]));
+      options.resume = &before;
+      EXPECT_EQ(Must(StatisticsOf(data, options)).ToJson(), whole) << before.position;
+    }
   }
 }
 

@@ -75,7 +75,7 @@ class SampleArray {
     return array;
   }
 
-  static constexpr std::size_t kReleased = 8U << 20U;  // bytes together
+  static constexpr std::size_t kReleased = 1U << 20U;  // bytes together
 
   Tensor tensor_;  // without bytes when they are in the file
   std::shared_ptr<const MappedFile> file_;

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kTableFormat = "quantbench calibration table";
 constexpr std::string_view kPartialFormat = "quantbench unfinished calibration";
 constexpr std::int64_t kTableVersion = 1;
-// Often enough that a kill costs little, seldom enough that it costs nothing.
-constexpr std::int64_t kBetweenCheckpointsNs = 2'000'000'000;
+// Keeping what was seen may take one part in so many of the time.
+constexpr std::int64_t kCheckpointShare = 50;
 
 bool HasWideCodes(const std::vector<Treatment>& treatments) {
   return std::any_of(treatments.begin(), treatments.end(), [](const Treatment& treatment) {
@@ -65,21 +65,25 @@ class Checkpoints {
     return std::move(seen).value();
   }
 
+  // After the first sample, and then as often as its cost allows: a kill loses little, on a fast
+  // disk and on a slow one.
   Status Keep(const CalibrationStatistics& seen) {
-    const std::int64_t now = SystemClock().NowNs();
-    if (path_.empty() || now - last_ns_ < kBetweenCheckpointsNs) return Ok();
-    last_ns_ = now;
+    const std::int64_t begin = SystemClock().NowNs();
+    if (path_.empty() || begin < next_ns_) return Ok();
     const Json json = Json::MakeObject()
                           .Set("format", kPartialFormat)
                           .Set("key", key_)
                           .Set("statistics", seen.ToJson());
-    return WriteFileAtomic(path_, json.Dump() + "\n");
+    QB_OK(WriteFileAtomic(path_, json.Dump() + "\n"));
+    const std::int64_t end = SystemClock().NowNs();
+    next_ns_ = end + kCheckpointShare * (end - begin);
+    return Ok();
   }
 
  private:
   fs::path path_;
   std::string key_;
-  std::int64_t last_ns_ = SystemClock().NowNs();
+  std::int64_t next_ns_ = 0;
 };
 
 Error NotATable(const fs::path& path, std::string_view why) {

@@ -57,7 +57,8 @@ class MappedFile {
                                            std::uint64_t limit = 256U << 20U);
 
 // A file that is complete or absent: bytes go to a temporary name beside `path`; Commit syncs the
-// file, renames it and syncs the folder. Destroyed without Commit, it leaves nothing behind.
+// file, renames it and syncs the folder. Destroyed without Commit, it leaves nothing behind; what a
+// writer that was killed has left, the next one of the same file removes.
 // Every error is kIo, names the path and, for a full disk, says so.
 class AtomicFile {
  public:
