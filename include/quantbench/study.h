@@ -47,6 +47,8 @@ struct StudyVariant {
   std::string calibrate_data;  // empty: the model's
   CalibrationSettings calibration;
   std::vector<std::string> models;  // empty: all
+
+  [[nodiscard]] bool AppliesTo(std::string_view model) const;  // a model's id
 };
 
 struct Sweep {

@@ -85,7 +85,7 @@ class Court {
       return std::move(verdicts_);
     }
     for (const StudyModel& model : analysis_.study.models) {
-      if (!hypothesis_.model.empty() && hypothesis_.model != model.id) continue;
+      if (!IsClaimedOf(model.id)) continue;
       if (!along.empty() && along != kAlongArms && along != kAlongSize) {
         Series(model.id);
       } else if (IsOfCells(hypothesis_.metric)) {
@@ -105,6 +105,16 @@ class Court {
     verdict.where = std::move(where);
     verdict.value = kUnknown;
     return verdict;
+  }
+
+  // Not of models that an arm of it is not made for, unless it names the model.
+  [[nodiscard]] bool IsClaimedOf(const std::string& model) const {
+    if (!hypothesis_.model.empty()) return hypothesis_.model == model;
+    const auto& variants = analysis_.study.variants;
+    return std::all_of(variants.begin(), variants.end(), [&](const StudyVariant& variant) {
+      return variant.AppliesTo(model) ||
+             std::count(hypothesis_.arms.begin(), hypothesis_.arms.end(), variant.id) == 0;
+    });
   }
 
   // Added cells lie where something was odd: claims are not about those.

@@ -61,6 +61,24 @@ TEST(Judge, ClaimsNothingAtSizesThatTheModelDoesNotHave) {
   EXPECT_EQ(JudgedOn(analysis, faster).explanation, "its batch is fixed at 1");
 }
 
+TEST(Judge, ClaimsNothingOfModelsThatAnArmIsNotMadeFor) {
+  Analysis analysis = OneModel({CellOf(1, 5, {{"q", 0.5}})});
+  analysis.study.models.push_back({});
+  analysis.study.models.back().id = "other";
+  CellResult of_other = CellOf(1, 5, {});
+  of_other.model = "other";
+  analysis.cells.push_back(of_other);
+  StudyVariant q;
+  q.id = "q";
+  analysis.study.variants = {q};
+  Hypothesis faster = Claimed(Metric::kLatencyRatio, {"q", "original"}, "< 0.6");
+  EXPECT_NE(JudgedOn(analysis, faster).judgement, Judgement::kSupported);
+  analysis.study.variants[0].models = {"m"};
+  EXPECT_EQ(JudgedOn(analysis, faster).judgement, Judgement::kSupported);
+  faster.model = "other";
+  EXPECT_EQ(JudgedOn(analysis, faster).judgement, Judgement::kNotJudged);
+}
+
 TEST(Judge, RisesAlongTheBatch) {
   const Hypothesis rises = Claimed(Metric::kLatencyRatio, {"q", "original"}, "increases", "batch");
   const auto judged = [&](double one, double two, double four) {

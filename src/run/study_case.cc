@@ -21,14 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool AppliesTo(const StudyVariant& variant, const StudyModel& model) {
-  if (variant.models.empty()) return true;
-  for (const std::string& id : variant.models) {
-    if (id == model.id) return true;
-  }
-  return false;
-}
-
 // The data a variant is calibrated with; absent: synthetic.
 std::optional<DataSpec> CalibrationData(const Study& study, const StudyModel& model,
                                         const StudyVariant& variant) {
@@ -68,7 +60,7 @@ Json VariantSettings(const Study& study, const StudyModel& model, const StudyVar
 
 // Whether the variant's file is used in the case.
 bool TakesPart(const StudyVariant& variant, const StudyModel& model, const Case& work) {
-  return AppliesTo(variant, model) && (work.arm.empty() || work.arm == variant.id);
+  return variant.AppliesTo(model.id) && (work.arm.empty() || work.arm == variant.id);
 }
 
 // Whether libtorch has something to do in the case.
@@ -161,7 +153,7 @@ std::vector<Arm> ArmsOf(const StudyContext& context, const StudyModel& model,
                         std::vector<std::string>* missing) {
   std::vector<Arm> arms = {{std::string(kOriginal), model.path}};
   for (const StudyVariant& variant : context.study->variants) {
-    if (!AppliesTo(variant, model)) continue;
+    if (!variant.AppliesTo(model.id)) continue;
     const fs::path path = context.ArmPath(model, variant.id);
     std::error_code ignored;
     if (fs::exists(path, ignored)) {

@@ -1,6 +1,7 @@
 // Studies, hypotheses, cells and cases: names, JSON, expansion.
 #include "quantbench/study.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -27,14 +28,6 @@ Result<Enum> ParseName(const std::array<std::string_view, N>& names, std::string
     message += Format("; did you mean \"{}\"?", nearest);
   }
   return Error(ErrorCode::kInvalidArgument, message);
-}
-
-bool AppliesTo(const StudyVariant& variant, const StudyModel& model) {
-  if (variant.models.empty()) return true;
-  for (const std::string& id : variant.models) {
-    if (id == model.id) return true;
-  }
-  return false;
 }
 
 // Every combination of the named dimensions' values.
@@ -82,11 +75,15 @@ Cell ScenarioCell(const Study& study, Scenario scenario) {
 void AddVariants(const Study& study, CaseKind kind, const StudyModel& model,
                  std::vector<Case>* cases) {
   for (const StudyVariant& variant : study.variants) {
-    if (AppliesTo(variant, model)) cases->push_back({kind, model.id, variant.id, {}});
+    if (variant.AppliesTo(model.id)) cases->push_back({kind, model.id, variant.id, {}});
   }
 }
 
 }  // namespace
+
+bool StudyVariant::AppliesTo(std::string_view model) const {
+  return models.empty() || std::find(models.begin(), models.end(), model) != models.end();
+}
 
 std::string_view Name(CaseKind kind) {
   return kCaseKinds[static_cast<std::size_t>(kind)];
