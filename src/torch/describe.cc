@@ -17,6 +17,7 @@
 #include <torch/version.h>
 
 #include "torch/archive.h"
+#include "torch/threads.h"
 
 namespace quantbench {
 namespace {
@@ -57,13 +58,6 @@ nlohmann::ordered_json DescribeTorch() {
           {"threads", at::get_num_threads()},
           {"parallel", at::get_parallel_info()},
           {"config", at::show_config()}};
-}
-
-void UseThreads(int threads) {
-  if (at::get_num_threads() != threads) at::set_num_threads(threads);
-  using SetThreads = void (*)(int);
-  void* const set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
-  if (set != nullptr) reinterpret_cast<SetThreads>(set)(threads);
 }
 
 nlohmann::ordered_json MeasureBlas(int threads) {

@@ -8,9 +8,6 @@ namespace quantbench {
 // The library's version, its engines of quantized arithmetic and the one that is taken, CUDA
 // devices, and which BLAS it multiplies float32 matrices with.
 [[nodiscard]] nlohmann::ordered_json DescribeTorch();
-// Threads inside an operator, libtorch's and those of its BLAS: an OpenBLAS with threads of its own
-// takes no notice of libtorch's number.
-void UseThreads(int threads);
 // A product of two float32 matrices of 256 x 256, the fastest of those done in about 50 ms.
 [[nodiscard]] nlohmann::ordered_json MeasureBlas(int threads);
 

@@ -3,7 +3,6 @@
 
 #include <stdexcept>
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
@@ -17,6 +16,7 @@
 #include "torch/quantize_plan.h"
 #include "torch/quantize_rewrite.h"
 #include "torch/quantize_static.h"
+#include "torch/threads.h"
 
 namespace quantbench {
 namespace {
@@ -204,7 +204,7 @@ nlohmann::ordered_json Quantized(const QbTorchQuantizeRequest& request) {
   const TorchQuantizeOptions options = ParseQuantizeOptions(request.options);
   CheckRecipe(options);
   const std::string engine = UseQuantizedEngine(options.quantized_engine);
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  if (options.threads > 0) UseThreads(options.threads);
   std::string extra;
   torch::jit::Module module = LoadArchive(request.bytes, request.size, &extra);
   Freeze(&module);

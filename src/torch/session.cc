@@ -10,9 +10,9 @@
 #include <torch/cuda.h>
 
 #include "torch/archive.h"
-#include "torch/describe.h"
 #include "torch/element_types.h"
 #include "torch/guard.h"
+#include "torch/threads.h"
 
 namespace quantbench {
 namespace {
