@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -90,6 +91,12 @@ Result<AtomicFile> AtomicFile::Create(const fs::path& path, IfExists if_exists) 
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return WriteError(path, errno);
   flock(fd, LOCK_EX | LOCK_NB);  // where the file system knows no locks, left-overs stay
+  // Before it was locked another writer may have taken it for a left-over.
+  struct stat found = {};
+  if (fstat(fd, &found) == 0 && found.st_nlink == 0) {
+    close(fd);
+    return Create(path, if_exists);
+  }
   return AtomicFile(fd, path, temporary, if_exists);
 }
 

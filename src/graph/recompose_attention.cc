@@ -88,7 +88,7 @@ class AttentionMatcher {
   }
 
   // A Softmax over the last of four axes. Before version 13 the axes behind the first that is named
-  // are one   [ONNX Softmax-11]: the last alone is the same.
+  // are one [ONNX Softmax-11]: the last alone is the same.
   bool IsOverKeys(const Node& softmax) const {
     if (!IsPlain(&softmax, "Softmax", 1)) return false;
     const auto& shape = pattern_.ShapeOf(softmax.inputs[0]);
