@@ -2,16 +2,18 @@
 """Every model under every recipe, in one Markdown table: what quantizing buys and what it costs.
 
   bench/models_table.py [--program build/release/quantbench] [--work DIR] [--recipes A,B] [--processes 5]
-                        [--set MODEL:NAME=VALUE ...] MODEL.onnx [MODEL.onnx ...]
+                        [--set MODEL:NAME=VALUE ...] [--beside DIR] MODEL.onnx [MODEL.onnx ...]
 
 For each model all recipes are made with --no-verify, counted as the engine runs them (`inspect
 --loaded`) and measured together with the original in fresh processes (`bench`, batch 1, 1 thread); the
 output SQNR comes from `quantize` once more with verification. --set gives a free dimension of one
 model ("clip:sequence=77"), or of all ("*:sequence=128"), or with --input of quantbench a constant
-input ("silero*:input:sr=16000"). What was measured is kept in DIR/rows.json: a run that was cut goes on
+input ("silero*:input:sr=16000"). --beside: files DIR/MODEL.NAME.onnx that another tool quantized are
+measured in the same runs, as rows of that NAME. What was measured is kept in DIR/rows.json: a run that was cut goes on
 where it was; remove a model there, or the file, to measure again."""
 import argparse
 import fnmatch
+import glob
 import json
 import os
 import subprocess
@@ -83,6 +85,8 @@ def rows_of(options, path):
     for recipe in options.recipes.split(","):
         out = os.path.join(options.work, f"{name}.{recipe}.onnx")
         made[recipe] = (out, quantize(options, path, recipe, out, flags))
+    others = glob.glob(os.path.join(glob.escape(options.beside), glob.escape(name) + ".*.onnx")) if options.beside else []
+    made |= {os.path.basename(other)[len(name) + 1:-len(".onnx")]: (other, {"sqnr": "-"}) for other in sorted(others)}
     times = measure(options, path, [out for out, result in made.values() if "error" not in result], flags)
     rows = []
     for recipe, (out, result) in made.items():
@@ -93,7 +97,8 @@ def rows_of(options, path):
         time_of = times.get(os.path.basename(out), {})
         rows.append({**row, "after": os.path.getsize(out), "sqnr": result["sqnr"], "kernels": census(options, out),
                      "faster": time_of.get("times faster"), "interval": time_of.get("95 %"), "by": time_of.get("by")})
-        os.remove(out)
+        if out not in others:
+            os.remove(out)
     return rows
 
 
@@ -113,6 +118,7 @@ def main():
     parser.add_argument("--work", default="build/models_table")
     parser.add_argument("--recipes", default="dynamic-int8,static-int8,weight-int4,float16")
     parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--beside", help="a folder of files that another tool quantized: MODEL.NAME.onnx")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--vocabulary", type=int, default=1000)
     parser.add_argument("--processes", type=int, default=5)

@@ -4,44 +4,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
-#include <set>
-
-#include "quantize/rules.h"
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace quantbench {
 namespace {
 
-// A call, apart from its numbers.
-constexpr ExpectedCost kLayerCall = {500, 2500};
-constexpr ExpectedCost kCallBetween = {500, 1000};
-// A multiply-accumulate. Floats reach it with many channels: see FloatConvRate.
-constexpr double kFloatRate = 36;  // a nanosecond
-constexpr double kIntegerRate = 100;
-// An output: written; summed up, scaled and rounded.
-constexpr ExpectedCost kOutput = {0.08, 0.3};
-// A weight, read: of convolutions, and of products, which hardly use one twice.
-constexpr ExpectedCost kWeight = {0.12, 0.04};
-constexpr ExpectedCost kProductWeight = {0.2, 0.06};
-// What a window gathers: a pixel of channels by four, else a row of the kernel, copied.
-constexpr double kGatherPixel = 1.7;
-constexpr double kGatherRow = 13;
-// Depthwise: an output, and a tap of it.
-constexpr ExpectedCost kDepthwiseOutput = {0.02, 0.2};
-constexpr double kDepthwiseTap = 0.07;
-// Depthwise with channels that do not fill vectors.
-constexpr double kOddIntegerDepthwise = 2.1;  // no multiple of 16
-constexpr double kOddFloatDepthwise = 4.5;    // no multiple of 4
-constexpr double kVector = 16;
+constexpr double kVector = 16;  // channels that integer kernels take at once
 
 double RoundedUp(double value, double unit) {
   return std::ceil(value / unit) * unit;
-}
-
-double NumbersIn(const Shape& shape) {
-  double count = 1;
-  for (const std::int64_t dim : shape) count *= static_cast<double>(dim);
-  return count;
 }
 
 // A dense convolution as its weight [outputs, channels, window] and the places it is computed at.
@@ -57,43 +30,47 @@ struct Window {
 };
 
 // Multiply-accumulates a nanosecond: few channels leave the vectors of blocked kernels empty.
-double FloatConvRate(const Window& window) {
-  return std::min(kFloatRate, 10 + 0.35 * window.outputs + 1.2 * window.channels);
+double FloatConvRate(const KernelCosts& kernels, const Window& window) {
+  return std::min(kernels.float_rate, kernels.float_rate_of_few +
+                                          kernels.float_rate_an_output * window.outputs +
+                                          kernels.float_rate_an_input * window.channels);
 }
 
-ExpectedCost DenseCost(const Window& window, bool is_widened) {
-  ExpectedCost cost = kLayerCall;
+ExpectedCost DenseCost(const KernelCosts& kernels, const Window& window, bool is_widened) {
+  ExpectedCost cost = kernels.call;
   const double outputs = window.positions * window.outputs;
-  cost.as_float += window.macs() / FloatConvRate(window) + outputs * kOutput.as_float +
-                   window.weights() * kWeight.as_float;
+  cost.as_float += window.macs() / FloatConvRate(kernels, window) +
+                   outputs * kernels.output.as_float + window.weights() * kernels.weight.as_float;
   const double channels = is_widened ? 4 : window.channels;
   const double filled = RoundedUp(window.outputs, kVector);
   cost.as_integers +=
-      window.positions * RoundedUp(channels * window.taps, 4) * filled / kIntegerRate +
-      window.positions * filled * kOutput.as_integers + window.weights() * kWeight.as_integers;
+      window.positions * RoundedUp(channels * window.taps, 4) * filled / kernels.integer_rate +
+      window.positions * filled * kernels.output.as_integers +
+      window.weights() * kernels.weight.as_integers;
   if (window.taps > 1) {
     const bool is_aligned = std::fmod(channels, 4) == 0;
-    cost.as_integers +=
-        window.positions * (is_aligned ? window.taps * kGatherPixel : window.rows * kGatherRow);
+    cost.as_integers += window.positions * (is_aligned ? window.taps * kernels.gather_pixel
+                                                       : window.rows * kernels.gather_row);
   }
   return cost;
 }
 
-ExpectedCost DepthwiseCost(const Window& window) {
-  ExpectedCost cost = kLayerCall;
+ExpectedCost DepthwiseCost(const KernelCosts& kernels, const Window& window) {
+  ExpectedCost cost = kernels.call;
   const double outputs = window.positions * window.outputs;
   const bool is_odd = std::fmod(window.outputs, kVector) != 0;
   const bool is_odd_float = std::fmod(window.outputs, 4) != 0;
-  const double taps = kDepthwiseTap * window.taps;
-  cost.as_float +=
-      outputs * (kDepthwiseOutput.as_float + taps) * (is_odd_float ? kOddFloatDepthwise : 1);
-  cost.as_integers +=
-      outputs * (kDepthwiseOutput.as_integers + taps) * (is_odd ? kOddIntegerDepthwise : 1);
+  const ExpectedCost& output = kernels.depthwise_output;
+  const ExpectedCost& tap = kernels.depthwise_tap;
+  cost.as_float += outputs * (output.as_float + tap.as_float * window.taps) *
+                   (is_odd_float ? kernels.odd_float_depthwise : 1);
+  cost.as_integers += outputs * (output.as_integers + tap.as_integers * window.taps) *
+                      (is_odd ? kernels.odd_integer_depthwise : 1);
   return cost;
 }
 
-std::optional<ExpectedCost> ConvCost(const Node& node, const Shape& weight, double outputs,
-                                     bool reads_graph_input) {
+std::optional<ExpectedCost> ConvCost(const KernelCosts& kernels, const Node& node,
+                                     const Shape& weight, double outputs, bool reads_graph_input) {
   Window window;
   window.outputs = static_cast<double>(weight[0]);
   window.channels = static_cast<double>(weight[1]);
@@ -103,21 +80,22 @@ std::optional<ExpectedCost> ConvCost(const Node& node, const Shape& weight, doub
   }
   window.positions = outputs / window.outputs;
   const std::int64_t groups = node.IntAttribute("group", 1);
-  if (groups == weight[0] && weight[1] == 1 && groups > 1) return DepthwiseCost(window);
+  if (groups == weight[0] && weight[1] == 1 && groups > 1) return DepthwiseCost(kernels, window);
   if (groups != 1) return std::nullopt;
   // LowerForIntegers gives such a first convolution a fourth channel.
   const bool is_widened =
       reads_graph_input && weight[1] == 3 && weight.size() == 4 && weight[2] == 3 && weight[3] == 3;
-  return DenseCost(window, is_widened);
+  return DenseCost(kernels, window, is_widened);
 }
 
-ExpectedCost ProductCost(double weights, double columns, double outputs) {
-  ExpectedCost cost = kLayerCall;
+ExpectedCost ProductCost(const KernelCosts& kernels, double weights, double columns,
+                         double outputs) {
+  ExpectedCost cost = kernels.call;
   const double macs = outputs * weights / columns;
-  cost.as_float +=
-      macs / kFloatRate + outputs * kOutput.as_float + weights * kProductWeight.as_float;
-  cost.as_integers +=
-      macs / kIntegerRate + outputs * kOutput.as_integers + weights * kProductWeight.as_integers;
+  cost.as_float += macs / kernels.float_rate + outputs * kernels.output.as_float +
+                   weights * kernels.product_weight.as_float;
+  cost.as_integers += macs / kernels.integer_rate + outputs * kernels.output.as_integers +
+                      weights * kernels.product_weight.as_integers;
   return cost;
 }
 
@@ -129,7 +107,6 @@ struct ElementRule {
 };
 constexpr auto kElementRules = std::to_array<ElementRule>({
     {"Add", {0.05, 0.25}},  // of floats, part of the convolution before it
-    {"Mul", {0.25, 0.25}},
     {"Where", {0.3, 0.3}},
     {"Concat", {0.3, 0.15}},
     {"AveragePool", {0.15, 0.2}, true},
@@ -146,73 +123,35 @@ constexpr auto kElementRules = std::to_array<ElementRule>({
 constexpr ExpectedCost kMoved = {0.3, 0.12};    // by all others
 constexpr ExpectedCost kSimple = {0.25, 0.25};  // an Add or a clamp on its own
 
-GivenInputs OneSample(const Graph& graph) {
-  std::set<std::string_view> constants;
-  for (const Initializer& initializer : graph.initializers) constants.insert(initializer.name);
-  std::set<std::string_view> batches;  // names of free first dimensions
-  for (const ValueInfo& input : graph.inputs) {
-    if (!input.dims.empty() && !input.dims[0].name.empty()) batches.insert(input.dims[0].name);
-  }
-  GivenInputs given;
-  for (const ValueInfo& input : graph.inputs) {
-    if (!input.is_tensor || !input.has_shape || constants.contains(input.name)) continue;
-    Shape shape;
-    for (const Dimension& dim : input.dims) {
-      const bool is_batch = shape.empty() || batches.contains(dim.name);
-      shape.push_back(dim.value < 0 && is_batch ? 1 : dim.value);
+// Of an image whose every pixel is multiplied by the same row of channels, as
+// squeeze-and-excitation does: its pixels; else 0.
+double RowsOf(const Node& node, const SampleShapes& shapes) {
+  const Shape* image = shapes.Of(node.outputs[0]);
+  if (image == nullptr || image->size() != 4) return 0;
+  const double pixels = static_cast<double>((*image)[2]) * static_cast<double>((*image)[3]);
+  for (const std::string& input : node.inputs) {
+    const Shape* row = shapes.Of(input);
+    if (row != nullptr && pixels > 1 && *row == Shape{(*image)[0], (*image)[1], 1, 1}) {
+      return pixels;
     }
-    const bool is_known =
-        std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim >= 0; });
-    if (is_known) given[input.name].shape = std::move(shape);
   }
-  return given;
+  return 0;
 }
 
 }  // namespace
 
-SampleShapes::SampleShapes(const Model& model) {
-  const auto add = [&](const std::vector<std::string>& names,
-                       const std::vector<ValueFacts>& values) {
-    for (std::size_t i = 0; i < names.size() && i < values.size(); ++i) {
-      if (!names[i].empty() && values[i].shape) shapes_.emplace(names[i], *values[i].shape);
-    }
-  };
-  const std::vector<Node>& nodes = model.graph.nodes;
-  const std::less<> before;
-  for (const RunNode& run : FollowRun(model, OneSample(model.graph))) {
-    const bool is_outer =
-        !before(run.node, nodes.data()) && before(run.node, nodes.data() + nodes.size());
-    if (!is_outer) continue;
-    add(run.node->inputs, run.inputs);
-    add(run.node->outputs, run.outputs);
-  }
-}
-
-const Shape* SampleShapes::Of(std::string_view tensor) const {
-  const auto found = shapes_.find(std::string(tensor));
-  if (found == shapes_.end()) return nullptr;
-  const Shape& shape = found->second;
-  const bool is_sound = std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim > 0; });
-  return is_sound ? &shape : nullptr;
-}
-
-std::optional<double> SampleShapes::ElementsOf(std::string_view tensor) const {
-  const Shape* shape = Of(tensor);
-  if (shape == nullptr) return std::nullopt;
-  return NumbersIn(*shape);
-}
-
-std::optional<ExpectedCost> CostOfLayer(const Node& node, const WeightedLayer& layer,
-                                        const SampleShapes& shapes, bool reads_graph_input) {
+std::optional<ExpectedCost> CostOfLayer(const KernelCosts& kernels, const Node& node,
+                                        const WeightedLayer& layer, const SampleShapes& shapes,
+                                        bool reads_graph_input) {
   const auto outputs = shapes.ElementsOf(node.outputs[0]);
   if (!outputs || layer.weight == nullptr || layer.outputs < 1) return std::nullopt;
   const Shape& weight = layer.weight->dims;
-  if (node.Is("Conv")) return ConvCost(node, weight, *outputs, reads_graph_input);
-  return ProductCost(NumbersIn(weight), static_cast<double>(layer.outputs), *outputs);
+  if (node.Is("Conv")) return ConvCost(kernels, node, weight, *outputs, reads_graph_input);
+  return ProductCost(kernels, NumbersIn(weight), static_cast<double>(layer.outputs), *outputs);
 }
 
-std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& shapes,
-                                        const Surroundings& around) {
+std::optional<ExpectedCost> CostBetween(const KernelCosts& kernels, const Node& node,
+                                        const SampleShapes& shapes, const Surroundings& around) {
   const ElementRule* rule = nullptr;
   for (const ElementRule& known : kElementRules) {
     if (known.op_type == node.op_type) rule = &known;
@@ -228,10 +167,13 @@ std::optional<ExpectedCost> CostBetween(const Node& node, const SampleShapes& sh
   ExpectedCost element = rule != nullptr ? rule->element : kMoved;
   const bool is_sum = node.Is("Add") && !around.reads_constant;
   if (node.Is("Add") && !is_sum) element = kSimple;
-  ExpectedCost cost = {kCallBetween.as_float + elements * element.as_float,
-                       kCallBetween.as_integers + elements * element.as_integers};
+  if (node.Is("Mul")) element = kernels.multiplied;
+  const ExpectedCost& call = kernels.call_between;
+  ExpectedCost cost = {call.as_float + elements * element.as_float,
+                       call.as_integers + elements * element.as_integers};
+  if (node.Is("Mul")) cost.as_integers += RowsOf(node, shapes) * kernels.multiplied_row;
   if (around.is_clamped && !is_sum) {
-    cost.as_float += kCallBetween.as_float + elements * kSimple.as_float;
+    cost.as_float += call.as_float + elements * kSimple.as_float;
   }
   return cost;
 }

@@ -36,8 +36,13 @@ bool IsMeasured(const Treatment& treatment) {
 // What the members and their tensors cost; absent when something of it is not known.
 class Weigher {
  public:
-  Weigher(const PlanContext& context, const LayerChoices& choices, const IntegerRegion& region)
-      : context_(context), choices_(choices), region_(region), shapes_(context.model()) {}
+  Weigher(const KernelCosts& kernels, const PlanContext& context, const LayerChoices& choices,
+          const IntegerRegion& region)
+      : kernels_(kernels),
+        context_(context),
+        choices_(choices),
+        region_(region),
+        shapes_(context.model()) {}
 
   [[nodiscard]] std::optional<WeighedRegion> Weigh() {
     const auto& members = region_.members();
@@ -71,9 +76,9 @@ class Weigher {
     const ChosenLayer* chosen = choices_.Find(node);
     const bool is_layer = chosen != nullptr && IsWeightedOperator(operation);
     if (is_layer && !IsMeasured(*chosen->treatment())) return std::nullopt;
-    const auto cost = is_layer ? CostOfLayer(operation, chosen->layer, shapes_,
+    const auto cost = is_layer ? CostOfLayer(kernels_, operation, chosen->layer, shapes_,
                                              context_.index().IsGraphInput(operation.inputs[0]))
-                               : CostBetween(operation, shapes_, AroundOf(node));
+                               : CostBetween(kernels_, operation, shapes_, AroundOf(node));
     if (!cost) return std::nullopt;
     WeighedRegion::Member member{node, cost->as_float, cost->as_integers, false};
     if (region_.FactorOf(node) > 0) member.as_integers = 0;  // no node computes it
@@ -111,6 +116,7 @@ class Weigher {
     return true;
   }
 
+  const KernelCosts& kernels_;
   const PlanContext& context_;
   const LayerChoices& choices_;
   const IntegerRegion& region_;
@@ -201,9 +207,10 @@ std::vector<bool> WhichPay(const WeighedRegion& region) {
 
 LayerChoices ChoicesThatPay(const PlanContext& context, std::string* note) {
   LayerChoices choices = LayerChoices::Of(context);
-  if (!context.recipe().weighs_costs || context.recipe().target != Target::kX64) return choices;
+  const KernelCosts* kernels = KernelCostsOf(context.recipe().target);
+  if (!context.recipe().weighs_costs || kernels == nullptr) return choices;
   const StaticPart part = StaticPart::Of(context, choices);
-  const auto region = Weigher(context, choices, part.region()).Weigh();
+  const auto region = Weigher(*kernels, context, choices, part.region()).Weigh();
   if (!region) return choices;
   const std::vector<bool> pays = WhichPay(*region);
   const bool is_all = std::find(pays.begin(), pays.end(), true) == pays.end();
