@@ -255,7 +255,8 @@ struct NarrowStart {
 // For graphs whose activations become codes, the forms that the engine's integer kernels are fast
 // with: HardSwish and HardSigmoid, for which it has only float kernels, as Add, Clip and Mul; and
 // what upsample.h, interleave_shuffle.h, pad_channels.h and widen_stem.h say. The same function,
-// float rounding apart. First convolutions that put out one of `floats` stay as they are.
+// float rounding apart. First convolutions that put out one of `floats`, and activations that read
+// one, stay as they are.
 // kMalformed when weights do not fit their shapes.
 [[nodiscard]] Status LowerForIntegers(Model* model, std::vector<std::string>* notes,
                                       const std::set<std::string, std::less<>>& floats = {});

@@ -112,25 +112,62 @@ Table BlamesOf(const SpeedExplanation& explanation) {
   return table;
 }
 
-// What has a reason, the most time first.
-Table ReasonsOf(const SpeedExplanation& explanation, std::size_t most, std::size_t* left) {
+// Layers of one operator with the same reason.
+struct LayersAlike {
+  const LayerTime* slowest = nullptr;
+  std::size_t count = 0;
+  double original_us = 0;
+  double quantized_us = 0;
+  double with_around_us = 0;
+};
+
+// What has a reason, the most time first; `together`: those alike are one.
+std::vector<LayersAlike> LayersWithReasons(const SpeedExplanation& explanation, bool together) {
   std::vector<const LayerTime*> layers;
   for (const LayerTime& layer : explanation.layers) {
     if (!layer.why.empty()) layers.push_back(&layer);
   }
-  std::stable_sort(layers.begin(), layers.end(), [](const LayerTime* a, const LayerTime* b) {
+  const auto slower = [](const LayerTime* a, const LayerTime* b) {
     return a->quantized_with_around_us() > b->quantized_with_around_us();
+  };
+  std::stable_sort(layers.begin(), layers.end(), slower);
+  std::vector<LayersAlike> rows;
+  for (const LayerTime* layer : layers) {
+    const auto alike = std::find_if(rows.begin(), rows.end(), [&](const LayersAlike& row) {
+      return together && row.slowest->why == layer->why &&
+             row.slowest->quantized == layer->quantized;
+    });
+    LayersAlike& row = alike != rows.end() ? *alike : rows.emplace_back(LayersAlike{layer});
+    ++row.count;
+    row.original_us += layer->original_us;
+    row.quantized_us += layer->quantized_us;
+    row.with_around_us += layer->quantized_with_around_us();
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const LayersAlike& a, const LayersAlike& b) {
+    return a.with_around_us > b.with_around_us;
   });
-  *left = layers.size() > most ? layers.size() - most : 0;
-  layers.resize(layers.size() - *left);
+  return rows;
+}
+
+// `most` rows; `left` (out): layers in none of them.
+Table ReasonsOf(const SpeedExplanation& explanation, bool together, std::size_t most,
+                std::size_t* left) {
   Table table;
   table.title = "Layers that stayed float or are not faster";
   table.columns = {{"layer", false}, {"operator", false}, {"original µs"},
                    {"quantized µs"}, {"% of the run"},    {"why", false, true}};
-  for (const LayerTime* layer : layers) {
-    table.rows.push_back({layer->layer, layer->quantized.empty() ? "-" : layer->quantized,
-                          Micros(layer->original_us), Micros(layer->quantized_us),
-                          ShareOf(layer->quantized_us, explanation.quantized.run_us), layer->why});
+  *left = 0;
+  for (const LayersAlike& row : LayersWithReasons(explanation, together)) {
+    if (table.rows.size() == most) {
+      *left += row.count;
+      continue;
+    }
+    const LayerTime& layer = *row.slowest;
+    table.rows.push_back(
+        {row.count == 1 ? layer.layer : Format("{} and {} alike", layer.layer, row.count - 1),
+         layer.quantized.empty() ? "-" : layer.quantized, Micros(row.original_us),
+         Micros(row.quantized_us), ShareOf(row.quantized_us, explanation.quantized.run_us),
+         layer.why});
   }
   return table;
 }
@@ -207,7 +244,7 @@ int ShowSpeed(const ExplainSpeedOptions& options, const WorkerOptions& worker, b
   if (whole) tables.push_back(LayersOf(told));
   if (!told.blames.empty()) tables.push_back(BlamesOf(told));
   if (Table promise = PromiseOf(told); !promise.rows.empty()) tables.push_back(std::move(promise));
-  tables.push_back(ReasonsOf(told, whole ? told.layers.size() : kMostReasons, &left));
+  tables.push_back(ReasonsOf(told, !whole, whole ? told.layers.size() : kMostReasons, &left));
   const std::vector<SaturatingLayer>& saturating = explained.value().saturating;
   if (!saturating.empty()) {
     tables.push_back(SaturatingOf(saturating, whole ? saturating.size() : kMostReasons));

@@ -10,7 +10,8 @@ namespace quantbench {
 [[nodiscard]] std::string RecipeFiguresHeader();
 
 // Times smaller and faster of a convolutional network, the same of a transformer, and the change of
-// accuracy of a third network in points, in columns. Empty columns where nothing was measured.
+// accuracy of a third network in points, in columns; times of the kind of processor that is nearest
+// to this one. Empty columns where nothing was measured.
 [[nodiscard]] std::string RecipeFiguresOf(std::string_view recipe);
 
 }  // namespace quantbench

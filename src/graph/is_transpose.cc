@@ -13,9 +13,17 @@ namespace {
 
 constexpr std::int64_t kNumber = sizeof(std::uint32_t);
 
-std::uint32_t BitsAt(std::span<const std::byte> bytes, std::int64_t i) {
+// Numbers `begin` to `begin + count` of a tensor, as bits.
+void CopyBits(const Bytes& bytes, std::int64_t begin, std::int64_t count, std::uint32_t* to) {
+  const auto part = bytes.view.subspan(static_cast<std::size_t>(begin * kNumber),
+                                       static_cast<std::size_t>(count * kNumber));
+  bytes.Copy(part, reinterpret_cast<std::byte*>(to));
+}
+
+// One of them. Copied, since a kernel may map two megabytes where one number is read.
+std::uint32_t BitsAt(const Bytes& bytes, std::int64_t i) {
   std::uint32_t bits = 0;
-  std::memcpy(&bits, bytes.data() + static_cast<std::size_t>(i * kNumber), sizeof(bits));
+  CopyBits(bytes, i, 1, &bits);
   return bits;
 }
 
@@ -26,7 +34,7 @@ struct TransposedPair {
   std::int64_t columns = 0;
 
   [[nodiscard]] bool AgreesAt(std::int64_t row, std::int64_t column) const {
-    return BitsAt(a.view, row * columns + column) == BitsAt(b.view, column * rows + row);
+    return BitsAt(a, row * columns + column) == BitsAt(b, column * rows + row);
   }
 };
 
@@ -42,13 +50,6 @@ bool AgreesSomewhere(const TransposedPair& pair) {
     }
   }
   return true;
-}
-
-// Numbers `begin` to `begin + count` of a tensor, as bits.
-void CopyBits(const Bytes& bytes, std::int64_t begin, std::int64_t count, std::uint32_t* to) {
-  const auto part = bytes.view.subspan(static_cast<std::size_t>(begin * kNumber),
-                                       static_cast<std::size_t>(count * kNumber));
-  bytes.Copy(part, reinterpret_cast<std::byte*>(to));
 }
 
 // Four numbers side by side, in one register where the processor has such.
@@ -160,10 +161,7 @@ Result<bool> IsTranspose(const Initializer& a, const Initializer& b) {
   QB_TRY(pair.b, PayloadOf(is_tall ? b : a));
   pair.rows = std::max(a.dims[0], a.dims[1]);
   pair.columns = std::min(a.dims[0], a.dims[1]);
-  const bool may_agree = AgreesSomewhere(pair);
-  pair.a.Release(pair.a.view);
-  pair.b.Release(pair.b.view);
-  if (!may_agree) return false;
+  if (!AgreesSomewhere(pair)) return false;
   const std::int64_t together = std::min(RowsTogether(pair), pair.rows);
   std::atomic<bool> same{true};
   std::atomic<std::int64_t> next{0};

@@ -14,10 +14,14 @@ namespace {
 
 constexpr std::int64_t kClipInputsOpset = 11;  // before, bounds are attributes
 
-// Rewrites the activations of one graph; new constants become initializers of it.
+using OutputNames = std::set<std::string, std::less<>>;
+
+// Rewrites the activations of one graph but those of `floats`; new constants become initializers of
+// it.
 class Lowering {
  public:
-  Lowering(std::int64_t opset, Graph* graph) : opset_(opset), graph_(*graph), names_(*graph) {}
+  Lowering(std::int64_t opset, const OutputNames& floats, Graph* graph)
+      : opset_(opset), floats_(floats), graph_(*graph), names_(*graph) {}
 
   // How many nodes were rewritten.
   std::int64_t Run() {
@@ -40,6 +44,7 @@ class Lowering {
  private:
   bool Lower(const Node& node, std::vector<Node>* nodes) {
     if (node.inputs.size() != 1 || node.outputs.size() != 1) return false;
+    if (floats_.contains(node.inputs[0])) return false;
     if (node.Is("HardSigmoid")) {
       const double alpha = node.FloatAttribute("alpha", 0.2F);
       const double beta = node.FloatAttribute("beta", 0.5F);
@@ -82,6 +87,7 @@ class Lowering {
   }
 
   std::int64_t opset_;
+  const OutputNames& floats_;
   Graph& graph_;
   NameSource names_;
   std::map<float, std::string> made_;
@@ -90,14 +96,13 @@ class Lowering {
 
 }  // namespace
 
-Status LowerForIntegers(Model* model, std::vector<std::string>* notes,
-                        const std::set<std::string, std::less<>>& floats) {
+Status LowerForIntegers(Model* model, std::vector<std::string>* notes, const OutputNames& floats) {
   std::vector<std::string> ignored;
   if (notes == nullptr) notes = &ignored;
   const auto note = [&](std::int64_t count, std::string_view what) {
     if (count > 0) notes->push_back(Format("{} {}", count, what));
   };
-  note(Lowering(OnnxOpset(*model), &model->graph).Run(),
+  note(Lowering(OnnxOpset(*model), floats, &model->graph).Run(),
        "HardSwish and HardSigmoid written as Add, Clip and Mul, which have integer kernels");
   QB_TRY(const std::int64_t upsampled, WriteUpsamplingAsConv(model));
   note(upsampled, "ConvTranspose written as 1x1 Conv and movement, which have integer kernels");

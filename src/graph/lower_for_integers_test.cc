@@ -58,6 +58,20 @@ TEST(LowerForIntegers, LeavesAFallingSlope) {
   EXPECT_EQ(Lowered(builder.Build()).graph.nodes.size(), 1U);
 }
 
+TEST(LowerForIntegers, LeavesActivationsOfFloats) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {-1, 8});
+  const std::string first = builder.Add("HardSwish", "a", {builder.Add("Neg", "float", {x})});
+  builder.Output(builder.Add("HardSwish", "b", {builder.Add("Neg", "codes", {first})}));
+  Model lowered = builder.Build();
+  Must(LowerForIntegers(&lowered, nullptr, {"float_out"}));
+  std::vector<std::string> operators;
+  for (const Node& node : lowered.graph.nodes) operators.push_back(node.op_type);
+  EXPECT_THAT(operators,
+              ::testing::ElementsAre("Neg", "HardSwish", "Neg", "Add", "Clip", "Mul", "Mul"));
+  ExpectSameFunction(builder.Build(), lowered);
+}
+
 TEST(LowerForIntegers, SharesConstants) {
   ModelBuilder builder;
   const std::string x = builder.Input("x", {-1, 8});

@@ -24,6 +24,8 @@ constexpr KernelCosts kAvx2 = {
     .odd_integer_depthwise = 2.1,
     .multiplied = {0.25, 0.25},
     .multiplied_row = 0,
+    .gate_call = 1000,  // an Add and a Clip
+    .gate = 0.5,
 };
 // AVX-512 with VNNI.
 constexpr KernelCosts kVnni = {
@@ -45,6 +47,8 @@ constexpr KernelCosts kVnni = {
     .odd_integer_depthwise = 2.5,
     .multiplied = {0.25, 0.42},
     .multiplied_row = 25,
+    .gate_call = 0,  // the convolution before computes it
+    .gate = 0,
 };
 
 }  // namespace

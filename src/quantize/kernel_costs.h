@@ -40,6 +40,9 @@ struct KernelCosts {
   // An element that Mul puts out; and a row of channels that integers multiply by one and the same.
   ExpectedCost multiplied;
   double multiplied_row = 0;
+  // The gate of HardSwish, as floats beside its Mul: a call, and an element.
+  double gate_call = 0;
+  double gate = 0;
 };
 
 // Null: nothing was measured for that target.

@@ -172,7 +172,9 @@ std::optional<ExpectedCost> CostBetween(const KernelCosts& kernels, const Node& 
   ExpectedCost cost = {call.as_float + elements * element.as_float,
                        call.as_integers + elements * element.as_integers};
   if (node.Is("Mul")) cost.as_integers += RowsOf(node, shapes) * kernels.multiplied_row;
-  if (around.is_clamped && !is_sum) {
+  if (around.is_clamped && node.Is("Add") && !is_sum) {
+    cost.as_float = kernels.gate_call + elements * kernels.gate;
+  } else if (around.is_clamped && !is_sum) {
     cost.as_float += call.as_float + elements * kSimple.as_float;
   }
   return cost;

@@ -167,7 +167,45 @@ TEST(LayerCosts, ReadTheWeightsOfProductsOnce) {
   EXPECT_GT(cost->as_float, cost->as_integers + CostOfQuantizing(128, false));  // dtln_1
 }
 
+// The engine computes HardSwish's gate in the convolution before, as long as both are floats.
+TEST(LayerCosts, HaveTheGateOfHardSwishForNothing) {
+  ModelBuilder builder;
+  builder.Output(
+      builder.Add("Add", "a", {builder.Input("x", {1, 16, 56, 56}), builder.Weight("w", {1})}));
+  const Model model = builder.Build();
+  const auto cost = CostBetween(*KernelCostsOf(Target::kX64Vnni), model.graph.nodes[0],
+                                SampleShapes(model), {.reads_constant = true, .is_clamped = true});
+  EXPECT_EQ(cost->as_float, 0);
+  EXPECT_GT(cost->as_integers, 1000);
+}
+
 // --- whole models ---
+
+// Few channels at a large image, HardSwish, then wide layers.
+TEST(WhatPays, LeavesTheActivationsOfFloatLayersAsTheyWere) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {1, 1, 96, 96});
+  const std::string stem = builder.Add("Conv", "stem", {x, builder.Weight("sw", {8, 1, 5, 5})});
+  std::string value =
+      builder.Add("MaxPool", "pool", {builder.Add("HardSwish", "swish", {stem})},
+                  {Attribute::Ints("kernel_shape", {8, 8}), Attribute::Ints("strides", {8, 8})});
+  std::int64_t channels = 8;
+  for (const char* name : {"a", "b"}) {
+    value = builder.Add("Conv", name,
+                        {value, builder.Weight(std::string(name) + "w", {128, channels, 3, 3})});
+    value = builder.Add("HardSwish", std::string(name) + "swish", {value});
+    channels = 128;
+  }
+  builder.Output(builder.Add("Conv", "last", {value, builder.Weight("lw", {128, 128, 3, 3})}));
+  Recipe recipe = Must(FindRecipe("static-int8-fast"));
+  recipe.target = Target::kX64Vnni;
+  const Model prepared = Must(PrepareFor(builder.Build(), recipe, nullptr));
+  std::vector<std::string> kept;
+  for (const Node& node : prepared.graph.nodes) {
+    if (node.Is("HardSwish")) kept.push_back(node.name);
+  }
+  EXPECT_THAT(kept, ElementsAre("swish"));
+}
 
 // A stem of eight 5x5 windows over one channel, and a second layer: mnist_cnn's shapes.
 Model SmallNetwork() {

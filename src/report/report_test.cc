@@ -286,7 +286,8 @@ TEST(TradeOffFigure, DrawsCrossesTheFrontAndWhatIsDominated) {
   EXPECT_EQ(figure.name, "trade-off-m");
   EXPECT_NE(figure.data.find("3 80 2.9 3.1 78 82 5"), std::string::npos) << figure.data;
   EXPECT_NE(figure.script.find("xyerrorbars"), std::string::npos);
-  EXPECT_NE(figure.script.find("original (best within the budget)"), std::string::npos);
+  EXPECT_NE(figure.script.find("index 1 using 1:2 with points pointtype 6"), std::string::npos);
+  EXPECT_NE(figure.script.find("\"best within the budget\""), std::string::npos);
   EXPECT_NE(figure.caption.find("Dominated, grey: q (by original)."), std::string::npos)
       << figure.caption;
   EXPECT_TRUE(TradeOffFigure(OneModel(), "m").name.empty());

@@ -80,6 +80,7 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
   figure.title = Format("{}: {} against latency", model, score);
   const std::vector<std::string> arms = ArmsOf(analysis);
   std::vector<std::string> plots;
+  std::string ring;
   figure.data = Format("# the front: ms, {}\n", score);
   for (const TradeOff* row : FrontOf(rows)) figure.data += PointLine(*row);
   figure.data += "\n\n";
@@ -96,10 +97,15 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
         row->dominated_by.empty() ? Colour(place) : std::string(kDominatedColour);
     plots.push_back(
         Format("'{}.dat' index {} using 1:2:3:4:5:6 with xyerrorbars linewidth 2 "
-               "pointtype {} pointsize {} linecolor rgb \"{}\" title {}",
-               figure.name, plots.size(), row->best ? 65 : 7, row->best ? 2.2 : 1.2, colour,
-               EscapeGnuplot(row->best ? row->arm + " (best within the budget)" : row->arm)));
+               "pointtype 7 pointsize 1.2 linecolor rgb \"{}\" title {}",
+               figure.name, plots.size(), colour, EscapeGnuplot(row->arm)));
+    if (!row->best) continue;
+    ring = Format(
+        "'{}.dat' index {} using 1:2 with points pointtype 6 pointsize 2.6 linewidth 2 linecolor "
+        "rgb \"{}\" title \"best within the budget\"",
+        figure.name, plots.size() - 1, colour);
   }
+  if (!ring.empty()) plots.push_back(ring);
   figure.script = Format(
       "{}set xlabel \"latency of one forward pass, ms (first cell of the sweep)\"\n"
       "set ylabel {}\nset title {}\nset grid\nset key below\n"
