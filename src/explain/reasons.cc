@@ -66,10 +66,6 @@ std::int64_t ProductsAnOutput(const LayerFacts& facts) {
   return outputs.ok() && outputs.value() > 0 ? facts.macs / outputs.value() : 0;
 }
 
-std::string Times(const LayerFacts& facts) {
-  return Format("{:.2f} times the original's time", facts.quantized_us / facts.original_us);
-}
-
 // --- layers that stayed float ---
 
 std::optional<Reason> NoIntegerKernel(const LayerFacts& facts, std::string_view) {
@@ -187,8 +183,7 @@ constexpr auto kFloatTests = std::to_array<Test>(
 std::optional<Reason> SignedActivations(const LayerFacts& facts, std::string_view isa) {
   if (!IsX86(isa) || TypeOfInput(facts, 0) != DataType::kInt8) return std::nullopt;
   return Reason{ReasonKind::kSignedActivations,
-                Format("signed activations (s8): the engine's x86 kernels are made for u8 ({})",
-                       Times(facts)),
+                "signed activations (s8): the engine's x86 kernels are made for u8",
                 "unsigned activations (quantbench quantize writes them)"};
 }
 
@@ -197,41 +192,35 @@ std::optional<Reason> Depthwise(const LayerFacts& facts, std::string_view) {
   const std::int64_t groups = facts.node->IntAttribute("group", 1);
   if (groups < 2 || DimOfInput(facts, WeightPlace(facts), 1) != 1) return std::nullopt;
   if (facts.op->op_type == "ConvInteger") {
-    return Reason{ReasonKind::kDepthwiseInteger,
-                  Format("depthwise as ConvInteger ({})", Times(facts)),
+    return Reason{ReasonKind::kDepthwiseInteger, "depthwise as ConvInteger",
                   "static quantization; or leave convolutions float"};
   }
-  return Reason{ReasonKind::kDepthwise,
-                Format("depthwise: sums of only {} products, bound by its kernel ({})",
-                       ProductsAnOutput(facts), Times(facts)),
-                "leave it: as a float island between codes it is slower still"};
+  return Reason{
+      ReasonKind::kDepthwise,
+      Format("depthwise: sums of only {} products, bound by its kernel", ProductsAnOutput(facts)),
+      "leave it: as a float island between codes it is slower still"};
 }
 
 std::optional<Reason> DynamicConv(const LayerFacts& facts, std::string_view) {
   if (facts.op->op_type != "ConvInteger") return std::nullopt;
-  return Reason{
-      ReasonKind::kDynamicConvolution,
-      Format("ConvInteger: its scaling is not fused, its input is quantized in every run ({})",
-             Times(facts)),
-      "static quantization with calibration data"};
+  return Reason{ReasonKind::kDynamicConvolution,
+                "ConvInteger: its scaling is not fused, its input is quantized in every run",
+                "static quantization with calibration data"};
 }
 
 std::optional<Reason> UnsignedWeights(const LayerFacts& facts, std::string_view isa) {
   if (!IsX86(isa) || TypeOfInput(facts, WeightPlace(facts)) != DataType::kUint8) {
     return std::nullopt;
   }
-  return Reason{ReasonKind::kUnsignedWeights,
-                Format("unsigned weights take the slower kernel on x86 ({})", Times(facts)),
+  return Reason{ReasonKind::kUnsignedWeights, "unsigned weights take the slower kernel on x86",
                 "signed weights, 7 bits where sums can saturate"};
 }
 
 std::optional<Reason> BlocksDecoded(const LayerFacts& facts, std::string_view) {
   if (facts.op->op_type != "MatMulNBits") return std::nullopt;
-  return Reason{
-      ReasonKind::kBlocksDecoded,
-      Format("weights in blocks of few bits: its kernel is made for a row or two at a time ({})",
-             Times(facts)),
-      "dynamic-int8 or static-int8 for many rows; weight-only where memory is the limit"};
+  return Reason{ReasonKind::kBlocksDecoded,
+                "weights in blocks of few bits: its kernel is made for a row or two at a time",
+                "dynamic-int8 or static-int8 for many rows; weight-only where memory is the limit"};
 }
 
 std::optional<Reason> FewTerms(const LayerFacts& facts, std::string_view) {
@@ -240,18 +229,16 @@ std::optional<Reason> FewTerms(const LayerFacts& facts, std::string_view) {
   if (terms == 0 || terms >= kFew) return std::nullopt;
   return Reason{
       ReasonKind::kFewTerms,
-      Format("short sums: {} products an output, so requantizing every output weighs ({})", terms,
-             Times(facts)),
+      Format("short sums: {} products an output, so requantizing every output weighs", terms),
       "nothing, or keep it in float where its neighbours are float"};
 }
 
 std::optional<Reason> SmallWork(const LayerFacts& facts, std::string_view) {
   constexpr std::int64_t kSmall = 100'000;
   if (facts.macs >= kSmall) return std::nullopt;
-  return Reason{
-      ReasonKind::kSmallWork,
-      Format("only {} MACs: calling the kernel costs as much ({})", facts.macs, Times(facts)),
-      "nothing: it weighs little"};
+  return Reason{ReasonKind::kSmallWork,
+                Format("only {} MACs: calling the kernel costs as much", facts.macs),
+                "nothing: it weighs little"};
 }
 
 std::optional<Reason> Dynamic(const LayerFacts& facts, std::string_view) {
@@ -259,23 +246,20 @@ std::optional<Reason> Dynamic(const LayerFacts& facts, std::string_view) {
   if (op != "DynamicQuantizeMatMul" && op != "DynamicQuantizeLSTM" && op != "MatMulInteger") {
     return std::nullopt;
   }
-  return Reason{
-      ReasonKind::kDynamic,
-      Format("its input is searched for its range and quantized in every run ({})", Times(facts)),
-      "static quantization, where the range of the input is known"};
+  return Reason{ReasonKind::kDynamic,
+                "its input is searched for its range and quantized in every run",
+                "static quantization, where the range of the input is known"};
 }
 
 std::optional<Reason> NoDotProducts(const LayerFacts& facts, std::string_view isa) {
   if (HasDotProducts(isa)) return std::nullopt;
-  return Reason{
-      ReasonKind::kNoDotProducts,
-      Format("no VNNI or dot-product instructions: int8 gains at most about 2 ({})", Times(facts)),
-      "a processor with them, or measure without load"};
+  return Reason{ReasonKind::kNoDotProducts,
+                "no VNNI or dot-product instructions: int8 gains at most about 2",
+                "a processor with them, or measure without load"};
 }
 
 std::optional<Reason> OnlySlower(const LayerFacts& facts, std::string_view) {
-  return Reason{ReasonKind::kUnexplained,
-                Format("slower for no reason that was tested ({})", Times(facts)),
+  return Reason{ReasonKind::kUnexplained, "slower for no reason that was tested",
                 "measure again on a quiet machine"};
 }
 

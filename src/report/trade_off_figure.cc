@@ -108,7 +108,7 @@ Figure TradeOffFigure(const Analysis& analysis, const std::string& model) {
   if (!ring.empty()) plots.push_back(ring);
   figure.script = Format(
       "{}set xlabel \"latency of one forward pass, ms (first cell of the sweep)\"\n"
-      "set ylabel {}\nset title {}\nset grid\nset key below\n"
+      "set ylabel {}\nset title {}\nset grid\nset key below height 1\n"
       "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.08\nplot {}",
       IsWide(rows) ? "set logscale x\n" : "", EscapeGnuplot(score), EscapeGnuplot(figure.title),
       Joined(plots));

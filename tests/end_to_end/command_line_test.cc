@@ -89,6 +89,13 @@ TEST_F(CommandLine, ExplainSaysWhereTheTimeGoes) {
   ExpectRefusal(Run("explain " + kMlp + " missing.onnx"), 2, "missing.onnx");
 }
 
+TEST_F(CommandLine, ExplainTellsLayersOfOneReasonInOneRow) {
+  ASSERT_EQ(Run("quantize " + kMlp + " --recipe float16 -o f.onnx").code, 0);
+  const std::string told = Run("explain " + kMlp + " f.onnx").out;
+  EXPECT_NE(told.find(" and 1 alike "), std::string::npos) << told;
+  EXPECT_EQ(Run("explain " + kMlp + " f.onnx --all").out.find(" alike"), std::string::npos);
+}
+
 TEST_F(CommandLine, BadModelsAreRefusedInOneLine) {
   ExpectRefusal(Run("inspect missing.onnx"), 2, "missing.onnx: No such file");
   Put("empty.onnx", "");
