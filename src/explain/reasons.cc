@@ -251,14 +251,14 @@ std::optional<Reason> Dynamic(const LayerFacts& facts, std::string_view) {
                 "static quantization, where the range of the input is known"};
 }
 
-std::optional<Reason> NoDotProducts(const LayerFacts& facts, std::string_view isa) {
+std::optional<Reason> NoDotProducts(const LayerFacts&, std::string_view isa) {
   if (HasDotProducts(isa)) return std::nullopt;
   return Reason{ReasonKind::kNoDotProducts,
                 "no VNNI or dot-product instructions: int8 gains at most about 2",
                 "a processor with them, or measure without load"};
 }
 
-std::optional<Reason> OnlySlower(const LayerFacts& facts, std::string_view) {
+std::optional<Reason> OnlySlower(const LayerFacts&, std::string_view) {
   return Reason{ReasonKind::kUnexplained, "slower for no reason that was tested",
                 "measure again on a quiet machine"};
 }
