@@ -123,6 +123,27 @@ constexpr auto kElementRules = std::to_array<ElementRule>({
 constexpr ExpectedCost kMoved = {0.3, 0.12};    // by all others
 constexpr ExpectedCost kSimple = {0.25, 0.25};  // an Add or a clamp on its own
 
+// Null: none of its own.
+const ElementRule* RuleOf(const Node& node) {
+  const auto* const found =
+      std::find_if(kElementRules.begin(), kElementRules.end(),
+                   [&](const ElementRule& rule) { return rule.op_type == node.op_type; });
+  return found == kElementRules.end() ? nullptr : &*found;
+}
+
+// Of all these tensors; absent when a shape is not known.
+std::optional<double> ElementsOf(const std::vector<std::string>& tensors,
+                                 const SampleShapes& shapes) {
+  double elements = 0;
+  for (const std::string& tensor : tensors) {
+    if (tensor.empty()) continue;
+    const auto count = shapes.ElementsOf(tensor);
+    if (!count) return std::nullopt;
+    elements += *count;
+  }
+  return elements;
+}
+
 // Of an image whose every pixel is multiplied by the same row of channels, as
 // squeeze-and-excitation does: its pixels; else 0.
 double RowsOf(const Node& node, const SampleShapes& shapes) {
@@ -152,18 +173,11 @@ std::optional<ExpectedCost> CostOfLayer(const KernelCosts& kernels, const Node& 
 
 std::optional<ExpectedCost> CostBetween(const KernelCosts& kernels, const Node& node,
                                         const SampleShapes& shapes, const Surroundings& around) {
-  const ElementRule* rule = nullptr;
-  for (const ElementRule& known : kElementRules) {
-    if (known.op_type == node.op_type) rule = &known;
-  }
-  double elements = 0;
+  const ElementRule* rule = RuleOf(node);
   const bool of_input = rule != nullptr && rule->of_input;
-  for (const std::string& tensor : of_input ? std::vector{node.inputs[0]} : node.outputs) {
-    if (tensor.empty()) continue;
-    const auto count = shapes.ElementsOf(tensor);
-    if (!count) return std::nullopt;
-    elements += *count;
-  }
+  const auto counted = ElementsOf(of_input ? std::vector{node.inputs[0]} : node.outputs, shapes);
+  if (!counted) return std::nullopt;
+  const double elements = *counted;
   ExpectedCost element = rule != nullptr ? rule->element : kMoved;
   const bool is_sum = node.Is("Add") && !around.reads_constant;
   if (node.Is("Add") && !is_sum) element = kSimple;
