@@ -124,7 +124,7 @@ constexpr ExpectedCost kMoved = {0.3, 0.12};    // by all others
 constexpr ExpectedCost kSimple = {0.25, 0.25};  // an Add or a clamp on its own
 
 // Null: none of its own.
-const ElementRule* RuleOf(const Node& node) {
+const ElementRule* ElementRuleOf(const Node& node) {
   const auto* const found =
       std::find_if(kElementRules.begin(), kElementRules.end(),
                    [&](const ElementRule& rule) { return rule.op_type == node.op_type; });
@@ -173,7 +173,7 @@ std::optional<ExpectedCost> CostOfLayer(const KernelCosts& kernels, const Node& 
 
 std::optional<ExpectedCost> CostBetween(const KernelCosts& kernels, const Node& node,
                                         const SampleShapes& shapes, const Surroundings& around) {
-  const ElementRule* rule = RuleOf(node);
+  const ElementRule* rule = ElementRuleOf(node);
   const bool of_input = rule != nullptr && rule->of_input;
   const auto counted = ElementsOf(of_input ? std::vector{node.inputs[0]} : node.outputs, shapes);
   if (!counted) return std::nullopt;
