@@ -251,6 +251,45 @@ TEST(ExplainSpeed, GivesTheReasonThatTheFactsShow) {
   EXPECT_THAT(why(eaten, "avx2"), HasSubstr("what is around it"));
 }
 
+// One convolution of 16 channels in `groups`, as floats or as codes with weights of that type.
+Planted ConvOf(std::int64_t groups, DataType type, double us) {
+  const bool is_float = type == DataType::kFloat32;
+  const Shape weight = {16, 16 / groups, 3, 3};
+  const DataType data = is_float ? DataType::kFloat32 : DataType::kUint8;
+  ModelBuilder builder;
+  std::vector<std::string> inputs = {builder.Input("x", {1, 16, 8, 8}, data)};
+  if (!is_float) inputs.insert(inputs.end(), {"s", "z"});
+  inputs.push_back(builder.Constant("w", Tensor::Make(type, weight).value()));
+  if (!is_float) inputs.insert(inputs.end(), {"ws", "wz", "ys", "yz"});
+  const std::string_view op = is_float ? "Conv" : "QLinearConv";
+  builder.Add(op, "conv", inputs, {Attribute::Int("group", groups)});
+  Planted planted{builder.Build(), {}};
+  ProfiledOperator conv{"conv", std::string(op), {}, {Value(data, {1, 16, 6, 6})}, us, 0, 1};
+  conv.inputs = {Value(data, {1, 16, 8, 8})};
+  if (is_float) {
+    conv.inputs.push_back(Value(type, weight));
+  } else {  // the scales, no weights: the engine packed them
+    conv.inputs.push_back(Value(DataType::kFloat32, {}));
+    conv.inputs.push_back(Value(DataType::kUint8, {}));
+    conv.inputs.push_back(Value(DataType::kFloat32, {16}));
+  }
+  planted.profile.operators = {conv};
+  planted.profile.runs = 5;
+  return planted;
+}
+
+TEST(ExplainSpeed, FindsTheWeightThatAProfileDoesNotList) {
+  const auto kind = [](std::int64_t groups, DataType type) {
+    const Planted original = ConvOf(groups, DataType::kFloat32, 10);
+    const Planted quantized = ConvOf(groups, type, 30);
+    const SpeedExplanation told = ExplainSpeed(original.Of(), quantized.Of(), "avx2");
+    return told.blames.empty() ? ReasonKind::kNone : told.blames[0].kind;
+  };
+  EXPECT_EQ(kind(16, DataType::kInt8), ReasonKind::kDepthwise);
+  EXPECT_EQ(kind(1, DataType::kUint8), ReasonKind::kUnsignedWeights);
+  EXPECT_NE(kind(1, DataType::kInt8), ReasonKind::kUnsignedWeights);
+}
+
 // Whether its kernel or what it brings along is slow: ConvInteger is to blame, and float is the
 // cure.
 TEST(ExplainSpeed, BlamesConvIntegerForWhatIsAroundIt) {

@@ -59,6 +59,14 @@ std::size_t WeightPlace(const LayerFacts& facts) {
   return op == "QLinearConv" || op == "QLinearMatMul" || op == "QGemm" ? 3 : 1;
 }
 
+// The constant weight of an operator of codes; null where it is none, or not in the graph. Profiles
+// do not list weights that the engine packed, and what stands behind one then has its place.
+const Initializer* WeightOf(const LayerFacts& facts) {
+  const std::size_t place = WeightPlace(facts);
+  if (facts.node == nullptr || place >= facts.node->inputs.size()) return nullptr;
+  return facts.index->FindInitializer(facts.node->inputs[place]);
+}
+
 // 0 where it is not known.
 std::int64_t ProductsAnOutput(const LayerFacts& facts) {
   if (facts.op->outputs.empty() || !facts.op->outputs[0].shape) return 0;
@@ -190,7 +198,10 @@ std::optional<Reason> SignedActivations(const LayerFacts& facts, std::string_vie
 std::optional<Reason> Depthwise(const LayerFacts& facts, std::string_view) {
   if (!IsConvOfCodes(facts) || facts.node == nullptr) return std::nullopt;
   const std::int64_t groups = facts.node->IntAttribute("group", 1);
-  if (groups < 2 || DimOfInput(facts, WeightPlace(facts), 1) != 1) return std::nullopt;
+  const Initializer* weight = WeightOf(facts);
+  const bool is_depthwise = weight != nullptr ? weight->dims.size() > 1 && weight->dims[1] == 1
+                                              : DimOfInput(facts, WeightPlace(facts), 1) == 1;
+  if (groups < 2 || !is_depthwise) return std::nullopt;
   if (facts.op->op_type == "ConvInteger") {
     return Reason{ReasonKind::kDepthwiseInteger, "depthwise as ConvInteger",
                   "static quantization; or leave convolutions float"};
@@ -209,9 +220,9 @@ std::optional<Reason> DynamicConv(const LayerFacts& facts, std::string_view) {
 }
 
 std::optional<Reason> UnsignedWeights(const LayerFacts& facts, std::string_view isa) {
-  if (!IsX86(isa) || TypeOfInput(facts, WeightPlace(facts)) != DataType::kUint8) {
-    return std::nullopt;
-  }
+  const Initializer* weight = WeightOf(facts);
+  const DataType type = weight != nullptr ? weight->type : TypeOfInput(facts, WeightPlace(facts));
+  if (!IsX86(isa) || type != DataType::kUint8) return std::nullopt;
   return Reason{ReasonKind::kUnsignedWeights, "unsigned weights take the slower kernel on x86",
                 "signed weights, 7 bits where sums can saturate"};
 }
