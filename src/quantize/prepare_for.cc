@@ -48,17 +48,21 @@ Result<Model> PrepareFor(Model model, const Recipe& recipe, std::vector<std::str
     QB_OK(RecomposeAttention(&prepared, notes));
     return prepared;
   }
-  Model lowered = prepared;
-  std::vector<std::string> lowering;
-  QB_OK(LowerForIntegers(&lowered, &lowering));
-  const OutputNames floats = FloatConvs(lowered, recipe);
-  if (!floats.empty()) {
-    lowered = std::move(prepared);
-    lowering.clear();
+  // What is lowered decides what pays, and what pays what is lowered: until they agree, so that the
+  // plan, which is made of the result, leads to it again.
+  constexpr int kMostRounds = 4;
+  OutputNames floats;
+  for (int round = 1;; ++round) {
+    Model lowered = prepared;
+    std::vector<std::string> lowering;
     QB_OK(LowerForIntegers(&lowered, &lowering, floats));
+    OutputNames found = FloatConvs(lowered, recipe);
+    if (found == floats || round == kMostRounds) {
+      if (notes != nullptr) notes->insert(notes->end(), lowering.begin(), lowering.end());
+      return lowered;
+    }
+    floats = std::move(found);
   }
-  if (notes != nullptr) notes->insert(notes->end(), lowering.begin(), lowering.end());
-  return lowered;
 }
 
 Result<Model> PrepareFor(Model model, const Plan& plan, std::vector<std::string>* notes) {

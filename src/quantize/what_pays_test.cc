@@ -81,32 +81,6 @@ TEST(WhichPay, ConvertsOnceForSeveralReaders) {
 
 // --- whole models ---
 
-// Few channels at a large image, HardSwish, then wide layers.
-TEST(WhatPays, LeavesTheActivationsOfFloatLayersAsTheyWere) {
-  ModelBuilder builder;
-  const std::string x = builder.Input("x", {1, 1, 96, 96});
-  const std::string stem = builder.Add("Conv", "stem", {x, builder.Weight("sw", {8, 1, 5, 5})});
-  std::string value =
-      builder.Add("MaxPool", "pool", {builder.Add("HardSwish", "swish", {stem})},
-                  {Attribute::Ints("kernel_shape", {8, 8}), Attribute::Ints("strides", {8, 8})});
-  std::int64_t channels = 8;
-  for (const char* name : {"a", "b"}) {
-    value = builder.Add("Conv", name,
-                        {value, builder.Weight(std::string(name) + "w", {128, channels, 3, 3})});
-    value = builder.Add("HardSwish", std::string(name) + "swish", {value});
-    channels = 128;
-  }
-  builder.Output(builder.Add("Conv", "last", {value, builder.Weight("lw", {128, 128, 3, 3})}));
-  Recipe recipe = Must(FindRecipe("static-int8-fast"));
-  recipe.target = Target::kX64Vnni;
-  const Model prepared = Must(PrepareFor(builder.Build(), recipe, nullptr));
-  std::vector<std::string> kept;
-  for (const Node& node : prepared.graph.nodes) {
-    if (node.Is("HardSwish")) kept.push_back(node.name);
-  }
-  EXPECT_THAT(kept, ElementsAre("swish"));
-}
-
 // A stem of eight 5x5 windows over one channel, and a second layer: mnist_cnn's shapes.
 Model SmallNetwork() {
   ModelBuilder builder;
@@ -212,6 +186,36 @@ TEST(WhatPays, LeavesTheStartAloneAndNoWiderThanItWas) {
   Recipe everywhere = testing::Unweighed("static-int8");
   everywhere.target = Target::kX64;
   EXPECT_EQ(Must(PrepareFor(model, everywhere, nullptr)).graph.nodes[0].op_type, "Pad");
+}
+
+// Few channels at a large image, HardSwish, then wide layers.
+TEST(WhatPays, LeavesTheActivationsOfFloatLayersAsTheyWere) {
+  ModelBuilder builder;
+  const std::string x = builder.Input("x", {1, 1, 96, 96});
+  const std::string stem = builder.Add("Conv", "stem", {x, builder.Weight("sw", {8, 1, 5, 5})});
+  std::string value =
+      builder.Add("MaxPool", "pool", {builder.Add("HardSwish", "swish", {stem})},
+                  {Attribute::Ints("kernel_shape", {8, 8}), Attribute::Ints("strides", {8, 8})});
+  std::int64_t channels = 8;
+  for (const char* name : {"a", "b"}) {
+    value = builder.Add("Conv", name,
+                        {value, builder.Weight(std::string(name) + "w", {128, channels, 3, 3})});
+    value = builder.Add("HardSwish", std::string(name) + "swish", {value});
+    channels = 128;
+  }
+  builder.Output(builder.Add("Conv", "last", {value, builder.Weight("lw", {128, 128, 3, 3})}));
+  const Model model = builder.Build();
+  Recipe recipe = Static();
+  recipe.target = Target::kX64Vnni;
+  const auto kept = [](const Model& prepared) {
+    std::vector<std::string> names;
+    for (const Node& node : prepared.graph.nodes) {
+      if (node.Is("HardSwish")) names.push_back(node.name);
+    }
+    return names;
+  };
+  EXPECT_THAT(kept(Must(PrepareFor(model, recipe, nullptr))), ElementsAre("swish"));
+  EXPECT_THAT(kept(Must(PrepareFor(model, PlanOf(model, recipe), nullptr))), ElementsAre("swish"));
 }
 
 TEST(WhatPays, LeavesNothingWhereTheWholeGains) {
