@@ -18,6 +18,11 @@ namespace quantbench::testing {
 namespace fs = std::filesystem;
 
 inline const std::string kQuickstart = std::string(QB_SOURCE_DIR) + "/examples/quickstart/";
+// Test images of the quickstart with their labels, as a data set.
+inline const std::string kGlyphs = "kind = \"idx\"\npath = \"" + kQuickstart +
+                                   "data/glyph-test-images.idx3.gz\"\nlabels = \"" + kQuickstart +
+                                   "data/glyph-test-labels.idx1.gz\"\npreprocess = { scale = "
+                                   "0.00392156862745098, mean = 0.2, std = 0.3 }\n";
 
 struct Ran {
   int code = -1;
@@ -69,6 +74,14 @@ class ProgramTest : public ::testing::Test {
 
 inline int CountLines(const std::string& text) {
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// A refused command: the code, one line of words, that line.
+inline void ExpectRefusal(const Ran& ran, int code, const std::string& words) {
+  EXPECT_EQ(ran.code, code) << ran.err;
+  EXPECT_NE(ran.err.find(words), std::string::npos) << ran.err;
+  EXPECT_EQ(CountLines(ran.err), 1) << ran.err;
+  EXPECT_TRUE(ran.out.empty()) << ran.out;
 }
 
 }  // namespace quantbench::testing
